@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/context.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "build_config.h"
+
+static struct hyfw_context *current;
+
+struct hyfw_context *hyfw_context_current(void)
+{
+	return current;
+}
+
+/* FNV-1a: only tells instances of different directories apart. */
+static uint32_t digest(const char *text)
+{
+	uint32_t hash = 2166136261u;
+
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * 16777619u;
+	return hash;
+}
+
+/* $VARIABLE/hyfw, or 'fallback' (free()d when not used) where it is not set. */
+static char *user_directory(const char *variable, char *fallback)
+{
+	const char *base = getenv(variable);
+
+	if (!base || base[0] != '/')
+		return fallback;
+	free(fallback);
+	return hyfw_format("%s/hyfw", base);
+}
+
+static char *default_runtime(void)
+{
+	if (geteuid() == 0)
+		return hyfw_dup("/run/hyfw");
+	return user_directory("XDG_RUNTIME_DIR", hyfw_format("/run/user/%u/hyfw", (unsigned)geteuid()));
+}
+
+static char *default_data(void)
+{
+	const char *home = getenv("HOME");
+
+	if (geteuid() == 0)
+		return hyfw_dup("/var/lib/hyfw");
+	return user_directory("XDG_DATA_HOME",
+			      hyfw_format("%s/.local/share/hyfw", home && home[0] == '/' ? home : ""));
+}
+
+/* 'chosen' made absolute, without a trailing slash. */
+static int choose(const char *chosen, const char *option, char *fallback, char **ret_path,
+		  struct hyfw_error **err)
+{
+	size_t length;
+	char *path;
+
+	if (!chosen) {
+		*ret_path = fallback;
+		return 0;
+	}
+	free(fallback);
+	if (chosen[0] == '\0' || strlen(chosen) > PATH_MAX / 4)
+		return hyfw_fail(err, EINVAL, "%s: not a usable directory name", option);
+	if (chosen[0] == '/') {
+		path = hyfw_dup(chosen);
+	} else {
+		HYFW_AUTO_FREE char *here = getcwd(NULL, 0);
+
+		if (!here)
+			return hyfw_fail_errno(err, errno, "%s %s", option, chosen);
+		path = hyfw_format("%s/%s", here, chosen);
+	}
+	for (length = strlen(path); length > 1 && path[length - 1] == '/'; length--)
+		path[length - 1] = '\0';
+	*ret_path = path;
+	return 0;
+}
+
+int hyfw_context_init(struct hyfw_context *context, const struct hyfw_context_options *options,
+		      struct hyfw_error **err)
+{
+	int result;
+
+	memset(context, 0, sizeof(*context));
+	result = choose(options->runtime, "--state", default_runtime(), &context->runtime, err);
+	if (result == 0)
+		result = choose(options->data, "--root", default_data(), &context->data, err);
+	if (result == 0)
+		result = choose(options->plugin_path, "--plugin-path", hyfw_dup(HYFW_PLUGIN_DIRECTORY),
+				&context->plugin_path, err);
+	if (result == 0)
+		result = choose(options->config_file, "--config", hyfw_dup(HYFW_CONFIG_FILE),
+				&context->config_file, err);
+	if (result < 0) {
+		hyfw_context_finish(context);
+		return result;
+	}
+	if (options->runtime || options->data) {
+		HYFW_AUTO_FREE char *both = hyfw_format("%s:%s", context->runtime, context->data);
+
+		snprintf(context->owner, sizeof(context->owner), "hyfw-%08" PRIx32, digest(both));
+	} else {
+		snprintf(context->owner, sizeof(context->owner), "hyfw");
+	}
+	context->verbosity = 1;
+	current = context;
+	return 0;
+}
+
+void hyfw_context_finish(struct hyfw_context *context)
+{
+	if (current == context)
+		current = NULL;
+	free(context->runtime);
+	free(context->data);
+	free(context->config_file);
+	free(context->plugin_path);
+	memset(context, 0, sizeof(*context));
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * The hyfw command: global flags, then the command's own main. */
+#include <getopt.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "build_config.h"
+#include "cli/cli.h"
+
+/* In the order of `hyfw help`. */
+static const struct hyfw_command *const commands[] = {
+	NULL,
+};
+
+/* Variables that make the dynamic loader or libltdl load what we did not ask
+ * for; see ld.so(8).  LD_LIBRARY_PATH cannot be undone once the process runs, so
+ * with privilege the process starts again without them. */
+static const char *const loader_variables[] = { "LD_LIBRARY_PATH", "LD_PRELOAD",  "LD_AUDIT",
+						"LD_ORIGIN_PATH",  "LD_BIND_NOT", "LTDL_LIBRARY_PATH" };
+
+static void start_clean(char **argv)
+{
+	bool found = false;
+	size_t i;
+
+	if (geteuid() != 0 && !getauxval(AT_SECURE))
+		return;
+	for (i = 0; i < sizeof(loader_variables) / sizeof(loader_variables[0]); i++) {
+		if (getenv(loader_variables[i])) {
+			found = true;
+			unsetenv(loader_variables[i]);
+		}
+	}
+	if (!found)
+		return;
+	execv("/proc/self/exe", argv);
+	perror("hyfw: cannot start again without the loader's variables");
+	_exit(HYFW_EXIT_FAILED);
+}
+
+static const struct hyfw_command *find_command(const char *name)
+{
+	size_t i;
+
+	for (i = 0; commands[i]; i++)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	return NULL;
+}
+
+static void print_help(FILE *to)
+{
+	size_t i;
+
+	fputs("Usage: hyfw [--config FILE] [--root DIR] [--state DIR] [--plugin-path DIR] [-q]\n"
+	      "            [--format table|json] COMMAND [ARGUMENTS]\n\nCommands:\n",
+	      to);
+	for (i = 0; commands[i]; i++)
+		fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+	fputs("\n`hyfw COMMAND --help` tells about one of them; hyfw(1) about all.\n", to);
+}
+
+static int unknown_command(const char *name)
+{
+	fprintf(stderr, "hyfw: there is no command '%s'; `hyfw help` lists them\n", name);
+	return HYFW_EXIT_FAILED;
+}
+
+static int parse_format(struct hyfw_cli *cli, const char *format)
+{
+	if (strcmp(format, "json") == 0) {
+		cli->json = true;
+	} else if (strcmp(format, "table") != 0) {
+		fprintf(stderr, "hyfw: --format %s: must be table or json\n", format);
+		return -1;
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	enum { CONFIG = 256, ROOT, STATE, PLUGIN_PATH, FORMAT, VERSION };
+	static const struct option flags[] = {
+		{ "config", required_argument, NULL, CONFIG },
+		{ "root", required_argument, NULL, ROOT },
+		{ "state", required_argument, NULL, STATE },
+		{ "plugin-path", required_argument, NULL, PLUGIN_PATH },
+		{ "format", required_argument, NULL, FORMAT },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, VERSION },
+		{ 0 },
+	};
+	struct hyfw_context_options options = { 0 };
+	const struct hyfw_command *command;
+	struct hyfw_error *err = NULL;
+	struct hyfw_cli cli = { 0 };
+	int flag, status;
+
+	start_clean(argv);
+	while ((flag = getopt_long(argc, argv, "+qh", flags, NULL)) != -1) {
+		switch (flag) {
+		case CONFIG: options.config_file = optarg; break;
+		case ROOT: options.data = optarg; break;
+		case STATE: options.runtime = optarg; break;
+		case PLUGIN_PATH: options.plugin_path = optarg; break;
+		case FORMAT:
+			if (parse_format(&cli, optarg) < 0)
+				return HYFW_EXIT_FAILED;
+			break;
+		case 'q': cli.quiet = true; break;
+		case 'h': print_help(stdout); return 0;
+		case VERSION: puts("hyfw " HYFW_VERSION); return 0;
+		default: return HYFW_EXIT_FAILED;
+		}
+	}
+	if (optind == argc) {
+		print_help(stderr);
+		return HYFW_EXIT_FAILED;
+	}
+	if (strcmp(argv[optind], "help") == 0) {
+		print_help(stdout);
+		return 0;
+	}
+	command = find_command(argv[optind]);
+	if (!command)
+		return unknown_command(argv[optind]);
+	cli.config_given = options.config_file != NULL;
+	if (hyfw_context_init(&cli.context, &options, &err) < 0)
+		return hyfw_cli_error(err);
+	argc -= optind;
+	argv += optind;
+	optind = 0; /* getopt(3): start over for the command's own flags */
+	status = command->main(&cli, argc, argv);
+	hyfw_context_finish(&cli.context);
+	if (fflush(stdout) != 0 && status == 0)
+		status = HYFW_EXIT_FAILED;
+	return status;
+}

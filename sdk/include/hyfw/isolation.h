@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Isolation drivers make and control the thing that runs.
+ *
+ * Order of calls for a workload, all in its monitor process:
+ *
+ *     plan(WORKLOAD)       emits exactly the two steps "create" and "start"
+ *     create()             everything is ready, nothing of the workload runs yet
+ *       network endpoints are attached (TAKES_INTERFACE: now, with netns_fd)
+ *     start()              the command runs
+ *     wait_fd readable ->  wait()
+ *     undo("start"), ..., undo("create")
+ *
+ * and in any process, by what create() and start() noted:
+ *
+ *     signal() exec() stats() pause() resume()
+ *
+ * The core calls create() and start() where it would call apply() for the two
+ * steps; undo() is the common one.
+ */
+#ifndef HYFW_ISOLATION_H
+#define HYFW_ISOLATION_H
+
+#include <hyfw/plugin.h>
+#include <hyfw/workload.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The verbs of the two steps. */
+#define HYFW_VERB_CREATE "create"
+#define HYFW_VERB_START "start"
+
+/* Words for hyfw_plugin.capabilities of isolation drivers.  The core matches
+ * them with what storage and network drivers produce. */
+#define HYFW_TAKES_MOUNTS "takes-mounts"       /* BIND, OVERLAY, TMPFS attachments */
+#define HYFW_TAKES_BLOCK "takes-block"         /* BLOCK attachments */
+#define HYFW_TAKES_INTERFACE "takes-interface" /* endpoints put into its network namespace
+						* between create() and start() */
+#define HYFW_TAKES_TAP "takes-tap"             /* endpoints as taps, before create() */
+#define HYFW_TAKES_IDMAP "takes-idmap"         /* a user namespace with an own id range */
+
+/* Notes that the core understands. */
+#define HYFW_NOTE_PID "pid"               /* first process of the workload, as the host sees it */
+#define HYFW_NOTE_PID_START "pid_start"   /* its start time: field 22 of /proc/PID/stat, proc(5) */
+
+/* What runs.  Descriptors are owned by the core after the call returned. */
+struct hyfw_running {
+	size_t size;
+	int32_t pid;      /* 0 when there is none */
+	int wait_fd;      /* becomes readable when the workload has ended (a pidfd, for example) */
+	int netns_fd;     /* its network namespace; -1 when it has none of its own */
+	int console_fd;   /* the terminal's master side; -1 without a terminal */
+	void *handle;     /* the driver's; freed by wait() or undo("create") */
+};
+
+struct hyfw_exit {
+	size_t size;
+	int32_t status;   /* exit status, or 128 + signal */
+	int32_t signal;   /* the signal that ended it, 0 for none */
+	bool oom_killed;
+};
+
+/* A further command in a running workload. */
+struct hyfw_exec {
+	size_t size;
+	const char *const *argv;
+	const char *const *envp;
+	const char *workdir;  /* NULL: the workload's */
+	const char *user;     /* as in struct hyfw_workload */
+	bool terminal;
+	int stdio[3];         /* owned by the core */
+	struct hyfw_confinement confinement;
+};
+
+struct hyfw_isolation_ops {
+	size_t size;
+
+	/* Makes the workload up to the point where only the exec of its command is
+	 * missing: namespaces, id mapping, mounts, devices, terminal; it has joined
+	 * its control groups.  Whatever can fail should fail here, not in start().
+	 * A missing command is -ENOENT with "executable file not found", one that
+	 * cannot be executed -EACCES.
+	 * Notes HYFW_NOTE_PID and HYFW_NOTE_PID_START as soon as a process exists.
+	 * The process must die when its creator is killed.  Mandatory. */
+	int (*create)(void *instance, struct hyfw_call *call, const struct hyfw_workload *workload,
+		      struct hyfw_running *ret_running, struct hyfw_error **err);
+
+	/* Lets the command run.  Returns when exec has succeeded or failed (same
+	 * errors as create).  Mandatory. */
+	int (*start)(void *instance, struct hyfw_call *call, struct hyfw_running *running,
+		     struct hyfw_error **err);
+
+	/* Takes the exit status after wait_fd became readable; frees the handle.
+	 * Also used for what exec() returned.  Does not block.  Mandatory. */
+	int (*wait)(void *instance, struct hyfw_running *running, struct hyfw_exit *ret_exit,
+		    struct hyfw_error **err);
+
+	/* Sends 'signal' to the first process, or to all of them.  'record' holds
+	 * the notes of create.  -ESRCH when it is gone.  Never hits a stranger
+	 * that got the same process id.  Mandatory. */
+	int (*signal)(void *instance, const struct hyfw_map *record, int signal, bool all,
+		      struct hyfw_error **err);
+
+	/* Runs a further command in the workload's namespaces and confinement, as
+	 * a child of the calling process; returns when its exec has succeeded.
+	 * NULL: not possible with this driver. */
+	int (*exec)(void *instance, const struct hyfw_map *record, const struct hyfw_exec *exec,
+		    struct hyfw_arena *arena, struct hyfw_running *ret_running, struct hyfw_error **err);
+
+	/* Stops and continues all processes without their taking part.  NULL: not
+	 * possible; the core asks the security modules' freeze() then. */
+	int (*pause)(void *instance, const struct hyfw_map *record, struct hyfw_error **err);
+	int (*resume)(void *instance, const struct hyfw_map *record, struct hyfw_error **err);
+
+	/* Adds what only the driver knows (network counters, balloon, ...); members
+	 * already known are left alone.  NULL: nothing. */
+	int (*stats)(void *instance, const struct hyfw_map *record, struct hyfw_stats *stats,
+		     struct hyfw_error **err);
+
+	/* Lines for `hyfw inspect` about the live confinement: pairs such as
+	 * "namespaces" = "cgroup ipc mount net pid time user uts" read from the
+	 * running process.  In 'arena'.  NULL: nothing to tell. */
+	int (*describe)(void *instance, const struct hyfw_map *record, struct hyfw_arena *arena,
+			struct hyfw_map *ret_facts, struct hyfw_error **err);
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

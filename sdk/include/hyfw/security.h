@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Security modules say how a workload is confined.  They return data; the
+ * isolation driver puts it into effect, and nothing of theirs runs between fork
+ * and exec.  Several modules apply to one workload: each fills only its own part
+ * of the confinement.
+ *
+ *     plan(WORKLOAD)  steps of lifetime RUN for what must exist outside the
+ *                     process (control groups, labels); often only a note step
+ *                     that tells the reader what the module decides
+ *     apply()         makes those
+ *     confine()       the decision, as data, after apply() and before create()
+ */
+#ifndef HYFW_SECURITY_H
+#define HYFW_SECURITY_H
+
+#include <hyfw/plugin.h>
+#include <hyfw/workload.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Words for hyfw_plugin.capabilities of security modules. */
+#define HYFW_CONFINES_RESOURCES "confines-resources"
+#define HYFW_CONFINES_PRIVILEGES "confines-privileges"
+#define HYFW_CONFINES_SYSCALLS "confines-syscalls"
+#define HYFW_CONFINES_LABELS "confines-labels"
+#define HYFW_CONFINES_PATHS "confines-paths"
+
+struct hyfw_security_ops {
+	size_t size;
+
+	/* Fills the module's part of 'confinement' for the WORKLOAD 'subject'.
+	 * 'record' are the notes of the module's steps.  Called again for each
+	 * exec into a running workload.  Memory from 'arena'.  Mandatory. */
+	int (*confine)(void *instance, const struct hyfw_subject *subject, const struct hyfw_map *record,
+		       struct hyfw_arena *arena, struct hyfw_confinement *confinement,
+		       struct hyfw_error **err);
+
+	/* Adds figures of the running workload.  NULL: none. */
+	int (*stats)(void *instance, const struct hyfw_map *record, struct hyfw_stats *stats,
+		     struct hyfw_error **err);
+
+	/* Stops or continues all processes of the workload.  NULL: cannot. */
+	int (*freeze)(void *instance, const struct hyfw_map *record, bool frozen, struct hyfw_error **err);
+
+	/* Sends SIGKILL to every process of the workload, those that fork
+	 * meanwhile included, and returns when none is left.  NULL: cannot. */
+	int (*kill)(void *instance, const struct hyfw_map *record, struct hyfw_error **err);
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Plans are made of steps.  A driver describes in plan() what it would change,
+ * the core shows it (hyfw plan) or has it done: for each step it writes the
+ * intent to the journal, calls apply(), and writes that it is done.  When
+ * anything goes wrong later, even in another process after a crash, the core
+ * calls undo() with the same step and all that was noted for it.
+ */
+#ifndef HYFW_STEP_H
+#define HYFW_STEP_H
+
+#include <hyfw/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* When a step is undone. */
+enum hyfw_lifetime {
+	HYFW_LIFETIME_RUN = 0,      /* when the workload stops */
+	HYFW_LIFETIME_WORKLOAD = 1, /* when the workload is removed; outlives a reboot */
+	HYFW_LIFETIME_SHARED = 2,   /* when the last user of a network or volume is gone */
+};
+
+enum hyfw_step_flags {
+	/* Says something to the reader of a plan and changes nothing: neither
+	 * apply() nor undo() is called. */
+	HYFW_STEP_NOTE = 1u << 0,
+};
+
+struct hyfw_step {
+	size_t size;
+	const char *verb;     /* the driver's own word for it, [a-z-]+ */
+	const char *object;   /* what is changed: "bridge hyfw0", "interface eth0 of web" */
+	const char *summary;  /* one line in the imperative: "create bridge hyfw0 with 10.89.0.1/24" */
+	const char *commands; /* what an administrator would type for it, a line each; NULL for none */
+	enum hyfw_lifetime lifetime;
+	uint32_t flags;       /* enum hyfw_step_flags */
+	struct hyfw_map args; /* all that apply() and undo() need from the plan */
+};
+
+/* What a plan is wanted for. */
+enum hyfw_subject_kind {
+	HYFW_SUBJECT_NETWORK = 1,  /* network drivers: the network itself */
+	HYFW_SUBJECT_ENDPOINT = 2, /* network drivers: a workload's attachment to a network */
+	HYFW_SUBJECT_VOLUME = 3,   /* storage drivers: a named volume */
+	HYFW_SUBJECT_ROOT = 4,     /* storage drivers: a workload's root file system */
+	HYFW_SUBJECT_WORKLOAD = 5, /* isolation drivers and security modules */
+};
+
+/* Which ids of the host a workload's ids 0..count-1 are. 'count' 0 means that
+ * the workload has no user namespace. */
+struct hyfw_idmap {
+	uint32_t host_uid;
+	uint32_t host_gid;
+	uint32_t count;
+};
+
+struct hyfw_subject {
+	size_t size;
+	enum hyfw_subject_kind kind;
+	const char *name;            /* of the network, volume or workload */
+	const char *workload;        /* ENDPOINT and ROOT: the workload; else NULL */
+	uint32_t index;              /* ENDPOINT: 0 for the first network of the workload (eth0), ... */
+	struct hyfw_map settings;    /* keys of the section [network], [volume] or [workload];
+				      * ENDPOINT: of the workload.  Normalised, see types.h */
+	struct hyfw_map network;     /* ENDPOINT: keys of the network's section, else empty */
+	struct hyfw_idmap idmap;     /* ROOT, VOLUME and WORKLOAD */
+	bool transient;              /* the workload is removed when it ends (--rm) */
+	const char *isolation;       /* ENDPOINT, ROOT, WORKLOAD: name of its isolation driver */
+};
+
+/* One call of apply() or undo(). */
+struct hyfw_call {
+	size_t size;
+	const struct hyfw_step *step;
+	struct hyfw_map record;   /* notes made for this step so far, including those of a
+				   * process that died */
+	struct hyfw_arena *arena; /* for whatever the call returns */
+	const char *workload;     /* NULL for steps of lifetime SHARED */
+	int netns_fd;             /* ENDPOINT steps, apply() only: the workload's network
+				   * namespace; -1 otherwise.  Owned by the core */
+	struct hyfw_map peers;    /* ENDPOINT steps, apply() only: running workload name ->
+				   * address, for each workload on the same network */
+	void *core;               /* the core's; off limits */
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif
