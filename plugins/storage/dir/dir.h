@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Storage driver `dir`: a directory of the host as root file system or volume.
+ *
+ *     dir.c     the descriptor; which operation goes where
+ *     source.c  root file systems and host paths: opening what somebody named
+ *     volume.c  volumes: where they are, making and removing them
+ *
+ * Nothing is ever chowned: with an id range of its own the workload sees the
+ * directory through an idmapped mount. */
+#ifndef HYFW_STORAGE_DIR_H
+#define HYFW_STORAGE_DIR_H
+
+#include <hyfw/storage.h>
+
+struct dir {
+	const struct hyfw_host *host;
+};
+
+/* ---- source.c ---- */
+
+/* Opens what 'path' names (O_PATH; links are followed, magic links of /proc not,
+ * a link that is swapped later does not matter).  Returns the descriptor. */
+int dir_source_open(const struct dir *dir, const char *path, struct hyfw_error **err);
+
+/* As above, and only a directory that can be a root file system. */
+int dir_source_open_root(const struct dir *dir, const char *path, struct hyfw_error **err);
+
+/* As above, and only a directory, file or socket that can be a volume. */
+int dir_source_open_volume(const struct dir *dir, const char *path, struct hyfw_error **err);
+
+/* ---- volume.c ---- */
+
+int dir_volume_check(const struct dir *dir, const struct hyfw_subject *subject, struct hyfw_error **err);
+int dir_volume_plan(const struct dir *dir, const struct hyfw_subject *subject, struct hyfw_plan *plan,
+		    struct hyfw_arena *arena, struct hyfw_error **err);
+int dir_volume_apply(const struct dir *dir, struct hyfw_call *call, struct hyfw_error **err);
+int dir_volume_undo(const struct dir *dir, struct hyfw_call *call, struct hyfw_error **err);
+int dir_volume_open(const struct dir *dir, const struct hyfw_subject *subject,
+		    const struct hyfw_map *record, struct hyfw_arena *arena, const char **ret_path,
+		    struct hyfw_error **err);
+int dir_volume_remove(const struct dir *dir, const char *name, struct hyfw_error **err);
+int dir_volume_gc(const struct dir *dir, struct hyfw_error **err);
+
+#endif
