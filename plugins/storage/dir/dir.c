@@ -30,7 +30,7 @@ static const char *root_path(const struct hyfw_subject *subject)
 
 static int dir_check(void *instance, const struct hyfw_subject *subject, struct hyfw_error **err)
 {
-	const struct dir *dir = instance;
+	struct dir *dir = instance;
 	int fd;
 
 	if (subject->kind == HYFW_SUBJECT_VOLUME)
@@ -74,7 +74,7 @@ static int dir_attachment(void *instance, const struct hyfw_subject *subject, co
 			  struct hyfw_arena *arena, struct hyfw_attachment *ret_attachment,
 			  struct hyfw_error **err)
 {
-	const struct dir *dir = instance;
+	struct dir *dir = instance;
 	const char *path = NULL;
 	int fd;
 

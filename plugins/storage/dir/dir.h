@@ -14,31 +14,41 @@
 
 struct dir {
 	const struct hyfw_host *host;
+	const char *data; /* the driver's data directory, once it was needed */
 };
+
+/* The data directory; making it costs system calls that a root file system does
+ * not need. */
+static inline const char *dir_data(struct dir *dir)
+{
+	if (!dir->data)
+		dir->data = dir->host->directory("dir", HYFW_DIRECTORY_DATA);
+	return dir->data;
+}
 
 /* ---- source.c ---- */
 
 /* Opens what 'path' names (O_PATH; links are followed, magic links of /proc not,
  * a link that is swapped later does not matter).  Returns the descriptor. */
-int dir_source_open(const struct dir *dir, const char *path, struct hyfw_error **err);
+int dir_source_open(struct dir *dir, const char *path, struct hyfw_error **err);
 
 /* As above, and only a directory that can be a root file system. */
-int dir_source_open_root(const struct dir *dir, const char *path, struct hyfw_error **err);
+int dir_source_open_root(struct dir *dir, const char *path, struct hyfw_error **err);
 
 /* As above, and only a directory, file or socket that can be a volume. */
-int dir_source_open_volume(const struct dir *dir, const char *path, struct hyfw_error **err);
+int dir_source_open_volume(struct dir *dir, const char *path, struct hyfw_error **err);
 
 /* ---- volume.c ---- */
 
-int dir_volume_check(const struct dir *dir, const struct hyfw_subject *subject, struct hyfw_error **err);
-int dir_volume_plan(const struct dir *dir, const struct hyfw_subject *subject, struct hyfw_plan *plan,
+int dir_volume_check(struct dir *dir, const struct hyfw_subject *subject, struct hyfw_error **err);
+int dir_volume_plan(struct dir *dir, const struct hyfw_subject *subject, struct hyfw_plan *plan,
 		    struct hyfw_arena *arena, struct hyfw_error **err);
-int dir_volume_apply(const struct dir *dir, struct hyfw_call *call, struct hyfw_error **err);
-int dir_volume_undo(const struct dir *dir, struct hyfw_call *call, struct hyfw_error **err);
-int dir_volume_open(const struct dir *dir, const struct hyfw_subject *subject,
+int dir_volume_apply(struct dir *dir, struct hyfw_call *call, struct hyfw_error **err);
+int dir_volume_undo(struct dir *dir, struct hyfw_call *call, struct hyfw_error **err);
+int dir_volume_open(struct dir *dir, const struct hyfw_subject *subject,
 		    const struct hyfw_map *record, struct hyfw_arena *arena, const char **ret_path,
 		    struct hyfw_error **err);
-int dir_volume_remove(const struct dir *dir, const char *name, struct hyfw_error **err);
-int dir_volume_gc(const struct dir *dir, struct hyfw_error **err);
+int dir_volume_remove(struct dir *dir, const char *name, struct hyfw_error **err);
+int dir_volume_gc(struct dir *dir, struct hyfw_error **err);
 
 #endif

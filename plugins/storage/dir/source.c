@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int dir_source_open(const struct dir *dir, const char *path, struct hyfw_error **err)
+int dir_source_open(struct dir *dir, const char *path, struct hyfw_error **err)
 {
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS };
 	int fd;
@@ -23,7 +23,7 @@ int dir_source_open(const struct dir *dir, const char *path, struct hyfw_error *
 	return fd;
 }
 
-static int refuse(const struct dir *dir, int fd, const char *path, const char *why, struct hyfw_error **err)
+static int refuse(struct dir *dir, int fd, const char *path, const char *why, struct hyfw_error **err)
 {
 	close(fd);
 	return dir->host->fail(err, EINVAL, "%s: %s", path, why);
@@ -36,7 +36,7 @@ static bool is_host_root(const struct stat *st)
 	return stat("/", &root) == 0 && root.st_dev == st->st_dev && root.st_ino == st->st_ino;
 }
 
-int dir_source_open_root(const struct dir *dir, const char *path, struct hyfw_error **err)
+int dir_source_open_root(struct dir *dir, const char *path, struct hyfw_error **err)
 {
 	int fd = dir_source_open(dir, path, err);
 	struct stat st;
@@ -50,7 +50,7 @@ int dir_source_open_root(const struct dir *dir, const char *path, struct hyfw_er
 	return fd;
 }
 
-int dir_source_open_volume(const struct dir *dir, const char *path, struct hyfw_error **err)
+int dir_source_open_volume(struct dir *dir, const char *path, struct hyfw_error **err)
 {
 	int fd = dir_source_open(dir, path, err);
 	struct stat st;

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../common/tree.h"
@@ -28,16 +29,16 @@ static bool is_name(const char *name)
 	return length > 0 && length <= 200 && name[length] == '\0' && name[0] != '.' && name[0] != '-';
 }
 
-static char *volumes_directory(const struct dir *dir, struct hyfw_arena *arena)
+static char *volumes_directory(struct dir *dir, struct hyfw_arena *arena)
 {
-	return dir->host->format(arena, "%s/volumes", dir->host->directory("dir", HYFW_DIRECTORY_DATA));
+	return dir->host->format(arena, "%s/volumes", dir_data(dir));
 }
 
 /* Descriptor of <data>/volumes.  Nobody but its owner may walk through: a
  * workload can leave set-user-id files of the real root in its volume. */
-static int open_volumes(const struct dir *dir, bool make, struct hyfw_error **err)
+static int open_volumes(struct dir *dir, bool make, struct hyfw_error **err)
 {
-	const char *data = dir->host->directory("dir", HYFW_DIRECTORY_DATA);
+	const char *data = dir_data(dir);
 	int parent = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
 
 	if (parent < 0)
@@ -53,7 +54,7 @@ static int open_volumes(const struct dir *dir, bool make, struct hyfw_error **er
 	return fd;
 }
 
-int dir_volume_check(const struct dir *dir, const struct hyfw_subject *subject, struct hyfw_error **err)
+int dir_volume_check(struct dir *dir, const struct hyfw_subject *subject, struct hyfw_error **err)
 {
 	const char *path = hyfw_map_get(&subject->settings, "path");
 	int fd;
@@ -75,7 +76,7 @@ int dir_volume_check(const struct dir *dir, const struct hyfw_subject *subject, 
 	return 0;
 }
 
-int dir_volume_plan(const struct dir *dir, const struct hyfw_subject *subject, struct hyfw_plan *plan,
+int dir_volume_plan(struct dir *dir, const struct hyfw_subject *subject, struct hyfw_plan *plan,
 		    struct hyfw_arena *arena, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = dir->host;
@@ -98,7 +99,7 @@ int dir_volume_plan(const struct dir *dir, const struct hyfw_subject *subject, s
 }
 
 /* Makes 'name' in 'dirfd'; '*ret_made' is not set when it was there before. */
-static int make_noted(const struct dir *dir, struct hyfw_call *call, int dirfd, const char *name,
+static int make_noted(struct dir *dir, struct hyfw_call *call, int dirfd, const char *name,
 		      struct hyfw_error **err)
 {
 	struct stat st;
@@ -126,7 +127,7 @@ static int make_noted(const struct dir *dir, struct hyfw_call *call, int dirfd, 
 	return dir->host->note(call, NOTE_MADE, "false", err);
 }
 
-int dir_volume_apply(const struct dir *dir, struct hyfw_call *call, struct hyfw_error **err)
+int dir_volume_apply(struct dir *dir, struct hyfw_call *call, struct hyfw_error **err)
 {
 	const char *name = hyfw_map_get(&call->step->args, "volume");
 	const char *placed = hyfw_map_get(&call->step->args, "path");
@@ -145,7 +146,7 @@ int dir_volume_apply(const struct dir *dir, struct hyfw_call *call, struct hyfw_
 }
 
 /* Only a directory that we made and that is empty: data is never undone. */
-int dir_volume_undo(const struct dir *dir, struct hyfw_call *call, struct hyfw_error **err)
+int dir_volume_undo(struct dir *dir, struct hyfw_call *call, struct hyfw_error **err)
 {
 	const char *name = hyfw_map_get(&call->step->args, "volume");
 	const char *placed = hyfw_map_get(&call->step->args, "path");
@@ -169,7 +170,7 @@ int dir_volume_undo(const struct dir *dir, struct hyfw_call *call, struct hyfw_e
 	return result;
 }
 
-int dir_volume_open(const struct dir *dir, const struct hyfw_subject *subject,
+int dir_volume_open(struct dir *dir, const struct hyfw_subject *subject,
 		    const struct hyfw_map *record, struct hyfw_arena *arena, const char **ret_path,
 		    struct hyfw_error **err)
 {
@@ -203,7 +204,7 @@ int dir_volume_open(const struct dir *dir, const struct hyfw_subject *subject,
 
 /* Out of the way first, so that a removal that is interrupted leaves no volume
  * with half of its data; gc() finishes it. */
-int dir_volume_remove(const struct dir *dir, const char *name, struct hyfw_error **err)
+int dir_volume_remove(struct dir *dir, const char *name, struct hyfw_error **err)
 {
 	struct timespec now;
 	char trash[64];
@@ -231,7 +232,7 @@ int dir_volume_remove(const struct dir *dir, const char *name, struct hyfw_error
 	return result;
 }
 
-int dir_volume_gc(const struct dir *dir, struct hyfw_error **err)
+int dir_volume_gc(struct dir *dir, struct hyfw_error **err)
 {
 	struct hyfw_error *missing = NULL;
 	int fd = open_volumes(dir, false, &missing);
