@@ -1,0 +1,184 @@
+# What every tests/cli/*.bats loads.  tests/run sets HYFW (the staged command),
+# HYFW_PREFIX, HYFW_TOP, HYFW_TEST_ROOTFS, HYFW_TEST_DATA and HYFW_TEST_STATE.
+# Each file of tests has data and state directories of its own.
+
+bats_require_minimum_version 1.5.0
+: "${HYFW:?run these tests with tests/run cli}"
+
+file_name=$(basename "${BATS_TEST_FILENAME:-none}" .bats)
+DATA=$HYFW_TEST_DATA/run-$file_name
+STATE=$HYFW_TEST_STATE/run-$file_name
+ROOTFS=$HYFW_TEST_ROOTFS
+HYFW_COMMAND=("$HYFW" --root "$DATA" --state "$STATE")
+
+hyfw() {
+	timeout --foreground -k 5 "${HYFW_TIMEOUT:-40}" "${HYFW_COMMAND[@]}" "$@" </dev/null
+}
+
+# A container of busybox that goes when it ends.
+run_box() { # FLAG... -- COMMAND...
+	local flags=()
+	while [ "$1" != -- ]; do flags+=("$1"); shift; done
+	hyfw run --rm --network none "${flags[@]}" --rootfs "$ROOTFS" "$@"
+}
+
+common_setup_file() {
+	rm -rf --one-file-system "$DATA" "$STATE"
+	mkdir -p "$DATA" "$STATE"
+	hyfw image import box "$ROOTFS" >/dev/null
+	export SNAPSHOT="$BATS_FILE_TMPDIR/before"
+	machine_snapshot >"$SNAPSHOT"
+}
+
+common_teardown_file() {
+	local name
+	hyfw ps -a -q | while read -r name; do hyfw rm -f "$name"; done || true
+	hyfw image rm box || true
+	hyfw recover || true
+	rm -rf --one-file-system "$DATA" "$STATE"
+}
+
+# Removes what the test made and fails it when anything else stays.
+common_teardown() {
+	local name
+	hyfw ps -a -q | while read -r name; do hyfw rm -f "$name"; done >/dev/null
+	assert_machine_as "$SNAPSHOT"
+}
+
+setup_file() { common_setup_file; }
+teardown_file() { common_teardown_file; }
+teardown() { common_teardown; }
+
+# ---- what is on the machine ------------------------------------------------
+
+# The mark of this instance: FNV-1a of "STATE:DATA", as core/base/context.c has it.
+owner_mark() {
+	local text=$STATE:$DATA hash=2166136261 i
+	for ((i = 0; i < ${#text}; i++)); do
+		hash=$(((hash ^ $(printf '%d' "'${text:i:1}")) * 16777619 & 0xffffffff))
+	done
+	printf 'hyfw-%08x' "$hash"
+}
+
+# Everything that a workload could leave behind, sorted, without numbers that
+# differ from run to run.  What another instance of hyfw has is left out, as tests
+# of several clones may run side by side.
+machine_snapshot() {
+	local owner path interface alias table
+	owner=$(owner_mark)
+	{
+		for path in /sys/class/net/*; do
+			interface=${path##*/}
+			alias=$(cat "$path/ifalias" 2>/dev/null) || continue
+			echo "interface $interface $alias"
+		done
+		ip -o addr show 2>/dev/null | awk '{ print "address", $2, $4 }' | grep -v ' hy' || true
+		ip route show table all 2>/dev/null | grep -v ' dev hy' | sed 's/^/route /' || true
+		find /run/netns -mindepth 1 2>/dev/null | sed 's/^/netns /' || true
+		awk '{ print "mount", $2, $1, $3 }' /proc/self/mounts
+		find /sys/fs/cgroup -mindepth 1 -type d -path '*hyfw*' 2>/dev/null | sed 's/^/cgroup /' || true
+		nft list tables 2>/dev/null | while read -r _ table; do
+			case $table in
+			*hyfw-*) [[ $table == *"$owner"* ]] || continue ;;
+			esac
+			# shellcheck disable=SC2086 # family and name
+			nft -s list table $table 2>/dev/null | sed "s/^/nft $table: /"
+		done
+		own_processes | sed 's/^[0-9]* /process /'
+		find "$DATA" "$STATE" -mindepth 1 -xdev \( -name cache -prune -o -printf 'file %y %p\n' \) 2>/dev/null || true
+	} | awk -v owner="$owner" -v data="$HYFW_TEST_DATA" '
+		match($0, /hyfw-[0-9a-f]{8}/) && index($0, owner) == 0 { next }
+		/hyfw-test-/ && index($0, substr(data, match(data, /hyfw-test-/))) == 0 { next }
+		{ print }' | sort
+}
+
+# "PID NAME" of the processes of this instance: its monitors and commands by their
+# binary and directories, its workloads by their control group.
+own_processes() {
+	local directory owner pid line
+	owner=$(owner_mark)
+	for directory in /proc/[0-9]*; do
+		pid=${directory#/proc/}
+		if grep -q "$owner" "$directory/cgroup" 2>/dev/null; then
+			echo "$pid workload"
+		elif [ "$(readlink "$directory/exe" 2>/dev/null)" = "$HYFW" ] &&
+			tr '\0' ' ' <"$directory/cmdline" 2>/dev/null | grep -q -F "$STATE"; then
+			echo "$pid hyfw"
+		fi
+	done
+}
+
+# The kernel takes namespaces and interfaces down a moment after their last
+# process: wait for them, but not for ever.
+assert_machine_as() { # FILE
+	local try now=$BATS_TEST_TMPDIR/now
+	for try in $(seq 30); do
+		machine_snapshot >"$now"
+		if cmp -s "$1" "$now"; then return 0; fi
+		sleep 0.1
+	done
+	echo "the machine is not as before ($try looks):"
+	diff "$1" "$now"
+}
+
+# ---- small things ------------------------------------------------------------
+
+wait_until() { # SECONDS COMMAND...
+	local tries=$(($1 * 10)) try
+	shift
+	for try in $(seq "$tries"); do
+		if "$@" >/dev/null 2>&1; then return 0; fi
+		sleep 0.1
+	done
+	echo "still not after $try looks: $*"
+	return 1
+}
+
+status_of() { # NAME -> "running", "exited", ...
+	hyfw --format json ps -a | /usr/bin/python3 -c '
+import json, sys
+for workload in json.load(sys.stdin):
+    if workload["name"] == sys.argv[1]:
+        print(workload["status"])' "$1"
+}
+
+is_status() { [ "$(status_of "$1")" = "$2" ]; }
+
+# A value out of JSON on standard input: json 0 name
+json() {
+	/usr/bin/python3 -c '
+import json, sys
+value = json.load(sys.stdin)
+for step in sys.argv[1:]:
+    value = value[int(step) if isinstance(value, list) else step]
+print(value if isinstance(value, str) else json.dumps(value))' "$@"
+}
+
+is_json() { /usr/bin/python3 -m json.tool >/dev/null; }
+
+free_port() {
+	/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("", 0)); print(s.getsockname()[1])'
+}
+
+# The control group directory of a workload for one controller, as its first
+# process says it: works on v1, hybrid and v2.
+cgroup_of() { # NAME CONTROLLER
+	local pid line
+	pid=$(hyfw --format json inspect "$1" | json 0 pid)
+	line=$(grep -E "^[0-9]+:([^:]*,)?$2(,[^:]*)?:" "/proc/$pid/cgroup" | cut -d: -f3-) || true
+	if [ -n "$line" ] && [ -d "/sys/fs/cgroup/$2$line" ]; then
+		echo "/sys/fs/cgroup/$2$line"
+	else
+		echo "/sys/fs/cgroup$(grep '^0::' "/proc/$pid/cgroup" | cut -d: -f3-)"
+	fi
+}
+
+write_stack() { # NAME, text on standard input -> path in $STACK
+	STACK=$BATS_TEST_TMPDIR/$1.ini
+	cat >"$STACK"
+}
+
+# grep that wants nothing found; `! grep` would not fail a test.
+absent() {
+	if grep "$@"; then return 1; fi
+}
