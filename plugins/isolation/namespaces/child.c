@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * What runs in the new process, from the clone to the exec of the command.  Only
+ * async-signal-safe calls: the parent may have had threads and locks. */
+#include "ns.h"
+
+#include <linux/close_range.h>
+#include <linux/keyctl.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+/* Ends with the creator.  Has to be said again after each change of credentials,
+ * which clears it (prctl(2)).  A creator that is gone by now is noticed at the
+ * channel: the next message is its end. */
+static void die_with_creator(const struct ns_job *job)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		ns_die(job, NS_STEP_PARENT, "", errno);
+}
+
+static void expect(const struct ns_job *job, char message, int *fds, size_t room, size_t *ret_count)
+{
+	char got = 0;
+	int r = ns_channel_receive(job->channel, &got, fds, room, ret_count);
+
+	if (r < 0 || got != message)
+		ns_die(job, NS_STEP_PARENT, "", r < 0 ? -r : EPROTO);
+}
+
+void ns_reset_signals(void)
+{
+	struct sigaction normal = { .sa_handler = SIG_DFL };
+	sigset_t none;
+	int number;
+
+	for (number = 1; number < NSIG; number++)
+		sigaction(number, &normal, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Nobody inside may look into this copy of hyfw (/proc/PID/exe and friends). */
+static void become_private(const struct ns_job *job)
+{
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		ns_die(job, NS_STEP_NONE, "", errno);
+	ns_reset_signals();
+	setsid();
+	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
+}
+
+/* "0" is the writing process.  "tasks", not "cgroup.procs": see struct hyfw_cgroup. */
+static void join_cgroups(const struct ns_job *job)
+{
+	size_t i;
+
+	for (i = 0; i < job->cgroup_count; i++)
+		if (write(job->cgroup_fds[i], "0", 1) != 1)
+			ns_die(job, NS_STEP_CGROUP, "the workload", errno);
+}
+
+static void become_root(const struct ns_job *job)
+{
+	if (!job->mapped)
+		return;
+	expect(job, NS_MAPPED, NULL, 0, NULL);
+	if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0 ||
+	    syscall(SYS_setgroups, (size_t)0, NULL) < 0)
+		ns_die(job, NS_STEP_IDS, "", errno);
+	/* Changed ids made the files below /proc/self root's again. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		ns_die(job, NS_STEP_IDS, "", errno);
+	die_with_creator(job);
+}
+
+/* Now owned by the user namespace, and with its root as the owner of what is in
+ * them.  The control group namespace begins at the groups that were joined. */
+static void make_namespaces(const struct ns_job *job)
+{
+	if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWCGROUP) < 0)
+		ns_die(job, NS_STEP_NAMESPACE, "network, ipc, cgroup", errno);
+}
+
+static void set_hostname(const struct ns_job *job)
+{
+	const char *name = job->workload->hostname;
+
+	if (name && *name && sethostname(name, strlen(name)) < 0)
+		ns_die(job, NS_STEP_HOSTNAME, name, errno);
+}
+
+/* pivot_root(2): with "." twice the old root ends on top of the new one, and is
+ * what gets unmounted there. */
+static void enter_root(const struct ns_job *job, int root)
+{
+	if (move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		ns_die(job, NS_STEP_ROOT, "attach", errno);
+	if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+		ns_die(job, NS_STEP_ROOT, "pivot_root", errno);
+	if (umount2(".", MNT_DETACH) < 0)
+		ns_die(job, NS_STEP_ROOT, "detach the old one", errno);
+	if (chdir("/") < 0)
+		ns_die(job, NS_STEP_ROOT, "/", errno);
+}
+
+static void finish_root(const struct ns_job *job, int root)
+{
+	const struct hyfw_workload *workload = job->workload;
+	int r, fd;
+
+	if (workload->workdir && *workload->workdir) { /* a missing one is made, as Podman does */
+		fd = ns_target_open(root, workload->workdir, true);
+		if (fd >= 0)
+			close(fd);
+	}
+	if (workload->read_only) {
+		r = ns_attributes(root, MOUNT_ATTR_RDONLY, false);
+		if (r < 0)
+			ns_die(job, NS_STEP_ROOT, "make it read-only", -r);
+	}
+}
+
+void ns_child_create(struct ns_job *job)
+{
+	struct mount_attr slave = { .propagation = MS_SLAVE };
+	struct ns_console console = { -1, -1 };
+	struct ns_kernelfs kernelfs;
+	int devices[NS_DEVICES], fds[NS_FDS_MAX], dev;
+	size_t count = 0;
+
+	close(job->peer);
+	die_with_creator(job);
+	become_private(job);
+	join_cgroups(job);
+	/* Nothing that is mounted here may reach the host; root of the host would. */
+	if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &slave, sizeof(slave)) < 0)
+		ns_die(job, NS_STEP_ROOT, "propagation", errno);
+	ns_devices_take(job, devices);
+	ns_kernelfs_take_proc(job, &kernelfs);
+	become_root(job);
+	make_namespaces(job);
+	ns_kernelfs_take_sys(job, &kernelfs);
+	set_hostname(job);
+	expect(job, NS_GO, fds, NS_FDS_MAX, &count);
+	if (count == 0)
+		ns_die(job, NS_STEP_PARENT, "", EPROTO);
+	enter_root(job, fds[0]);
+	umask(0022);
+	ns_kernelfs_attach(job, &kernelfs, fds[0]);
+	dev = ns_devices_make(job, fds[0], devices);
+	if (job->terminal) {
+		ns_console_open(job, &console);
+		ns_console_bind(job, &console, dev);
+	}
+	ns_mounts_attach(job, fds[0], fds + 1, count - 1);
+	ns_kernelfs_mask(job, &kernelfs, devices[0]);
+	finish_root(job, fds[0]);
+	job->proc_fd = kernelfs.proc;
+	if (job->terminal) {
+		ns_console_take(job, console.slave);
+		job->stdio[0] = job->stdio[1] = job->stdio[2] = console.slave;
+	}
+	ns_child_become(job, console.master);
+}
+
+static void connect_stdio(const struct ns_job *job)
+{
+	int moved[3], i;
+
+	/* Out of the way first: they may be among 0, 1 and 2 in any order. */
+	for (i = 0; i < 3; i++) {
+		if (job->stdio[i] >= 0)
+			moved[i] = fcntl(job->stdio[i], F_DUPFD_CLOEXEC, 3);
+		else
+			moved[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
+		if (moved[i] < 0)
+			ns_die(job, NS_STEP_STDIO, "standard files", errno);
+	}
+	for (i = 0; i < 3; i++)
+		if (dup2(moved[i], i) < 0)
+			ns_die(job, NS_STEP_STDIO, "standard files", errno);
+}
+
+/* A directory that was reached through a leaked descriptor is outside of our
+ * root, and getcwd(2) says so. */
+static void change_directory(const struct ns_job *job)
+{
+	const char *path = job->workdir && *job->workdir ? job->workdir : "/";
+	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS };
+	NS_AUTO_CLOSE int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	char cwd[PATH_MAX];
+
+	if (fd < 0 || fchdir(fd) < 0)
+		ns_die(job, NS_STEP_WORKDIR, path, errno);
+	if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0)
+		ns_die(job, NS_STEP_WORKDIR, path, errno);
+	if (cwd[0] != '/')
+		ns_die(job, NS_STEP_OUTSIDE, path, EPERM);
+}
+
+void ns_child_become(struct ns_job *job, int console)
+{
+	const char *path;
+
+	connect_stdio(job);
+	if (job->home_slot != SIZE_MAX && job->board->home[0])
+		job->envp[job->home_slot] = job->board->home;
+	ns_confine_before(job);
+	die_with_creator(job);
+	change_directory(job);
+	path = ns_command_find(job);
+	/* Whatever the caller had open stays outside. */
+	if (syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
+		ns_die(job, NS_STEP_STDIO, "nothing else", errno);
+	if (ns_channel_send(job->channel, NS_READY, &console, console >= 0 ? 1 : 0) < 0)
+		_exit(127);
+	if (console >= 0)
+		close(console);
+	expect(job, NS_START, NULL, 0, NULL);
+	ns_confine_last(job);
+	job->board->executing = 1;
+	execve(path, (char *const *)(uintptr_t)job->argv, (char *const *)(uintptr_t)job->envp);
+	ns_die(job, NS_STEP_EXEC, job->argv[0], errno);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * The terminal, made in the workload's own devpts.  In exec() the file system
+ * belongs to a running workload: what is opened there is checked. */
+#include "ns.h"
+
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <sys/ioctl.h>
+#include <sys/vfs.h>
+#include <termios.h>
+
+static void copy_window_size(const struct ns_job *job, int master)
+{
+	struct winsize size;
+	size_t i;
+
+	for (i = 0; i < NS_COUNT(job->stdio); i++)
+		if (job->stdio[i] >= 0 && ioctl(job->stdio[i], TIOCGWINSZ, &size) == 0) {
+			ioctl(master, TIOCSWINSZ, &size);
+			return;
+		}
+}
+
+void ns_console_open(const struct ns_job *job, struct ns_console *console)
+{
+	struct open_how how = { .flags = O_RDWR | O_NOCTTY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
+	struct statfs fs;
+	int unlock = 0;
+
+	console->master = (int)syscall(SYS_openat2, AT_FDCWD, "/dev/pts/ptmx", &how, sizeof(how));
+	if (console->master < 0 || fstatfs(console->master, &fs) < 0)
+		ns_die(job, NS_STEP_TERMINAL, "/dev/pts/ptmx", errno);
+	if (fs.f_type != DEVPTS_SUPER_MAGIC)
+		ns_die(job, NS_STEP_TERMINAL, "/dev/pts/ptmx", ENOTTY);
+	if (ioctl(console->master, TIOCSPTLCK, &unlock) < 0)
+		ns_die(job, NS_STEP_TERMINAL, "/dev/pts/ptmx", errno);
+	console->slave = ioctl(console->master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (console->slave < 0)
+		ns_die(job, NS_STEP_TERMINAL, "/dev/pts", errno);
+	copy_window_size(job, console->master);
+	if (job->board->uid != 0 && fchown(console->slave, job->board->uid, (gid_t)-1) < 0)
+		ns_die(job, NS_STEP_TERMINAL, "its owner", errno);
+}
+
+void ns_console_bind(const struct ns_job *job, const struct ns_console *console, int dev_fd)
+{
+	char path[] = "pts/0000000000";
+	unsigned number = 0, divisor = 1;
+	char *at = path + 4;
+	int fd;
+
+	if (ioctl(console->master, TIOCGPTN, &number) < 0)
+		ns_die(job, NS_STEP_TERMINAL, "its number", errno);
+	while (number / divisor >= 10)
+		divisor *= 10;
+	for (; divisor > 0; divisor /= 10)
+		*at++ = (char)('0' + number / divisor % 10);
+	*at = '\0';
+	fd = open_tree(dev_fd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (fd < 0 || move_mount(fd, "", dev_fd, "console", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		ns_die(job, NS_STEP_TERMINAL, "/dev/console", errno);
+	close(fd);
+}
+
+void ns_console_take(const struct ns_job *job, int slave)
+{
+	if (ioctl(slave, TIOCSCTTY, 0) < 0)
+		ns_die(job, NS_STEP_TERMINAL, "controlling terminal", errno);
+}

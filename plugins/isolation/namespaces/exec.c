@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * exec(): a further command in a running workload.
+ *
+ *     caller --ns_clone--> guide: joins the namespaces of the workload, then
+ *                          --ns_clone(CLONE_PARENT)--> the command, in the pid
+ *                          namespace and a child of the caller
+ *
+ * The guide shares the caller's descriptor table, so the command's pidfd appears
+ * there.  Neither can be looked into from inside: they are not dumpable before
+ * they join, and the guide never is in the pid namespace. */
+#include "ns.h"
+
+#include <linux/sched.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define ALL_NAMESPACES (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | \
+			CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWTIME)
+
+struct executing {
+	const struct hyfw_host *host;
+	struct ns_job job;
+	struct ns_handle *handle;
+	int target;      /* pidfd of the workload */
+	pid_t target_pid;
+	uint64_t namespaces;
+	int *cgroup_fds, cgroup_unified;
+	int pidfd, console;
+	pid_t pid;
+	int result[2];   /* pipe: the guide tells pid and pidfd */
+};
+
+struct guided {
+	int32_t pid, pidfd;
+};
+
+/* The command, in the workload's namespaces. */
+static void be_command(struct executing *executing)
+{
+	struct ns_job *job = &executing->job;
+	struct ns_console console = { -1, -1 };
+	size_t i;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		ns_die(job, NS_STEP_PARENT, "", errno);
+	close(job->peer);
+	setsid();
+	for (i = 0; i < job->cgroup_count; i++)
+		if (write(job->cgroup_fds[i], "0", 1) != 1)
+			ns_die(job, NS_STEP_CGROUP, "the workload", errno);
+	umask(0022);
+	if (job->terminal) {
+		ns_console_open(job, &console);
+		ns_console_take(job, console.slave);
+		job->stdio[0] = job->stdio[1] = job->stdio[2] = console.slave;
+	}
+	ns_child_become(job, console.master);
+}
+
+static void be_guide(struct executing *executing)
+{
+	struct ns_job *job = &executing->job;
+	struct guided guided = { 0, -1 };
+	int pidfd = -1;
+
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		ns_die(job, NS_STEP_NONE, "", errno);
+	ns_reset_signals();
+	if (setns(executing->target, (int)executing->namespaces) < 0)
+		ns_die(job, NS_STEP_JOIN, "the namespaces of the workload", errno);
+	if (job->mapped && (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0 ||
+			    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0))
+		ns_die(job, NS_STEP_IDS, "", errno);
+	guided.pid = ns_clone(CLONE_PARENT, executing->cgroup_unified, &pidfd);
+	if (guided.pid == 0)
+		be_command(executing);
+	if (guided.pid < 0)
+		ns_die(job, NS_STEP_NAMESPACE, "process", errno);
+	guided.pidfd = pidfd;
+	_exit(write(executing->result[1], &guided, sizeof(guided)) == sizeof(guided) ? 0 : 1);
+}
+
+/* The workload has a user namespace when it is not in ours; joining ours again is
+ * an error. */
+static int find_namespaces(struct executing *executing, struct hyfw_error **err)
+{
+	char path[64];
+	struct stat own, theirs;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)executing->target_pid);
+	if (stat("/proc/self/ns/user", &own) < 0 || stat(path, &theirs) < 0)
+		return ns_fail(executing->host, err, errno, "look at", "the user namespace of the workload");
+	executing->namespaces = ALL_NAMESPACES;
+	executing->job.mapped = own.st_ino != theirs.st_ino || own.st_dev != theirs.st_dev;
+	if (!executing->job.mapped)
+		executing->namespaces &= ~(uint64_t)CLONE_NEWUSER;
+	return 0;
+}
+
+static int find_user(struct executing *executing, const char *user, struct hyfw_error **err)
+{
+	NS_AUTO_CLOSE int root = -1;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)executing->target_pid);
+	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return ns_fail(executing->host, err, errno, "open the root file system of", "the workload");
+	return ns_user_find(executing->host, root, user, executing->job.board, err);
+}
+
+static int prepare(struct executing *executing, const struct hyfw_map *record, const struct hyfw_exec *exec,
+		   struct hyfw_arena *arena, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = executing->host;
+	struct ns_job *job = &executing->job;
+	int ends[2], r;
+
+	r = ns_command_prepare(host, arena, exec->argv, exec->envp, job, err);
+	if (r < 0)
+		return r;
+	executing->cgroup_fds = host->alloc(arena, (exec->confinement.cgroup_count + 1) * sizeof(int));
+	job->workdir = exec->workdir ? exec->workdir : hyfw_map_get(record, NS_NOTE_WORKDIR);
+	job->terminal = exec->terminal;
+	memcpy(job->stdio, exec->stdio, sizeof(job->stdio));
+	job->confinement = &exec->confinement;
+	job->cgroup_fds = executing->cgroup_fds;
+	r = ns_cgroups_open(host, job->confinement, executing->cgroup_fds, &job->cgroup_count,
+			    &executing->cgroup_unified, err);
+	if (r < 0)
+		return r;
+	executing->handle = ns_handle_new(exec->argv[0]);
+	if (!executing->handle)
+		return ns_fail(host, err, errno, "prepare", exec->argv[0]);
+	job->board = executing->handle->board;
+	r = find_namespaces(executing, err);
+	if (r == 0)
+		r = find_user(executing, exec->user, err);
+	if (r < 0)
+		return r;
+	job->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	r = ns_channel_open(ends);
+	if (r < 0)
+		return ns_fail(host, err, -r, "make a channel to", "the new process");
+	executing->handle->channel = job->peer = ends[0];
+	job->channel = ends[1];
+	return pipe2(executing->result, O_CLOEXEC | O_NONBLOCK) < 0 ?
+		ns_fail(host, err, errno, "make a pipe to", "the new process") : 0;
+}
+
+static int launch(struct executing *executing, struct hyfw_error **err)
+{
+	NS_AUTO_CLOSE int guide_fd = -1;
+	struct guided guided;
+	pid_t guide = ns_clone(CLONE_FILES, -1, &guide_fd);
+
+	if (guide == 0)
+		be_guide(executing);
+	if (guide < 0)
+		return ns_fail(executing->host, err, errno, "make", "a process");
+	while (waitpid(guide, NULL, 0) < 0 && errno == EINTR)
+		;
+	/* What stays open here would keep the channel alive after the command's exec. */
+	close(executing->job.channel);
+	executing->job.channel = -1;
+	if (read(executing->result[0], &guided, sizeof(guided)) != sizeof(guided))
+		return ns_board_error(executing->host, executing->handle->board, err);
+	executing->pid = guided.pid;
+	executing->pidfd = guided.pidfd;
+	return 0;
+}
+
+static void finish(struct executing *executing)
+{
+	int fds[] = { executing->target, executing->cgroup_unified, executing->console, executing->result[0],
+		      executing->result[1], executing->job.channel, executing->job.proc_fd };
+	size_t i;
+
+	for (i = 0; i < NS_COUNT(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	for (i = 0; i < executing->job.cgroup_count; i++)
+		close(executing->cgroup_fds[i]);
+	if (executing->pidfd >= 0) {
+		ns_process_end(executing->pidfd);
+		close(executing->pidfd);
+	}
+	ns_handle_free(executing->handle);
+}
+
+int ns_exec(void *instance, const struct hyfw_map *record, const struct hyfw_exec *exec,
+	    struct hyfw_arena *arena, struct hyfw_running *ret_running, struct hyfw_error **err)
+{
+	struct executing executing = {
+		.host = ((struct ns_instance *)instance)->host, .cgroup_unified = -1, .pidfd = -1,
+		.console = -1, .result = { -1, -1 }, .job = { .channel = -1, .proc_fd = -1, .peer = -1 },
+	};
+	int r = 0;
+
+	executing.target = ns_process_open(record, &executing.target_pid);
+	if (executing.target == -ESRCH)
+		return executing.host->fail(err, ESRCH, "it does not run");
+	if (executing.target < 0)
+		return ns_fail(executing.host, err, -executing.target, "open", "the process");
+	r = prepare(&executing, record, exec, arena, err);
+	if (r == 0)
+		r = launch(&executing, err);
+	if (r == 0)
+		r = ns_await_ready(executing.host, executing.handle, &executing.console, err);
+	if (r == 0)
+		r = ns_let_go(executing.host, executing.handle, err);
+	if (r == 0) {
+		ret_running->pid = executing.pid;
+		ret_running->wait_fd = ns_steal_fd(&executing.pidfd);
+		ret_running->netns_fd = -1;
+		ret_running->console_fd = ns_steal_fd(&executing.console);
+		ret_running->handle = executing.handle;
+		executing.handle = NULL;
+	}
+	finish(&executing);
+	return r;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Attaching mounts in the child, below the new root.  A target is opened below
+ * the root by the kernel (openat2(2), RESOLVE_IN_ROOT) and the mount is moved
+ * onto that very descriptor: no link in the image, and none that is swapped
+ * meanwhile, leads elsewhere. */
+#include "ns.h"
+
+#include <linux/openat2.h>
+#include <sys/stat.h>
+
+#define NAME_ROOM 256
+
+int ns_attributes(int fd, uint64_t set, bool recursive)
+{
+	struct mount_attr change = { .attr_set = set };
+
+	if (!set)
+		return 0;
+	return mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &change,
+			     sizeof(change)) < 0 ? -errno : 0;
+}
+
+int ns_filesystem(const char *type, const char *const *options, uint64_t attributes)
+{
+	NS_AUTO_CLOSE int context = fsopen(type, FSOPEN_CLOEXEC);
+	int fd, r;
+
+	if (context < 0)
+		return -errno;
+	for (; options && options[0]; options += 2) {
+		r = fsconfig(context, options[1] ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, options[0],
+			     options[1], 0);
+		if (r < 0)
+			return -errno;
+	}
+	if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return -errno;
+	fd = fsmount(context, FSMOUNT_CLOEXEC, (unsigned)attributes);
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_inside(int root_fd, const char *path, uint64_t flags)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC | flags,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	int fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Makes the last part of 'path' in its directory, which exists. */
+static int make_last(int root_fd, const char *path, size_t length, bool directory)
+{
+	char parent[PATH_MAX], name[NAME_ROOM];
+	NS_AUTO_CLOSE int fd = -1;
+	size_t end = length, start;
+	int made;
+
+	while (end > 0 && path[end - 1] == '/')
+		end--;
+	for (start = end; start > 0 && path[start - 1] != '/'; start--)
+		;
+	if (end == start || end - start >= sizeof(name) || start >= sizeof(parent))
+		return -ENAMETOOLONG;
+	memcpy(name, path + start, end - start);
+	name[end - start] = '\0';
+	memcpy(parent, path, start);
+	parent[start] = '\0';
+	if (strcmp(name, "..") == 0 || strcmp(name, ".") == 0)
+		return 0;
+	fd = open_inside(root_fd, start ? parent : ".", O_DIRECTORY);
+	if (fd < 0)
+		return fd;
+	if (directory) {
+		if (mkdirat(fd, name, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		return 0;
+	}
+	made = openat(fd, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (made < 0)
+		return errno == EEXIST ? 0 : -errno;
+	close(made);
+	return 0;
+}
+
+int ns_target_open(int root_fd, const char *target, bool directory)
+{
+	size_t at, length = strlen(target);
+	int fd = open_inside(root_fd, target, 0), r;
+
+	if (fd != -ENOENT)
+		return fd;
+	if (length >= PATH_MAX)
+		return -ENAMETOOLONG;
+	for (at = 1; at < length; at++) {
+		if (target[at] != '/' || target[at - 1] == '/')
+			continue;
+		r = make_last(root_fd, target, at, true);
+		if (r < 0)
+			return r;
+	}
+	r = make_last(root_fd, target, length, directory);
+	return r < 0 ? r : open_inside(root_fd, target, 0);
+}
+
+void ns_attach(const struct ns_job *job, int mount_fd, int root_fd, const char *target, bool directory)
+{
+	int fd = ns_target_open(root_fd, target, directory);
+
+	if (fd < 0)
+		ns_die(job, NS_STEP_TARGET, target, -fd);
+	if (move_mount(mount_fd, "", fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		ns_die(job, NS_STEP_MOUNT, target, errno);
+	close(fd);
+}
+
+/* Decimal or octal digits; async-signal-safe, unlike snprintf(). */
+static const char *digits(uint64_t value, unsigned base, char room[24])
+{
+	char *at = room + 23;
+
+	*at = '\0';
+	do
+		*--at = (char)('0' + value % base);
+	while (value /= base);
+	return at;
+}
+
+static int make_tmpfs(const struct ns_job *job, const struct hyfw_attachment *attachment)
+{
+	char size[24], mode[24];
+	const char *options[] = {
+		"source", "tmpfs",
+		"size", digits(attachment->bytes ? attachment->bytes : 64u << 20, 10, size),
+		"mode", digits(attachment->mode ? attachment->mode & 07777 : 01777, 8, mode),
+		job->confinement->mount_label ? "context" : NULL, job->confinement->mount_label, NULL,
+	};
+
+	return ns_filesystem("tmpfs", options,
+			     ns_attachment_attributes(attachment) | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+}
+
+static bool is_directory(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) < 0 || S_ISDIR(status.st_mode);
+}
+
+void ns_mounts_attach(const struct ns_job *job, int root_fd, const int *fds, size_t count)
+{
+	const struct hyfw_workload *workload = job->workload;
+	size_t i, next = 0;
+	int fd;
+
+	for (i = 0; i < workload->mount_count; i++) {
+		const struct hyfw_attachment *attachment = &workload->mounts[i];
+
+		if (attachment->kind == HYFW_ATTACHMENT_TMPFS)
+			fd = make_tmpfs(job, attachment);
+		else
+			fd = next < count ? fds[next++] : -EBADF;
+		if (fd < 0)
+			ns_die(job, NS_STEP_MOUNT, attachment->target, -fd);
+		ns_attach(job, fd, root_fd, attachment->target, is_directory(fd));
+		close(fd);
+	}
+}

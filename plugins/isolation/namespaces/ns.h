@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the files of this driver share.
+ *
+ * Two processes make a workload.  The caller of create() (the "parent") has the
+ * privileges of the host: it writes the id maps, makes the mounts that need an id
+ * mapping or an overlay, and looks users up.  The new process (the "child") lives
+ * in the new namespaces, attaches the mounts and becomes the command.  The child
+ * is a copy of the parent, so it reads the job through the same pointers; what is
+ * decided after the clone goes over the channel (descriptors) and the board
+ * (a page that both share).
+ *
+ *     parent                               child
+ *     ns_clone()  ------------------------> session, device and proc trees
+ *     id maps, NS_MAPPED  ----------------> root of its user namespace,
+ *     root file system, binds, user         network and ipc namespaces
+ *     NS_GO with all mounts  -------------> pivot_root, mounts, credentials
+ *     <------------------- NS_READY with the terminal
+ *     start(): NS_START  -----------------> label, Landlock, seccomp, exec
+ *     <------------------- end of file, or NS_FAILED
+ *
+ * In the child only async-signal-safe calls are made.
+ */
+#ifndef NS_H
+#define NS_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <hyfw/isolation.h>
+
+static inline void ns_cleanup_close(const int *fd)
+{
+	int saved = errno;
+
+	if (*fd >= 0)
+		close(*fd);
+	errno = saved;
+}
+#define NS_AUTO_CLOSE __attribute__((cleanup(ns_cleanup_close)))
+
+static inline int ns_steal_fd(int *fd)
+{
+	int stolen = *fd;
+
+	*fd = -1;
+	return stolen;
+}
+
+#define NS_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- report.c: what went wrong in the child ------------------------------- */
+
+enum ns_step {
+	NS_STEP_NONE = 0,
+	NS_STEP_PARENT,
+	NS_STEP_CGROUP,
+	NS_STEP_NAMESPACE,
+	NS_STEP_JOIN,
+	NS_STEP_IDS,
+	NS_STEP_HOSTNAME,
+	NS_STEP_ROOT,
+	NS_STEP_MOUNT,
+	NS_STEP_TARGET,
+	NS_STEP_DEVICE,
+	NS_STEP_MASK,
+	NS_STEP_TERMINAL,
+	NS_STEP_STDIO,
+	NS_STEP_WORKDIR,
+	NS_STEP_OUTSIDE,
+	NS_STEP_USER,
+	NS_STEP_CAPABILITIES,
+	NS_STEP_LABEL,
+	NS_STEP_LANDLOCK,
+	NS_STEP_SECCOMP,
+	NS_STEP_EXEC,
+};
+
+#define NS_GROUPS_MAX 1024
+
+/* Shared by parent and child.  Zero at first. */
+struct ns_board {
+	/* The child's report.  'object' is an address that means the same in both. */
+	uint32_t failed;
+	uint32_t executing; /* set right before execve() */
+	int32_t errnum;
+	enum ns_step step;
+	const char *object;
+
+	/* The parent's answer: who the command runs as, with ids inside. */
+	uint32_t uid, gid;
+	uint32_t group_count;
+	gid_t groups[NS_GROUPS_MAX];
+	char home[PATH_MAX + sizeof("HOME=")];
+};
+
+struct ns_board *ns_board_new(void); /* NULL with errno */
+void ns_board_free(struct ns_board *board);
+
+/* Sets '*err' from the child's report. */
+int ns_board_error(const struct hyfw_host *host, const struct ns_board *board, struct hyfw_error **err);
+
+/* Fails for a step that is not the command itself: -ENOENT and -EACCES say "no
+ * such command" to callers of create() and start(), so they are told otherwise;
+ * the sentence keeps the true reason. */
+int ns_fail(const struct hyfw_host *host, struct hyfw_error **err, int errnum, const char *what,
+	    const char *object);
+
+/* ---- the job ---------------------------------------------------------------- */
+
+struct ns_job {
+	/* Of the workload. */
+	const struct hyfw_workload *workload; /* NULL for exec() */
+	const char *const *argv;
+	const char **envp;        /* with a free slot for HOME at 'home_slot' */
+	size_t home_slot;         /* SIZE_MAX: HOME is set already */
+	const char *const *candidates; /* paths that the command may be at; NULL-terminated */
+	const char *workdir;
+	bool terminal;
+	bool mapped;              /* it has a user namespace */
+	bool tty_group;           /* group 5 exists inside */
+	int stdio[3];
+	const struct hyfw_confinement *confinement;
+	const int *cgroup_fds;    /* "tasks" of each v1 control group */
+	size_t cgroup_count;
+	int proc_fd;              /* for labels */
+
+	struct ns_board *board;
+	int channel;              /* the child's end */
+	int peer;                 /* the parent's end, to be closed in the child */
+};
+
+/* In the child: reports and ends the process. */
+void ns_die(const struct ns_job *job, enum ns_step step, const char *object, int errnum)
+	__attribute__((noreturn));
+
+/* ---- channel.c --------------------------------------------------------------- */
+
+#define NS_MAPPED 'm'
+#define NS_GO 'g'
+#define NS_READY 'r'
+#define NS_START 's'
+#define NS_FAILED 'f'
+
+#define NS_FDS_MAX 250 /* SCM_MAX_FD of the kernel is 253 */
+
+int ns_channel_open(int ret_ends[2]);
+/* All return 0 or a negative errno; -EPIPE when the other side is gone. */
+int ns_channel_send(int channel, char message, const int *fds, size_t count);
+/* At most 'room' descriptors; '*ret_count' may be NULL when none is expected. */
+int ns_channel_receive(int channel, char *ret_message, int *fds, size_t room, size_t *ret_count);
+
+/* ---- process.c --------------------------------------------------------------- */
+
+/* Field 22 of /proc/PID/stat; negative errno. */
+int ns_process_start_time(pid_t pid, uint64_t *ret_ticks);
+/* A pidfd of the process that 'record' notes; -ESRCH when it is gone, a zombie
+ * or when somebody else has its id now. */
+int ns_process_open(const struct hyfw_map *record, pid_t *ret_pid);
+/* Kills it, waits until it and all in its pid namespace are gone, reaps it when it
+ * is our child. */
+int ns_process_end(int pidfd);
+/* A namespace of a process as a descriptor. */
+enum ns_kind { NS_KIND_NET, NS_KIND_USER };
+int ns_process_namespace(int pidfd, pid_t pid, enum ns_kind kind);
+
+/* ---- clone.c ------------------------------------------------------------------ */
+
+/* As fork(), with clone3().  'cgroup_fd' -1 for none.  0 in the child. */
+pid_t ns_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd);
+
+/* ---- idmap.c, user.c, command.c, rootfs.c, overlay.c: in the parent ------------- */
+
+struct ns_instance {
+	const struct hyfw_host *host;
+};
+
+int ns_idmap_write(const struct hyfw_host *host, pid_t pid, const struct hyfw_idmap *idmap,
+		   struct hyfw_error **err);
+
+/* Looks 'user' up in /etc/passwd and /etc/group below 'root_fd'; fills the board. */
+int ns_user_find(const struct hyfw_host *host, int root_fd, const char *user, struct ns_board *board,
+		 struct hyfw_error **err);
+
+/* Environment and candidates of the command, in 'arena'. */
+int ns_command_prepare(const struct hyfw_host *host, struct hyfw_arena *arena, const char *const *argv,
+		       const char *const *envp, struct ns_job *job, struct hyfw_error **err);
+
+/* A detached mount of a BIND or OVERLAY attachment.  'userns' maps its ids where
+ * HYFW_ATTACH_IDMAP asks for it; -1: there is no user namespace. */
+int ns_rootfs_open(const struct hyfw_host *host, const struct hyfw_attachment *attachment, int userns,
+		   const char *label, int *ret_fd, struct hyfw_error **err);
+
+/* The mount flags (MOUNT_ATTR_*) that the attachment asks for. */
+uint64_t ns_attachment_attributes(const struct hyfw_attachment *attachment);
+
+/* An overlay of 'layers' (uppermost first).  The first way needs Linux 6.15, the
+ * other one works since 5.19; both are here so that a test can take either. */
+struct ns_overlay {
+	const int *layers;
+	size_t count;
+	int upper, work; /* -1 for none */
+	const char *label;
+};
+int ns_overlay_detached(const struct ns_overlay *overlay);
+int ns_overlay_attached(const struct ns_overlay *overlay);
+
+/* ---- in the child ----------------------------------------------------------------- */
+
+/* child.c: never returns. */
+void ns_child_create(struct ns_job *job) __attribute__((noreturn));
+void ns_reset_signals(void);
+/* The last part, common to create() and exec(): stdio, directory, credentials,
+ * waiting for NS_START, exec. */
+void ns_child_become(struct ns_job *job, int console) __attribute__((noreturn));
+
+/* mounts.c */
+/* Opens 'target' below 'root_fd' without leaving it; makes what is missing. */
+int ns_target_open(int root_fd, const char *target, bool directory);
+void ns_attach(const struct ns_job *job, int mount_fd, int root_fd, const char *target, bool directory);
+void ns_mounts_attach(const struct ns_job *job, int root_fd, const int *fds, size_t count);
+/* A new file system: fsopen, options ("key", "value" pairs, a NULL value for a
+ * flag), fsmount; a descriptor or a negative errno. */
+int ns_filesystem(const char *type, const char *const *options, uint64_t attributes);
+int ns_attributes(int fd, uint64_t set, bool recursive);
+
+/* devices.c: trees of the host's devices, taken before the root changes. */
+#define NS_DEVICES 6
+void ns_devices_take(const struct ns_job *job, int fds[NS_DEVICES]);
+/* Makes /dev; returns its descriptor. */
+int ns_devices_make(const struct ns_job *job, int root_fd, int fds[NS_DEVICES]);
+
+/* kernelfs.c: proc and sysfs. */
+struct ns_kernelfs {
+	int proc, sys;
+};
+void ns_kernelfs_take_proc(const struct ns_job *job, struct ns_kernelfs *kernelfs);
+void ns_kernelfs_take_sys(const struct ns_job *job, struct ns_kernelfs *kernelfs);
+void ns_kernelfs_attach(const struct ns_job *job, const struct ns_kernelfs *kernelfs, int root_fd);
+void ns_kernelfs_mask(const struct ns_job *job, const struct ns_kernelfs *kernelfs, int null_fd);
+
+/* console.c */
+struct ns_console {
+	int master, slave;
+};
+void ns_console_open(const struct ns_job *job, struct ns_console *console);
+void ns_console_bind(const struct ns_job *job, const struct ns_console *console, int dev_fd);
+void ns_console_take(const struct ns_job *job, int slave);
+
+/* confine.c */
+void ns_confine_before(const struct ns_job *job); /* ids, capabilities, no_new_privs */
+void ns_confine_last(const struct ns_job *job);   /* label, Landlock, seccomp */
+
+/* command.c: the path to execute; reports and dies when there is none. */
+const char *ns_command_find(const struct ns_job *job);
+
+/* ---- the operations ----------------------------------------------------------------- */
+
+struct ns_handle {
+	struct ns_board *board;
+	int channel;    /* -1 once the command runs */
+	char *command;  /* argv[0], for errors of start() */
+};
+struct ns_handle *ns_handle_new(const char *command); /* NULL: no memory or descriptors */
+void ns_handle_free(struct ns_handle *handle);
+
+/* Notes pid and start time for the step in 'call'. */
+int ns_note_process(const struct hyfw_host *host, struct hyfw_call *call, pid_t pid,
+		    struct hyfw_error **err);
+/* Waits until only NS_START is missing. */
+int ns_await_ready(const struct hyfw_host *host, struct ns_handle *handle, int *ret_console,
+		   struct hyfw_error **err);
+int ns_let_go(const struct hyfw_host *host, struct ns_handle *handle, struct hyfw_error **err);
+/* Opens "tasks" of the v1 groups ('tasks', with room for all) and the v2 directory. */
+int ns_cgroups_open(const struct hyfw_host *host, const struct hyfw_confinement *confinement, int *tasks,
+		    size_t *ret_count, int *ret_unified, struct hyfw_error **err);
+
+int ns_create(void *instance, struct hyfw_call *call, const struct hyfw_workload *workload,
+	      struct hyfw_running *ret_running, struct hyfw_error **err);
+int ns_start(void *instance, struct hyfw_call *call, struct hyfw_running *running,
+	     struct hyfw_error **err);
+int ns_wait(void *instance, struct hyfw_running *running, struct hyfw_exit *ret_exit,
+	    struct hyfw_error **err);
+int ns_signal(void *instance, const struct hyfw_map *record, int signal, bool all,
+	      struct hyfw_error **err);
+int ns_exec(void *instance, const struct hyfw_map *record, const struct hyfw_exec *exec,
+	    struct hyfw_arena *arena, struct hyfw_running *ret_running, struct hyfw_error **err);
+int ns_describe(void *instance, const struct hyfw_map *record, struct hyfw_arena *arena,
+		struct hyfw_map *ret_facts, struct hyfw_error **err);
+int ns_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err);
+int ns_apply(void *instance, struct hyfw_call *call, struct hyfw_error **err);
+int ns_check(void *instance, const struct hyfw_subject *subject, struct hyfw_error **err);
+int ns_plan(void *instance, const struct hyfw_subject *subject, struct hyfw_plan *plan,
+	    struct hyfw_arena *arena, struct hyfw_error **err);
+int ns_probe(const struct hyfw_host *host, struct hyfw_arena *arena, struct hyfw_probe *ret_probe,
+	     struct hyfw_error **err);
+
+/* Notes of this driver beside the common ones. */
+#define NS_NOTE_WORKDIR "workdir"
+
+#endif
