@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Control groups: limits and figures of a workload, on cgroup v1, v2 and the
+ * mixture of both (cgroups(7), cgroup-v1/ and cgroup-v2.rst of the kernel).
+ *
+ *   hierarchy.c  where each controller lives on this machine
+ *   limits.c     from settings to limits; what cannot work is refused
+ *   v1.c v2.c    from limits to values in files
+ *   groups.c     the directories: make, fill, find again, remove
+ *   kill.c freeze.c stats.c gc.c   what is done to them later
+ *   files.c      reading and writing the small files
+ *   plan.c       what a plan says
+ *   plugin.c     the driver's operations
+ *
+ * A workload has one directory for each v1 hierarchy that a limit or a figure
+ * needs, and at most one in the unified hierarchy: MOUNT/OWNER/WORKLOAD.  Each
+ * is noted as "cgroup.CONTROLLERS" or "cgroup.unified" before it is made. */
+#ifndef HYFW_CGROUPS_H
+#define HYFW_CGROUPS_H
+
+#include <hyfw/security.h>
+
+enum controller {
+	CONTROLLER_CPU,
+	CONTROLLER_CPUACCT, /* v1 only; part of every v2 group */
+	CONTROLLER_CPUSET,
+	CONTROLLER_MEMORY,
+	CONTROLLER_PIDS,
+	CONTROLLER_DEVICES, /* v1 only */
+	CONTROLLER_FREEZER, /* v1 only; part of every v2 group */
+	CONTROLLER_COUNT,
+};
+#define CONTROLLER_BIT(which) (1u << (which))
+
+extern const char *const controller_names[CONTROLLER_COUNT];
+
+/* ---- hierarchy.c ---- */
+
+struct hierarchy {
+	char *v1[CONTROLLER_COUNT]; /* mount point; NULL where there is none.  Controllers mounted
+				     * together have equal text */
+	char *unified;              /* mount point of cgroup v2, NULL for none */
+	uint32_t unified_has;       /* controllers that can be switched on there */
+};
+
+/* Looks below 'mount' first, then in /proc/self/mountinfo. */
+int hierarchy_find(const struct hyfw_host *host, const char *mount, struct hierarchy *ret_hierarchy,
+		   struct hyfw_error **err);
+void hierarchy_finish(struct hierarchy *hierarchy);
+
+/* ---- limits.c ---- */
+
+#define LIMIT_NONE (-1)
+
+struct limits {
+	int64_t cpus;        /* thousandths */
+	int64_t cpu_shares;
+	int64_t pids;
+	int64_t memory;      /* bytes */
+	int64_t memory_swap; /* bytes of memory and swap together; LIMIT_NONE: as 'memory',
+			      * which leaves no swap; see 'swap_unlimited' */
+	bool swap_unlimited;
+	const char *cpuset;  /* "0-1,3"; NULL for none */
+	bool devices;        /* only the harmless ones; v1 */
+	bool figures;        /* groups are wanted for statistics too */
+};
+
+/* From the keys of a workload, or from the arguments of a step. */
+void limits_read(const struct hyfw_map *settings, struct limits *ret_limits);
+int limits_check(const struct hyfw_host *host, const struct limits *limits, struct hyfw_error **err);
+
+/* ---- v1.c, v2.c: what is written where ---- */
+
+struct value {
+	enum controller controller;
+	const char *key;  /* the setting it comes from, for messages */
+	const char *file;
+	const char *text;
+	bool optional;    /* the kernel may lack the file */
+};
+#define VALUES_MAX 32
+struct values {
+	size_t count;
+	struct value items[VALUES_MAX];
+};
+void values_add(struct values *values, enum controller controller, const char *key, const char *file,
+		const char *text, bool optional);
+
+/* Controllers that 'limits' need on v1 and on v2. */
+uint32_t v1_needs(const struct limits *limits);
+uint32_t v2_needs(const struct limits *limits);
+
+void v1_values(const struct hyfw_host *host, struct hyfw_arena *arena, const struct limits *limits,
+	       struct values *values);
+void v2_values(const struct hyfw_host *host, struct hyfw_arena *arena, const struct limits *limits,
+	       struct values *values);
+
+/* cpu.weight (1..10000) for cpu.shares (2..262144); 1024 is 100. */
+unsigned v2_weight(uint64_t shares);
+
+/* A new v1 cpuset has no CPU and no memory node: takes those of 'parent'. */
+int v1_inherit_cpuset(int parent, int child);
+
+/* Switches 'controllers' on for the children of the group. */
+int v2_enable(int group, uint32_t controllers);
+
+/* ---- groups.c ---- */
+
+#define GROUPS_MAX (CONTROLLER_COUNT + 1)
+
+struct group {
+	const char *path;
+	const char *controllers; /* "cpu,cpuacct"; "" for unified */
+	uint32_t mask;           /* of v1; for unified those switched on for the limits */
+	bool unified;
+};
+
+/* The groups that a workload with 'limits' gets here.  -ENOTSUP when a limit
+ * needs a controller that is not there. */
+int groups_choose(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hierarchy *hierarchy,
+		  const struct limits *limits, const char *workload, struct group ret_groups[GROUPS_MAX],
+		  size_t *ret_count, struct hyfw_error **err);
+
+/* The values for the group, in the order of writing. */
+void groups_values(const struct hyfw_host *host, struct hyfw_arena *arena, const struct group *group,
+		   const struct limits *limits, struct values *ret_values);
+
+/* Makes the directory and writes the values.  -EBUSY when it is there already
+ * with processes in it. */
+int group_make(const struct hyfw_host *host, struct hyfw_arena *arena, const struct group *group,
+	       const struct limits *limits, struct hyfw_error **err);
+
+/* Those noted in 'record'; borrows its text. */
+size_t groups_recorded(const struct hyfw_map *record, struct group ret_groups[GROUPS_MAX]);
+
+/* True when PATH ends in /OWNER/WORKLOAD. */
+bool group_is_ours(const char *path, const char *owner, const char *workload);
+
+/* Removes the directory, killing what is left inside; gone is success. */
+int group_remove(const struct hyfw_host *host, const char *path, struct hyfw_error **err);
+
+/* Removes MOUNT/OWNER of the group when nothing is left below it. */
+void group_remove_parent(const char *path);
+
+/* ---- plan.c ---- */
+
+#define ARGUMENTS_MAX 16
+
+char *plan_summary(const struct hyfw_host *host, struct hyfw_arena *arena, const struct limits *limits,
+		   const char *workload);
+char *plan_commands(const struct hyfw_host *host, struct hyfw_arena *arena, const struct limits *limits,
+		    const struct group *groups, size_t count);
+
+/* The step's arguments: what limits_read() takes back in.  Borrows text. */
+size_t plan_arguments(const struct hyfw_subject *subject, const struct limits *limits,
+		      struct hyfw_pair ret_pairs[ARGUMENTS_MAX]);
+
+/* ---- kill.c ---- */
+
+/* SIGKILL to all processes below the group until none is left. */
+int group_kill(const struct hyfw_host *host, const char *path, struct hyfw_error **err);
+
+/* Process ids in the group itself, in a malloc'ed array. */
+int group_processes(int group, int **ret_pids, size_t *ret_count);
+
+/* ---- freeze.c ---- */
+
+int groups_freeze(const struct hyfw_host *host, const struct hierarchy *hierarchy, const struct group *groups,
+		  size_t count, bool frozen, struct hyfw_error **err);
+
+/* MOUNT/OWNER/WORKLOAD of the v1 freezer for the workload that 'path' is a group
+ * of; free().  NULL without a v1 freezer. */
+char *freezer_path(const struct hierarchy *hierarchy, const char *path);
+
+/* ---- stats.c ---- */
+
+void group_stats(const struct group *group, struct hyfw_stats *stats);
+
+/* ---- gc.c ---- */
+
+int groups_gc(const struct hyfw_host *host, const struct hierarchy *hierarchy, const struct hyfw_alive *alive,
+	      struct hyfw_error **err);
+
+/* ---- files.c: no messages, negative errno ---- */
+
+void auto_close(const int *fd);
+void auto_free(void *pointer);
+#define AUTO_CLOSE __attribute__((cleanup(auto_close)))
+#define AUTO_FREE __attribute__((cleanup(auto_free)))
+
+int group_open(const char *path); /* O_PATH; negative errno */
+int file_write(int group, const char *file, const char *text);
+int file_read(int group, const char *file, char *buffer, size_t size); /* NUL-terminated; length */
+uint64_t file_number(int group, const char *file);                     /* HYFW_STAT_NONE: none or "max" */
+uint64_t file_field(int group, const char *file, const char *field);   /* of lines "FIELD NUMBER" */
+
+#endif

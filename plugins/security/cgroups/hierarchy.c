@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Where the controllers are.  Almost every machine has them below
+ * /sys/fs/cgroup under their names, which a few statfs(2) confirm; any other
+ * place is read from /proc/self/mountinfo (proc(5)). */
+#include "cgroups.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+const char *const controller_names[CONTROLLER_COUNT] = {
+	[CONTROLLER_CPU] = "cpu",	[CONTROLLER_CPUACCT] = "cpuacct", [CONTROLLER_CPUSET] = "cpuset",
+	[CONTROLLER_MEMORY] = "memory", [CONTROLLER_PIDS] = "pids",	  [CONTROLLER_DEVICES] = "devices",
+	[CONTROLLER_FREEZER] = "freezer",
+};
+
+static bool is_type(const char *path, long magic)
+{
+	struct statfs fs;
+
+	return statfs(path, &fs) == 0 && (long)fs.f_type == magic;
+}
+
+static bool has_word(const char *list, const char *word, const char *separators)
+{
+	size_t length = strlen(word), part;
+
+	for (; *list; list += part + (list[part] != '\0')) {
+		part = strcspn(list, separators);
+		if (part == length && strncmp(list, word, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What the root of the unified hierarchy can hand to children. */
+static void read_unified(struct hierarchy *hierarchy)
+{
+	AUTO_CLOSE int group = group_open(hierarchy->unified);
+	char text[4096];
+	int i;
+
+	if (group < 0 || file_read(group, "cgroup.controllers", text, sizeof(text)) < 0)
+		return;
+	for (i = 0; i < CONTROLLER_COUNT; i++)
+		if (has_word(text, controller_names[i], " \n"))
+			hierarchy->unified_has |= CONTROLLER_BIT(i);
+}
+
+/* "cpu" and "cpuacct" are often links to one directory "cpu,cpuacct": resolved,
+ * so that controllers mounted together have equal paths. */
+static int find_known(const char *mount, struct hierarchy *hierarchy)
+{
+	char *path;
+	int i;
+
+	if (is_type(mount, CGROUP2_SUPER_MAGIC)) {
+		hierarchy->unified = strdup(mount);
+		return hierarchy->unified ? 0 : -ENOMEM;
+	}
+	for (i = 0; i < CONTROLLER_COUNT; i++) {
+		if (asprintf(&path, "%s/%s", mount, controller_names[i]) < 0)
+			return -ENOMEM;
+		if (is_type(path, CGROUP_SUPER_MAGIC))
+			hierarchy->v1[i] = realpath(path, NULL);
+		free(path);
+	}
+	if (asprintf(&path, "%s/unified", mount) < 0)
+		return -ENOMEM;
+	if (is_type(path, CGROUP2_SUPER_MAGIC))
+		hierarchy->unified = path;
+	else
+		free(path);
+	return 0;
+}
+
+/* One line: ID PARENT MAJ:MIN ROOT MOUNT OPTIONS [TAGS...] - TYPE SOURCE SUPER */
+static void take_mount(char *line, struct hierarchy *hierarchy)
+{
+	char *fields = strstr(line, " - "), *save = NULL, *mount = NULL, *type, *super;
+	int i;
+
+	if (!fields)
+		return;
+	*fields = '\0';
+	type = strtok_r(fields + 3, " \n", &save);
+	strtok_r(NULL, " \n", &save);
+	super = strtok_r(NULL, " \n", &save);
+	save = NULL;
+	for (i = 0; i < 5; i++)
+		mount = strtok_r(i ? NULL : line, " ", &save);
+	if (!type || !mount || strchr(mount, '\\')) /* octal escapes: not a path we could want */
+		return;
+	if (strcmp(type, "cgroup2") == 0 && !hierarchy->unified)
+		hierarchy->unified = strdup(mount);
+	for (i = 0; strcmp(type, "cgroup") == 0 && super && i < CONTROLLER_COUNT; i++)
+		if (!hierarchy->v1[i] && has_word(super, controller_names[i], ","))
+			hierarchy->v1[i] = strdup(mount);
+}
+
+static void find_mounted(struct hierarchy *hierarchy)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL;
+	size_t room = 0;
+
+	if (!file)
+		return;
+	while (getline(&line, &room, file) >= 0)
+		take_mount(line, hierarchy);
+	free(line);
+	fclose(file);
+}
+
+static bool empty(const struct hierarchy *hierarchy)
+{
+	int i;
+
+	for (i = 0; i < CONTROLLER_COUNT; i++)
+		if (hierarchy->v1[i])
+			return false;
+	return !hierarchy->unified;
+}
+
+int hierarchy_find(const struct hyfw_host *host, const char *mount, struct hierarchy *ret_hierarchy,
+		   struct hyfw_error **err)
+{
+	struct hierarchy hierarchy = { 0 };
+
+	if (find_known(mount, &hierarchy) < 0) {
+		hierarchy_finish(&hierarchy);
+		return host->fail(err, ENOMEM, "out of memory");
+	}
+	if (empty(&hierarchy))
+		find_mounted(&hierarchy);
+	if (empty(&hierarchy))
+		return host->fail(err, ENOTSUP, "no control groups are mounted; mount cgroup2 on %s", mount);
+	if (hierarchy.unified)
+		read_unified(&hierarchy);
+	*ret_hierarchy = hierarchy;
+	return 0;
+}
+
+void hierarchy_finish(struct hierarchy *hierarchy)
+{
+	int i;
+
+	for (i = 0; i < CONTROLLER_COUNT; i++)
+		free(hierarchy->v1[i]);
+	free(hierarchy->unified);
+	memset(hierarchy, 0, sizeof(*hierarchy));
+}

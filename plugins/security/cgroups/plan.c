@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * What the reader of a plan sees, and what apply() gets from it. */
+#include "cgroups.h"
+
+#include <inttypes.h>
+
+static char *bytes(const struct hyfw_host *host, struct hyfw_arena *arena, int64_t value)
+{
+	if (value % (1 << 20) == 0)
+		return host->format(arena, "%" PRId64 " MiB", value >> 20);
+	return host->format(arena, "%" PRId64 " bytes", value);
+}
+
+char *plan_summary(const struct hyfw_host *host, struct hyfw_arena *arena, const struct limits *limits,
+		   const char *workload)
+{
+	char *text = host->format(arena, "limit %s to", workload);
+	size_t empty = strlen(text);
+
+	if (limits->cpus != LIMIT_NONE)
+		text = host->format(arena, "%s %" PRId64 ".%03" PRId64 " CPUs,", text, limits->cpus / 1000,
+				    limits->cpus % 1000);
+	if (limits->cpuset)
+		text = host->format(arena, "%s CPUs %s,", text, limits->cpuset);
+	if (limits->cpu_shares != LIMIT_NONE)
+		text = host->format(arena, "%s %" PRId64 " CPU shares,", text, limits->cpu_shares);
+	if (limits->memory != LIMIT_NONE)
+		text = host->format(arena, "%s %s of memory,", text, bytes(host, arena, limits->memory));
+	if (limits->memory != LIMIT_NONE && !limits->swap_unlimited)
+		text = host->format(arena, "%s %s of swap,", text,
+				    limits->memory_swap > limits->memory ?
+				    bytes(host, arena, limits->memory_swap - limits->memory) : "no");
+	if (limits->pids != LIMIT_NONE)
+		text = host->format(arena, "%s %" PRId64 " processes,", text, limits->pids);
+	if (limits->devices)
+		text = host->format(arena, "%s harmless devices,", text);
+	if (strlen(text) == empty)
+		return host->format(arena, "count what %s uses, without limits", workload);
+	text[strlen(text) - 1] = '\0';
+	return text;
+}
+
+char *plan_commands(const struct hyfw_host *host, struct hyfw_arena *arena, const struct limits *limits,
+		    const struct group *groups, size_t count)
+{
+	char *text = host->format(arena, "%s", "");
+	struct values values;
+	size_t i, j;
+
+	for (i = 0; i < count; i++) {
+		text = host->format(arena, "%s%smkdir -p %s", text, i ? "\n" : "", groups[i].path);
+		groups_values(host, arena, &groups[i], limits, &values);
+		for (j = 0; j < values.count; j++)
+			text = host->format(arena, "%s\necho %s > %s/%s", text, values.items[j].text,
+					    groups[i].path, values.items[j].file);
+	}
+	return text;
+}
+
+/* The step's arguments: what limits_read() takes back in. */
+size_t plan_arguments(const struct hyfw_subject *subject, const struct limits *limits,
+		      struct hyfw_pair ret_pairs[ARGUMENTS_MAX])
+{
+	static const char *const keys[] = { "cpus", "cpuset", "cpu_shares", "pids", "memory", "memory_swap" };
+	size_t count = 0, i;
+
+	ret_pairs[count++] = (struct hyfw_pair){ "workload", subject->name };
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const char *value = hyfw_map_get(&subject->settings, keys[i]);
+
+		if (value && *value)
+			ret_pairs[count++] = (struct hyfw_pair){ keys[i], value };
+	}
+	ret_pairs[count++] = (struct hyfw_pair){ "devices", limits->devices ? "true" : "false" };
+	ret_pairs[count++] = (struct hyfw_pair){ "figures", limits->figures ? "true" : "false" };
+	return count;
+}

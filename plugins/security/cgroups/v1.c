@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * cgroup v1: which files take which values. */
+#include "cgroups.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#define PERIOD_US 100000
+
+/* What a workload without a user namespace may open: nothing that reaches
+ * hardware.  "TYPE MAJOR:MINOR ACCESS", cgroup-v1/devices.rst. */
+static const char *const harmless_devices[] = {
+	"c 1:3 rwm",   /* null */
+	"c 1:5 rwm",   /* zero */
+	"c 1:7 rwm",   /* full */
+	"c 1:8 rwm",   /* random */
+	"c 1:9 rwm",   /* urandom */
+	"c 5:0 rwm",   /* tty */
+	"c 5:1 rwm",   /* console */
+	"c 5:2 rwm",   /* ptmx */
+	"c 136:* rwm", /* pts */
+};
+
+void values_add(struct values *values, enum controller controller, const char *key, const char *file,
+		const char *text, bool optional)
+{
+	if (values->count < VALUES_MAX)
+		values->items[values->count++] = (struct value){ controller, key, file, text, optional };
+}
+
+uint32_t v1_needs(const struct limits *limits)
+{
+	uint32_t needs = CONTROLLER_BIT(CONTROLLER_PIDS); /* its list of processes serves kill() */
+
+	if (limits->cpus != LIMIT_NONE || limits->cpu_shares != LIMIT_NONE)
+		needs |= CONTROLLER_BIT(CONTROLLER_CPU);
+	if (limits->cpuset)
+		needs |= CONTROLLER_BIT(CONTROLLER_CPUSET);
+	if (limits->memory != LIMIT_NONE || limits->figures)
+		needs |= CONTROLLER_BIT(CONTROLLER_MEMORY);
+	if (limits->figures)
+		needs |= CONTROLLER_BIT(CONTROLLER_CPUACCT);
+	if (limits->devices)
+		needs |= CONTROLLER_BIT(CONTROLLER_DEVICES);
+	return needs;
+}
+
+static void memory_values(const struct hyfw_host *host, struct hyfw_arena *arena, const struct limits *limits,
+			  struct values *values)
+{
+	bool asked = limits->memory_swap != LIMIT_NONE;
+	int64_t total = asked ? limits->memory_swap : limits->memory;
+
+	if (limits->memory == LIMIT_NONE)
+		return;
+	values_add(values, CONTROLLER_MEMORY, "memory", "memory.limit_in_bytes",
+		   host->format(arena, "%" PRId64, limits->memory), false);
+	/* Swap accounting can be off; only a wish of the user's makes that an error. */
+	if (!limits->swap_unlimited)
+		values_add(values, CONTROLLER_MEMORY, asked ? "memory_swap" : "memory",
+			   "memory.memsw.limit_in_bytes", host->format(arena, "%" PRId64, total), !asked);
+}
+
+void v1_values(const struct hyfw_host *host, struct hyfw_arena *arena, const struct limits *limits,
+	       struct values *values)
+{
+	size_t i;
+
+	memory_values(host, arena, limits, values);
+	if (limits->cpus != LIMIT_NONE) {
+		values_add(values, CONTROLLER_CPU, "cpus", "cpu.cfs_period_us",
+			   host->format(arena, "%d", PERIOD_US), false);
+		values_add(values, CONTROLLER_CPU, "cpus", "cpu.cfs_quota_us",
+			   host->format(arena, "%" PRId64, limits->cpus * (PERIOD_US / 1000)), false);
+	}
+	if (limits->cpu_shares != LIMIT_NONE)
+		values_add(values, CONTROLLER_CPU, "cpu_shares", "cpu.shares",
+			   host->format(arena, "%" PRId64, limits->cpu_shares), false);
+	if (limits->cpuset)
+		values_add(values, CONTROLLER_CPUSET, "cpuset", "cpuset.cpus", limits->cpuset, false);
+	if (limits->pids != LIMIT_NONE)
+		values_add(values, CONTROLLER_PIDS, "pids", "pids.max",
+			   host->format(arena, "%" PRId64, limits->pids), false);
+	if (!limits->devices)
+		return;
+	values_add(values, CONTROLLER_DEVICES, "devices", "devices.deny", "a", false);
+	for (i = 0; i < sizeof(harmless_devices) / sizeof(harmless_devices[0]); i++)
+		values_add(values, CONTROLLER_DEVICES, "devices", "devices.allow", harmless_devices[i], false);
+}
+
+/* Only where nothing was set yet. */
+static int inherit(int parent, int child, const char *file)
+{
+	char text[4096];
+	int length = file_read(child, file, text, sizeof(text));
+
+	if (length < 0)
+		return length;
+	if (length > 1)
+		return 0;
+	length = file_read(parent, file, text, sizeof(text));
+	if (length < 0)
+		return length;
+	text[strcspn(text, "\n")] = '\0';
+	return file_write(child, file, text);
+}
+
+int v1_inherit_cpuset(int parent, int child)
+{
+	int result = inherit(parent, child, "cpuset.mems");
+
+	return result < 0 ? result : inherit(parent, child, "cpuset.cpus");
+}
