@@ -29,6 +29,7 @@ struct hyfw_origin {
 	enum hyfw_origin_kind kind;
 	const char *file; /* FILE: path; FLAG: "--memory" */
 	unsigned line;    /* FILE: 1 for the first */
+	bool main;        /* FILE: hyfw.ini, its conf.d or what they include; not a stack file */
 };
 
 struct hyfw_config_value {
@@ -37,6 +38,7 @@ struct hyfw_config_value {
 	char *normal;     /* after validation */
 	struct hyfw_origin origin;
 	bool secret;
+	bool continued;   /* it stood on an indented line */
 };
 
 struct hyfw_config_section {
