@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * What the files of core/config share with each other and with nobody else. */
+#ifndef HYFW_CONFIG_PRIVATE_H
+#define HYFW_CONFIG_PRIVATE_H
+
+#include "config/config.h"
+#include "config/schema.h"
+
+#define HYFW_CONFIG_SECTIONS 10000 /* in all files */
+#define HYFW_CONFIG_VALUES 100000
+
+/* A key that a loaded driver declares. */
+struct hyfw_config_option {
+	char *driver;
+	enum hyfw_kind kind;
+	struct hyfw_key key; /* text in it is the driver's: plugins stay mapped */
+};
+
+struct hyfw_config {
+	struct hyfw_config_section **sections;
+	size_t count, room;
+	struct hyfw_config_option *options;
+	size_t option_count;
+	struct hyfw_config_section **fallbacks; /* the schema's defaults, one section for each type */
+	struct hyfw_config_section *implied;    /* what a rootfs implies: storage = dir */
+	struct hyfw_strings paths; /* what origins point to */
+	char *stack_name;          /* from the first stack file's name */
+	char *stack_path;
+	size_t values;             /* in all sections */
+	bool keep_unused;
+	bool validated;
+};
+
+/* config.c */
+struct hyfw_config_section *hyfw_config_section_new(const char *type, const char *name,
+						    const struct hyfw_origin *origin);
+void hyfw_config_section_free(struct hyfw_config_section *section);
+struct hyfw_config_value *hyfw_config_value_add(struct hyfw_config_section *section, const char *key,
+						const char *text, const struct hyfw_origin *origin);
+void hyfw_config_value_remove(struct hyfw_config_section *section, const char *key);
+size_t hyfw_config_count(const struct hyfw_config_section *section, const char *key);
+struct hyfw_config_section *hyfw_config_section_add(struct hyfw_config *config,
+						    struct hyfw_config_section *section);
+void hyfw_config_section_drop(struct hyfw_config *config, const struct hyfw_config_section *section);
+const char *hyfw_config_path_keep(struct hyfw_config *config, const char *path);
+
+/* The section that supplies 'key' to 'section': itself, [defaults] or the
+ * schema's defaults; NULL when none does. */
+const struct hyfw_config_section *hyfw_config_supplier(const struct hyfw_config *config,
+						       const struct hyfw_config_section *section,
+						       const char *key);
+
+/* The key of 'section', the core's or a driver's; NULL when unknown. */
+const struct hyfw_key *hyfw_config_key(const struct hyfw_config *config,
+				       const struct hyfw_config_section *section, const char *key);
+
+/* values.c: adds the elements of one line to 'section': ${VAR} replaced, words
+ * split, as 'key' says (NULL: taken as it is, the key is not known yet). */
+int hyfw_config_value_read(struct hyfw_config_section *section, const struct hyfw_key *key,
+			   const char *name, const char *text, const struct hyfw_origin *origin,
+			   bool continued, struct hyfw_error **err);
+
+/* origin.c */
+int hyfw_config_fail_value(struct hyfw_error **err, int errnum, const struct hyfw_config_section *section,
+			   const struct hyfw_config_value *value, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+int hyfw_config_fail_section(struct hyfw_error **err, int errnum, const struct hyfw_config_section *section,
+			     const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* references.c: what sections say about each other; adds the sections that are
+ * in use without having been written. */
+void hyfw_config_add_implied(struct hyfw_config *config);
+int hyfw_config_check_references(const struct hyfw_config *config, struct hyfw_error **err);
+
+#endif

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * What sections say about each other: networks and workloads that are named
+ * exist, dependencies have no cycle, nothing is asked for twice. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/nearest.h"
+#include "config/normalize.h"
+#include "config/private.h"
+
+static const struct hyfw_origin built_in = { .kind = HYFW_ORIGIN_DEFAULT };
+
+/* The next value of 'key' in 'section'. */
+static const struct hyfw_config_value *next_value(const struct hyfw_config_section *section, const char *key,
+						  size_t *cursor)
+{
+	while (*cursor < section->count) {
+		const struct hyfw_config_value *value = &section->values[(*cursor)++];
+
+		if (value->normal && strcmp(value->key, key) == 0)
+			return value;
+	}
+	return NULL;
+}
+
+/* ---- sections that nobody wrote ---- */
+
+static struct hyfw_config_section *imply(struct hyfw_config *config, const char *type, const char *name)
+{
+	struct hyfw_config_section *section = hyfw_config_find(config, type, name);
+
+	if (section)
+		return NULL;
+	return hyfw_config_section_add(config, hyfw_config_section_new(type, name, &built_in));
+}
+
+static void imply_network(struct hyfw_config *config, const char *name)
+{
+	struct hyfw_config_section *section;
+
+	if (strcmp(name, "default") != 0 && strcmp(name, "none") != 0)
+		return;
+	section = imply(config, "network", name);
+	if (section && strcmp(name, "none") == 0)
+		hyfw_config_value_add(section, "driver", "none", &built_in)->normal = hyfw_dup("none");
+}
+
+static void imply_volume(struct hyfw_config *config, const char *normal)
+{
+	HYFW_AUTO_FREE char *name = hyfw_dup_n(normal, strcspn(normal, "|"));
+
+	if (*name != '/')
+		imply(config, "volume", name);
+}
+
+void hyfw_config_add_implied(struct hyfw_config *config)
+{
+	const struct hyfw_config_section *workload, *from;
+	const struct hyfw_config_value *value;
+	size_t cursor = 0, at, i;
+
+	imply(config, "hyfw", "");
+	for (i = 0; i < config->option_count; i++)
+		if (config->options[i].key.option.scope == HYFW_SCOPE_PLUGIN)
+			imply(config, "plugin", config->options[i].driver);
+	while ((workload = hyfw_config_next(config, "workload", &cursor))) {
+		from = hyfw_config_supplier(config, workload, "network");
+		for (at = 0; from && (value = next_value(from, "network", &at));)
+			imply_network(config, value->normal);
+		from = hyfw_config_supplier(config, workload, "volume");
+		for (at = 0; from && (value = next_value(from, "volume", &at));)
+			imply_volume(config, value->normal);
+	}
+}
+
+/* ---- names of other sections ---- */
+
+static int unknown_name(const struct hyfw_config *config, const struct hyfw_config_section *section,
+			const struct hyfw_config_value *value, const char *type, struct hyfw_error **err)
+{
+	const struct hyfw_config_section *other;
+	struct hyfw_strings known = { 0 };
+	const char *nearest;
+	size_t cursor = 0;
+	int result;
+
+	while ((other = hyfw_config_next(config, type, &cursor)))
+		hyfw_strings_add(&known, other->name);
+	nearest = hyfw_nearest(value->normal, (const char *const *)known.items);
+	if (nearest)
+		result = hyfw_config_fail_value(err, EINVAL, section, value, "there is no [%s %s]; did you mean '%s'?",
+						type, value->normal, nearest);
+	else
+		result = hyfw_config_fail_value(err, EINVAL, section, value, "there is no [%s %s]; add that section",
+						type, value->normal);
+	hyfw_strings_finish(&known);
+	return result;
+}
+
+/* Each element once, and each naming a section of 'type' ("" for any text). */
+static int check_names(const struct hyfw_config *config, const struct hyfw_config_section *section,
+		       const char *key, const char *type, struct hyfw_error **err)
+{
+	const struct hyfw_config_value *value, *other;
+	size_t cursor = 0;
+
+	while ((value = next_value(section, key, &cursor))) {
+		size_t at = 0;
+
+		while ((other = next_value(section, key, &at)) && other != value)
+			if (strcmp(other->normal, value->normal) == 0)
+				return hyfw_config_fail_value(err, EINVAL, section, value,
+							      "'%s' is in the list twice", value->normal);
+		if (*type && !hyfw_config_find(config, type, value->normal))
+			return unknown_name(config, section, value, type, err);
+		if (strcmp(type, "workload") == 0 && strcmp(value->normal, section->name) == 0)
+			return hyfw_config_fail_value(err, EINVAL, section, value, "a workload cannot name itself");
+	}
+	return 0;
+}
+
+static bool on_network(const struct hyfw_config_section *workload, const char *network)
+{
+	const struct hyfw_config_value *value;
+	size_t cursor = 0;
+
+	while ((value = next_value(workload, "network", &cursor)))
+		if (strcmp(value->normal, network) == 0)
+			return true;
+	return false;
+}
+
+static int check_networks(const struct hyfw_config_section *workload, struct hyfw_error **err)
+{
+	const struct hyfw_config_value *value, *none = NULL;
+	size_t cursor = 0, count = 0;
+
+	while ((value = next_value(workload, "network", &cursor))) {
+		count++;
+		if (strcmp(value->normal, "none") == 0)
+			none = value;
+	}
+	if (none && count > 1)
+		return hyfw_config_fail_value(err, EINVAL, workload, none,
+					      "'none' cannot stand beside other networks; leave out one or the other");
+	return 0;
+}
+
+static int check_links(const struct hyfw_config *config, const struct hyfw_config_section *workload,
+		       struct hyfw_error **err)
+{
+	const struct hyfw_config_value *value, *network;
+	size_t cursor = 0;
+
+	while ((value = next_value(workload, "links", &cursor))) {
+		const struct hyfw_config_section *peer = hyfw_config_find(config, "workload", value->normal);
+		bool common = false;
+		size_t at = 0;
+
+		while ((network = next_value(workload, "network", &at)))
+			common |= strcmp(network->normal, "none") != 0 && on_network(peer, network->normal);
+		if (!common)
+			return hyfw_config_fail_value(err, EINVAL, workload, value,
+						      "'%s' and this workload have no network in common; add one to both",
+						      value->normal);
+	}
+	return 0;
+}
+
+/* ---- dependencies ---- */
+
+/* Whether 'from' leads to 'to', at most as many steps as there are workloads. */
+static bool leads_to(const struct hyfw_config *config, const char *from, const char *to, bool *visited)
+{
+	const struct hyfw_config_section *section = hyfw_config_find(config, "workload", from);
+	const struct hyfw_config_value *value;
+	size_t cursor = 0, index;
+
+	for (index = 0; index < config->count && config->sections[index] != section; index++)
+		;
+	if (!section || visited[index])
+		return false;
+	visited[index] = true;
+	while ((value = next_value(section, "depends_on", &cursor)))
+		if (strcmp(value->normal, to) == 0 || leads_to(config, value->normal, to, visited))
+			return true;
+	return false;
+}
+
+static int check_cycle(const struct hyfw_config *config, const struct hyfw_config_section *workload,
+		       struct hyfw_error **err)
+{
+	const struct hyfw_config_value *value;
+	size_t cursor = 0;
+
+	while ((value = next_value(workload, "depends_on", &cursor))) {
+		HYFW_AUTO_FREE bool *visited = hyfw_new(config->count * sizeof(bool));
+
+		if (leads_to(config, value->normal, workload->name, visited))
+			return hyfw_config_fail_value(err, ELOOP, workload, value,
+						      "'%s' depends on this workload in turn; remove one of them",
+						      value->normal);
+	}
+	return 0;
+}
+
+/* ---- what cannot be had twice ---- */
+
+static bool same_part(const char *one, const char *other, unsigned part)
+{
+	for (; part > 0; part--) {
+		one = strchr(one, '|') + 1;
+		other = strchr(other, '|') + 1;
+	}
+	return strcspn(one, "|") == strcspn(other, "|") && strncmp(one, other, strcspn(one, "|")) == 0;
+}
+
+/* Mounts of one workload at the same path. */
+static int check_targets(const struct hyfw_config_section *workload, struct hyfw_error **err)
+{
+	size_t i, j;
+
+	for (i = 0; i < workload->count; i++) {
+		const struct hyfw_config_value *one = &workload->values[i];
+		unsigned one_part = strcmp(one->key, "volume") == 0;
+
+		if (!one->normal || (!one_part && strcmp(one->key, "tmpfs") != 0))
+			continue;
+		for (j = 0; j < i; j++) {
+			const struct hyfw_config_value *other = &workload->values[j];
+			const char *path = one_part ? strchr(one->normal, '|') + 1 : one->normal, *other_path;
+
+			if (!other->normal || (strcmp(other->key, "volume") != 0 && strcmp(other->key, "tmpfs") != 0))
+				continue;
+			other_path = strcmp(other->key, "volume") == 0 ? strchr(other->normal, '|') + 1 : other->normal;
+			if (same_part(path, other_path, 0))
+				return hyfw_config_fail_value(err, EINVAL, workload, one,
+							      "something else is mounted at %.*s already",
+							      (int)strcspn(path, "|"), path);
+		}
+	}
+	return 0;
+}
+
+/* Two published ports that would take the same address and port of the host. */
+static bool same_host_port(const char *one, const char *other)
+{
+	bool any = *one == '|' || *other == '|';
+
+	return (any || same_part(one, other, 0)) && same_part(one, other, 1) && same_part(one, other, 3) &&
+	       strncmp(strchr(one, '|'), "|0|", 3) != 0;
+}
+
+static int check_ports(const struct hyfw_config *config, const struct hyfw_config_section *workload,
+		       const struct hyfw_config_value *value, struct hyfw_error **err)
+{
+	const struct hyfw_config_section *other;
+	const struct hyfw_config_value *taken;
+	size_t cursor = 0;
+
+	while ((other = hyfw_config_next(config, "workload", &cursor))) {
+		size_t at = 0;
+
+		while ((taken = next_value(other, "publish", &at))) {
+			if (taken == value)
+				return 0; /* those behind it are checked against it in turn */
+			if (same_host_port(taken->normal, value->normal))
+				return hyfw_config_fail_value(err, EADDRINUSE, workload, value,
+							      "workload %s publishes on that port of the host too "
+							      "(%s); choose another", other->name, taken->text);
+		}
+	}
+	return 0;
+}
+
+/* ---- sections ---- */
+
+static int check_root(const struct hyfw_config_section *workload, struct hyfw_error **err)
+{
+	bool image = hyfw_map_get(&workload->map, "image"), rootfs = hyfw_map_get(&workload->map, "rootfs");
+
+	if (!image && !rootfs)
+		return hyfw_config_fail_section(err, EINVAL, workload,
+						"neither image nor rootfs is given; one of them says what it starts from");
+	if (image && rootfs)
+		return hyfw_config_fail(err, EINVAL, workload, "rootfs",
+					"image is given too; remove one of them");
+	return 0;
+}
+
+static int check_memory(const struct hyfw_config_section *workload, struct hyfw_error **err)
+{
+	int64_t memory = hyfw_map_int(&workload->map, "memory", 0), both = hyfw_map_int(&workload->map, "memory_swap", 0);
+
+	if (both && !memory)
+		return hyfw_config_fail(err, EINVAL, workload, "memory_swap",
+					"is memory and swap together and needs memory; add that key");
+	if (both && both < memory)
+		return hyfw_config_fail(err, EINVAL, workload, "memory_swap",
+					"is memory and swap together and cannot be less than memory");
+	return 0;
+}
+
+static int check_workload(const struct hyfw_config *config, const struct hyfw_config_section *workload,
+			  struct hyfw_error **err)
+{
+	const struct hyfw_config_value *value;
+	size_t cursor = 0;
+	int result;
+
+	if ((result = check_root(workload, err)) < 0 || (result = check_memory(workload, err)) < 0 ||
+	    (result = check_names(config, workload, "network", "network", err)) < 0 ||
+	    (result = check_networks(workload, err)) < 0 ||
+	    (result = check_names(config, workload, "depends_on", "workload", err)) < 0 ||
+	    (result = check_names(config, workload, "links", "workload", err)) < 0 ||
+	    (result = check_names(config, workload, "security", "", err)) < 0 ||
+	    (result = check_links(config, workload, err)) < 0 ||
+	    (result = check_cycle(config, workload, err)) < 0 ||
+	    (result = check_targets(workload, err)) < 0)
+		return result;
+	while (result == 0 && (value = next_value(workload, "publish", &cursor)))
+		result = check_ports(config, workload, value, err);
+	return result;
+}
+
+static int check_network(const struct hyfw_config *config, const struct hyfw_config_section *network,
+			 struct hyfw_error **err)
+{
+	const char *subnet = hyfw_map_get(&network->map, "subnet"), *gateway = hyfw_map_get(&network->map, "gateway");
+	HYFW_AUTO_ERROR struct hyfw_error *cause = NULL;
+	const struct hyfw_config_section *other;
+	size_t cursor = 0;
+
+	if (strcmp(network->name, "none") == 0 && network->origin.kind != HYFW_ORIGIN_DEFAULT)
+		return hyfw_config_fail_section(err, EINVAL, network,
+						"'none' stands for no network and cannot be the name of one");
+	if (gateway && !subnet)
+		return hyfw_config_fail(err, EINVAL, network, "gateway", "needs subnet; add that key");
+	if (gateway && hyfw_check_gateway(subnet, gateway, &cause) < 0)
+		return hyfw_config_fail(err, EINVAL, network, "gateway", "%s", cause->message);
+	while (subnet && (other = hyfw_config_next(config, "network", &cursor)) && other != network) {
+		const char *taken = hyfw_map_get(&other->map, "subnet");
+
+		if (taken && hyfw_subnets_overlap(subnet, taken))
+			return hyfw_config_fail(err, EINVAL, network, "subnet",
+						"overlaps %s of [network %s]; choose another", taken, other->name);
+	}
+	return 0;
+}
+
+int hyfw_config_check_references(const struct hyfw_config *config, struct hyfw_error **err)
+{
+	const struct hyfw_config_section *section;
+	size_t cursor = 0;
+	int result = 0;
+
+	while (result == 0 && (section = hyfw_config_next(config, "network", &cursor)))
+		result = check_network(config, section, err);
+	for (cursor = 0; result == 0 && (section = hyfw_config_next(config, "workload", &cursor));)
+		result = check_workload(config, section, err);
+	return result;
+}
