@@ -8,7 +8,8 @@
  * ninth decile in milliseconds, peak resident memory of the process in KiB (its
  * waited-for children included), and failures:
  *     MEDIAN MIN P90 RSS FAILED
- * Output of the commands is discarded.
+ * Output of the commands is discarded; SPAWN_ERRORS in the environment keeps their
+ * standard error, SPAWN_WARM_UP says how many runs of each go before (3).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +22,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#define WARM_UP 3
 
 extern char **environ;
 
@@ -96,6 +95,8 @@ static void report(struct command *command, size_t rounds)
 
 int main(int argc, char **argv)
 {
+	const char *warm_up_text = getenv("SPAWN_WARM_UP");
+	size_t warm_up = warm_up_text ? strtoul(warm_up_text, NULL, 10) : 3;
 	posix_spawn_file_actions_t quiet;
 	struct command *commands;
 	size_t rounds, count, round, i;
@@ -114,7 +115,7 @@ int main(int argc, char **argv)
 	count = split(argc - 2, argv + 2, commands);
 	for (i = 0; i < count; i++) {
 		commands[i].ms = calloc(rounds, sizeof(double));
-		for (round = 0; round < WARM_UP; round++)
+		for (round = 0; round < warm_up; round++)
 			run_once(&commands[i], &quiet);
 		commands[i].failed = 0;
 	}
