@@ -1,0 +1,99 @@
+# Bash completion for hyfw.  Commands and flags are asked of hyfw itself, so that
+# they are always those of the version that runs; names are those that exist now.
+
+_hyfw_commands() {
+	hyfw help 2>/dev/null | sed -n '/^Commands:/,$s/^  \([a-z][a-z-]*\) .*/\1/p'
+}
+
+# The flags that "hyfw [COMMAND] --help" shows.
+_hyfw_flags() {
+	hyfw "$@" --help 2>/dev/null | grep -oE -- '(^|[^a-zA-Z0-9-])--?[a-z][a-z-]*' | grep -oE -- '--?[a-z][a-z-]*' | sort -u
+}
+
+_hyfw_names() { # FLAG-OF-PS...
+	hyfw ps -q "$@" 2>/dev/null
+}
+
+_hyfw_table() { # image|volume
+	hyfw "$1" list 2>/dev/null | awk 'NR > 1 { print $1 }'
+}
+
+_hyfw_verbs() {
+	case $1 in
+	image) echo "import list rm" ;;
+	volume) echo "list rm" ;;
+	plugin) echo "list inspect" ;;
+	config) echo "show" ;;
+	completion) echo "bash" ;;
+	esac
+}
+
+_hyfw() {
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+	local command="" verb="" words="" i
+
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--config | --root | --state | --plugin-path | --format) [ -n "$command" ] || i=$((i + 1)) ;;
+		-*) ;;
+		*)
+			if [ -z "$command" ]; then
+				command=${COMP_WORDS[i]}
+			elif [ -z "$verb" ]; then
+				verb=${COMP_WORDS[i]}
+			fi
+			;;
+		esac
+	done
+
+	case $previous in
+	--config | --root | --state | --plugin-path | --rootfs | -v | --volume)
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		return
+		;;
+	--format) words="table json" ;;
+	--network) words="none $(_hyfw_table network)" ;;
+	--restart) words="no on-failure always unless-stopped" ;;
+	--isolation) words="namespaces" ;;
+	--userns) words="auto host" ;;
+	-s | --signal) words="TERM KILL INT HUP QUIT USR1 USR2 STOP CONT" ;;
+	esac
+	if [ -z "$words" ]; then
+		case $current in
+		-*)
+			# shellcheck disable=SC2086 # nothing when there is no command yet
+			words=$(_hyfw_flags $command)
+			;;
+		*) words=$(_hyfw_words "$command" "$verb") ;;
+		esac
+	fi
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+	case $command in
+	up | down | plan | check | ps | logs)
+		mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -X '!*.ini' -- "$current"; compgen -d -S / -- "$current")
+		compopt -o nospace 2>/dev/null || true
+		;;
+	image) [ "$verb" != import ] || mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+	esac
+}
+
+_hyfw_words() { # COMMAND VERB
+	case $1 in
+	"") _hyfw_commands ;;
+	run | create) [ -n "$2" ] || _hyfw_table image ;;
+	start) _hyfw_names -a ;;
+	stop | kill) _hyfw_names ;;
+	exec) [ -n "$2" ] || _hyfw_names ;;
+	rm | inspect | logs | wait | stats) _hyfw_names -a ;;
+	image | volume | plugin | config | completion)
+		case $2 in
+		"") _hyfw_verbs "$1" ;;
+		rm) _hyfw_table "$1" ;;
+		inspect) _hyfw_table "$1" ;;
+		esac
+		;;
+	esac
+}
+
+complete -F _hyfw hyfw
