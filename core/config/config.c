@@ -219,13 +219,14 @@ const struct hyfw_config_section *hyfw_config_supplier(const struct hyfw_config 
 	return from && hyfw_config_count(from, key) > 0 ? from : NULL;
 }
 
-const char *hyfw_config_raw(const struct hyfw_config *config, const struct hyfw_config_section *section,
-			    const char *key, size_t *cursor)
+const struct hyfw_config_value *hyfw_config_raw_value(const struct hyfw_config *config,
+						      const struct hyfw_config_section *section,
+						      const char *key, size_t *cursor)
 {
 	const struct hyfw_config_section *from = hyfw_config_supplier(config, section, key);
 	const struct hyfw_key *known = hyfw_config_key(config, section, key);
 	bool list = known && (known->option.flags & HYFW_OPTION_LIST);
-	const char *last = NULL;
+	const struct hyfw_config_value *last = NULL;
 
 	while (from && *cursor < from->count) {
 		const struct hyfw_config_value *value = &from->values[(*cursor)++];
@@ -233,11 +234,19 @@ const char *hyfw_config_raw(const struct hyfw_config *config, const struct hyfw_
 		if (strcmp(value->key, key) != 0)
 			continue;
 		if (list && *value->text)
-			return value->text;
+			return value;
 		if (!list)
-			last = value->text; /* of a scalar the last one counts */
+			last = value; /* of a scalar the last one counts */
 	}
 	return last;
+}
+
+const char *hyfw_config_raw(const struct hyfw_config *config, const struct hyfw_config_section *section,
+			    const char *key, size_t *cursor)
+{
+	const struct hyfw_config_value *value = hyfw_config_raw_value(config, section, key, cursor);
+
+	return value ? value->text : NULL;
 }
 
 /* ---- the whole ---- */

@@ -54,6 +54,11 @@ const struct hyfw_config_section *hyfw_config_supplier(const struct hyfw_config 
 const struct hyfw_key *hyfw_config_key(const struct hyfw_config *config,
 				       const struct hyfw_config_section *section, const char *key);
 
+/* As hyfw_config_raw(), with where the text comes from. */
+const struct hyfw_config_value *hyfw_config_raw_value(const struct hyfw_config *config,
+						      const struct hyfw_config_section *section,
+						      const char *key, size_t *cursor);
+
 /* values.c: adds the elements of one line to 'section': ${VAR} replaced, words
  * split, as 'key' says (NULL: taken as it is, the key is not known yet). */
 int hyfw_config_value_read(struct hyfw_config_section *section, const struct hyfw_key *key,
@@ -71,5 +76,8 @@ int hyfw_config_fail_section(struct hyfw_error **err, int errnum, const struct h
  * in use without having been written. */
 void hyfw_config_add_implied(struct hyfw_config *config);
 int hyfw_config_check_references(const struct hyfw_config *config, struct hyfw_error **err);
+
+/* honours.c: each key that was set is put into effect by somebody. */
+int hyfw_config_check_honours(const struct hyfw_config *config, struct hyfw_error **err);
 
 #endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "config/choice.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "config/private.h"
+
+static void add(struct hyfw_choices *choices, enum hyfw_kind kind, const char *name,
+		const struct hyfw_config_value *value)
+{
+	size_t i;
+
+	for (i = 0; i < choices->count; i++)
+		if (choices->items[i].kind == kind && strcmp(choices->items[i].name, name) == 0)
+			return;
+	choices->items = hyfw_grow(choices->items, choices->count + 1, sizeof(*choices->items));
+	choices->items[choices->count++] = (struct hyfw_choice){ kind, name, value };
+}
+
+void hyfw_choices_finish(struct hyfw_choices *choices)
+{
+	free(choices->items);
+	memset(choices, 0, sizeof(*choices));
+}
+
+/* All drivers that 'key' of 'section' names. */
+static void add_key(const struct hyfw_config *config, const struct hyfw_config_section *section,
+		    const char *key, enum hyfw_kind kind, struct hyfw_choices *choices)
+{
+	const struct hyfw_config_value *value;
+	size_t cursor = 0;
+
+	while ((value = hyfw_config_raw_value(config, section, key, &cursor)))
+		add(choices, kind, value->text, value);
+}
+
+static void add_networks(const struct hyfw_config *config, const struct hyfw_config_section *workload,
+			 struct hyfw_choices *choices)
+{
+	const struct hyfw_config_value *value;
+	size_t cursor = 0;
+
+	while ((value = hyfw_config_raw_value(config, workload, "network", &cursor))) {
+		const struct hyfw_config_section *network = hyfw_config_find(config, "network", value->text);
+
+		if (network)
+			add_key(config, network, "driver", HYFW_KIND_NETWORK, choices);
+		else if (strcmp(value->text, "none") == 0)
+			add(choices, HYFW_KIND_NETWORK, "none", value);
+		else if (strcmp(value->text, "default") == 0)
+			add(choices, HYFW_KIND_NETWORK, "bridge", value);
+	}
+}
+
+/* "NAME" of "NAME:PATH", free(); NULL for a directory of the host. */
+static char *volume_name(const struct hyfw_config_value *value)
+{
+	return *value->text == '/' ? NULL : hyfw_dup_n(value->text, strcspn(value->text, ":"));
+}
+
+static void add_volumes(const struct hyfw_config *config, const struct hyfw_config_section *workload,
+			struct hyfw_choices *choices)
+{
+	const struct hyfw_config_value *value;
+	size_t cursor = 0;
+
+	while ((value = hyfw_config_raw_value(config, workload, "volume", &cursor))) {
+		HYFW_AUTO_FREE char *name = volume_name(value);
+		const struct hyfw_config_section *volume = name ? hyfw_config_find(config, "volume", name) : NULL;
+
+		if (volume)
+			add_key(config, volume, "driver", HYFW_KIND_STORAGE, choices);
+		else
+			add(choices, HYFW_KIND_STORAGE, "dir", value);
+	}
+}
+
+void hyfw_config_choose(const struct hyfw_config *config, const struct hyfw_config_section *section,
+			struct hyfw_choices *choices)
+{
+	if (strcmp(section->type, "workload") == 0) {
+		add_key(config, section, "isolation", HYFW_KIND_ISOLATION, choices);
+		add_key(config, section, "storage", HYFW_KIND_STORAGE, choices);
+		add_key(config, section, "security", HYFW_KIND_SECURITY, choices);
+		add_networks(config, section, choices);
+		add_volumes(config, section, choices);
+	} else if (strcmp(section->type, "network") == 0) {
+		add_key(config, section, "driver", HYFW_KIND_NETWORK, choices);
+	} else if (strcmp(section->type, "volume") == 0) {
+		add_key(config, section, "driver", HYFW_KIND_STORAGE, choices);
+	}
+}
+
+bool hyfw_config_uses(const struct hyfw_config *config, const struct hyfw_config_section *workload,
+		      const char *type, const char *name)
+{
+	const struct hyfw_config_value *value;
+	size_t cursor = 0;
+
+	while ((value = hyfw_config_raw_value(config, workload, type, &cursor))) {
+		HYFW_AUTO_FREE char *used = strcmp(type, "volume") == 0 ? volume_name(value) : hyfw_dup(value->text);
+
+		if (used && strcmp(used, name) == 0)
+			return true;
+	}
+	return false;
+}

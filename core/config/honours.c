@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Nothing is ignored silently: each key that somebody set is put into effect by
+ * the core or by one of the drivers that its section chooses. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "config/choice.h"
+#include "config/private.h"
+#include "plugin/driver.h"
+
+static bool lists(const char *const *words, const char *word)
+{
+	for (; words && *words; words++)
+		if (strcmp(*words, word) == 0)
+			return true;
+	return false;
+}
+
+static bool declares(const struct hyfw_config *config, const char *driver, enum hyfw_option_scope scope,
+		     const char *key)
+{
+	size_t i;
+
+	for (i = 0; i < config->option_count; i++)
+		if (strcmp(config->options[i].driver, driver) == 0 && config->options[i].key.option.scope == scope &&
+		    strcmp(config->options[i].key.option.name, key) == 0)
+			return true;
+	return false;
+}
+
+static bool honoured(const struct hyfw_config *config, const struct hyfw_config_section *section,
+		     const char *key, const struct hyfw_choices *choices)
+{
+	const struct hyfw_key *core = hyfw_schema_key(section->type, key);
+	HYFW_AUTO_FREE char *word = hyfw_format("%s.%s", section->type, key);
+	size_t i;
+
+	if (core && (core->flags & HYFW_KEY_CORE))
+		return true;
+	for (i = 0; i < choices->count; i++) {
+		struct hyfw_driver *driver;
+
+		if (hyfw_registry_get(choices->items[i].kind, choices->items[i].name, &driver, NULL) < 0)
+			continue;
+		if (core ? hyfw_driver_honours(driver, word) :
+			   declares(config, choices->items[i].name, hyfw_schema_section(section->type)->scope, key))
+			return true;
+	}
+	return false;
+}
+
+/* "; the security module cgroups does", free(). */
+static char *who_would(const char *word)
+{
+	struct hyfw_plugin_report *reports = NULL;
+	size_t count = 0, i;
+	char *who = NULL;
+
+	if (hyfw_registry_scan(&reports, &count, NULL) < 0)
+		return hyfw_dup("");
+	for (i = 0; i < count && !who; i++)
+		if (reports[i].plugin && lists(reports[i].plugin->honours, word))
+			who = hyfw_format("; %s driver %s does", hyfw_kind_name(reports[i].plugin->kind),
+					  reports[i].name);
+	hyfw_plugin_reports_free(reports, count);
+	return who ? who : hyfw_dup("");
+}
+
+static int refuse(const struct hyfw_config_section *section, const struct hyfw_config_value *value,
+		  const struct hyfw_choices *choices, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *word = hyfw_format("%s.%s", section->type, value->key);
+	HYFW_AUTO_FREE char *would = who_would(word);
+	HYFW_AUTO_FREE char *names = NULL;
+	size_t i;
+
+	for (i = 0; i < choices->count; i++) {
+		char *longer = names ? hyfw_format("%s, %s", names, choices->items[i].name) :
+				       hyfw_dup(choices->items[i].name);
+
+		free(names);
+		names = longer;
+	}
+	return hyfw_config_fail_value(err, ENOTSUP, section, value,
+				      "none of its drivers (%s) honours this key%s", names ? names : "", would);
+}
+
+static int check_section(const struct hyfw_config *config, const struct hyfw_config_section *section,
+			 struct hyfw_error **err)
+{
+	struct hyfw_choices choices = { 0 };
+	int result = 0;
+	size_t i;
+
+	hyfw_config_choose(config, section, &choices);
+	for (i = 0; result == 0 && i < section->count; i++) {
+		const struct hyfw_config_value *value = &section->values[i];
+
+		if (value->origin.kind != HYFW_ORIGIN_DEFAULT &&
+		    !honoured(config, section, value->key, &choices))
+			result = refuse(section, value, &choices, err);
+	}
+	hyfw_choices_finish(&choices);
+	return result;
+}
+
+int hyfw_config_check_honours(const struct hyfw_config *config, struct hyfw_error **err)
+{
+	int result = 0;
+	size_t i;
+
+	for (i = 0; result == 0 && i < config->count; i++) {
+		const char *type = config->sections[i]->type;
+
+		if (strcmp(type, "workload") == 0 || strcmp(type, "network") == 0 || strcmp(type, "volume") == 0)
+			result = check_section(config, config->sections[i], err);
+	}
+	return result;
+}
