@@ -206,8 +206,10 @@ struct ns_overlay {
 	const int *layers;
 	size_t count;
 	int upper, work; /* -1 for none */
+	const char *upper_path, *work_path;
 	const char *label;
 };
+int ns_open_source(const char *path, int flags); /* O_PATH; no magic links */
 int ns_overlay_detached(const struct ns_overlay *overlay);
 int ns_overlay_attached(const struct ns_overlay *overlay);
 

@@ -41,17 +41,17 @@ int ns_overlay_detached(const struct ns_overlay *overlay)
 }
 
 /* Options for mount(2), at most a page: "lowerdir=/proc/self/fd/7:...". */
-static int options_text(const struct ns_overlay *overlay, char *text, size_t room)
+static int options_text(const struct ns_overlay *overlay, int upper, int work, char *text, size_t room)
 {
 	size_t used = 0, i;
 
 	for (i = 0; i < overlay->count && used < room; i++)
 		used += (size_t)snprintf(text + used, room - used, "%s/proc/self/fd/%d",
 					 i ? ":" : "lowerdir=", overlay->layers[i]);
-	if (overlay->upper >= 0 && used < room)
+	if (upper >= 0 && used < room)
 		used += (size_t)snprintf(text + used, room - used,
 					 ",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d",
-					 overlay->upper, overlay->work);
+					 upper, work);
 	if (overlay->label && used < room)
 		used += (size_t)snprintf(text + used, room - used, ",context=\"%s\"", overlay->label);
 	return used < room ? 0 : -E2BIG;
@@ -60,9 +60,12 @@ static int options_text(const struct ns_overlay *overlay, char *text, size_t roo
 /* In the helper.  Layers are stacked on "/", which hides nothing from a process
  * whose root was that directory before; the overlay is mounted where it can be
  * taken from.  The descriptor table is the parent's too. */
-static int mount_in_helper(const struct ns_overlay *overlay, const char *options)
+static int mount_in_helper(const struct ns_overlay *overlay)
 {
 	struct mount_attr slave = { .propagation = MS_SLAVE };
+	NS_AUTO_CLOSE int upper = -1;
+	NS_AUTO_CLOSE int work = -1;
+	char options[4096];
 	size_t i;
 	int fd;
 
@@ -71,6 +74,15 @@ static int mount_in_helper(const struct ns_overlay *overlay, const char *options
 	for (i = 0; i < overlay->count; i++)
 		if (move_mount(overlay->layers[i], "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 			return -errno;
+	if (overlay->upper >= 0) { /* those of the parent are in its mount namespace */
+		upper = ns_open_source(overlay->upper_path, O_DIRECTORY);
+		work = ns_open_source(overlay->work_path, O_DIRECTORY);
+		if (upper < 0 || work < 0)
+			return upper < 0 ? upper : work;
+	}
+	fd = options_text(overlay, upper, work, options, sizeof(options));
+	if (fd < 0)
+		return fd;
 	if (mount("overlay", "/proc", "overlay", MS_NODEV, options) < 0)
 		return -errno;
 	fd = open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
@@ -79,16 +91,12 @@ static int mount_in_helper(const struct ns_overlay *overlay, const char *options
 
 int ns_overlay_attached(const struct ns_overlay *overlay)
 {
-	char options[4096];
 	NS_AUTO_CLOSE int from = -1;
 	NS_AUTO_CLOSE int to = -1;
 	NS_AUTO_CLOSE int pidfd = -1;
-	int pipe_ends[2], status, result = -EIO, r;
+	int pipe_ends[2], status, result = -EIO;
 	pid_t pid;
 
-	r = options_text(overlay, options, sizeof(options));
-	if (r < 0)
-		return r;
 	if (pipe2(pipe_ends, O_CLOEXEC) < 0)
 		return -errno;
 	from = pipe_ends[0];
@@ -97,7 +105,7 @@ int ns_overlay_attached(const struct ns_overlay *overlay)
 	if (pid < 0)
 		return -errno;
 	if (pid == 0) {
-		result = mount_in_helper(overlay, options);
+		result = mount_in_helper(overlay);
 		_exit(write(to, &result, sizeof(result)) == sizeof(result) ? 0 : 1);
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)

@@ -44,7 +44,7 @@ static int clone_tree(int fd, bool recursive, uint64_t attributes, int userns)
 
 /* Links in the way of 'path' were resolved by the core; magic links never are
  * what an administrator meant. */
-static int open_source(const char *path, int flags)
+int ns_open_source(const char *path, int flags)
 {
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC | (unsigned)flags,
 				.resolve = RESOLVE_NO_MAGICLINKS };
@@ -60,7 +60,7 @@ static int open_bind(const struct hyfw_host *host, const struct hyfw_attachment 
 	int source = attachment->source_fd, fd;
 
 	if (source < 0) {
-		source = opened = open_source(attachment->source, 0);
+		source = opened = ns_open_source(attachment->source, 0);
 		if (opened < 0)
 			return ns_fail(host, err, -opened, "open", attachment->source);
 	}
@@ -84,7 +84,7 @@ static int open_layers(const struct hyfw_host *host, const struct hyfw_attachmen
 	for (lower = attachment->lower; lower && *lower; lower++) {
 		if (*count == LAYERS_MAX)
 			return host->fail(err, E2BIG, "more than %d layers", LAYERS_MAX);
-		source = open_source(*lower, O_DIRECTORY);
+		source = ns_open_source(*lower, O_DIRECTORY);
 		if (source < 0)
 			return ns_fail(host, err, -source, "open layer", *lower);
 		layers[*count] = clone_tree(source, false, 0, userns);
@@ -104,8 +104,8 @@ static int mount_overlay(const struct hyfw_host *host, const struct hyfw_attachm
 	int fd, r;
 
 	if (attachment->upper) {
-		upper = open_source(attachment->upper, O_DIRECTORY);
-		work = open_source(attachment->work ? attachment->work : "", O_DIRECTORY);
+		upper = ns_open_source(attachment->upper, O_DIRECTORY);
+		work = ns_open_source(attachment->work ? attachment->work : "", O_DIRECTORY);
 		if (upper < 0)
 			return ns_fail(host, err, -upper, "open the writable layer", attachment->upper);
 		if (work < 0)
@@ -113,6 +113,8 @@ static int mount_overlay(const struct hyfw_host *host, const struct hyfw_attachm
 	}
 	overlay->upper = upper;
 	overlay->work = work;
+	overlay->upper_path = attachment->upper;
+	overlay->work_path = attachment->work;
 	if (!attachment->upper && overlay->count == 1) { /* nothing to lay over */
 		fd = dup(overlay->layers[0]);
 	} else {
