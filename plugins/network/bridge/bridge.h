@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * What the files of the bridge driver share.
+ *
+ *     bridge.c    the network: a Linux bridge with an address
+ *     endpoint.c  a workload's interface: a veth pair, one end in its namespace
+ *     publish.c   ports of the host that lead to a workload
+ *     peers.c     who may open connections to whom
+ *
+ * Two workloads on one bridge never talk to each other directly: their ports
+ * are "isolated", so the bridge carries frames only between a workload and the
+ * host.  The host answers ARP for the neighbours (proxy_arp_pvlan) and routes
+ * between them, and there the stateful rules of our inet table decide.  This
+ * needs no connection tracking for bridges, which kernels may lack.
+ *
+ * Errors are as everywhere in the SDK; "1 or 0" functions say whether a thing
+ * is there and return a negative errno with an error otherwise.
+ */
+#ifndef HYFW_BRIDGE_H
+#define HYFW_BRIDGE_H
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/types.h>
+
+#include <hyfw/network.h>
+
+struct nl_sock;
+struct nft_ctx;
+
+struct bridge {
+	const struct hyfw_host *host;
+	/* Opened on first use, and again in a child process: a netlink socket
+	 * shared between processes would mix up their answers. */
+	struct nl_sock *route;
+	pid_t route_owner;
+	struct nft_ctx *nft;
+	pid_t nft_owner;
+};
+
+/* ---- names.c: names are computed, so that a plan can show them ------------ */
+
+char *bridge_name_network(const struct bridge *bridge, struct hyfw_arena *arena, const char *network);
+void bridge_name_copy(const struct bridge *bridge, const char *network, char ret_name[IFNAMSIZ]);
+char *bridge_name_endpoint(const struct bridge *bridge, struct hyfw_arena *arena, const char *network,
+			   const char *workload);
+
+/* Interface aliases: "OWNER:network:NETWORK" and
+ * "OWNER:endpoint:NETWORK:WORKLOAD:ADDRESS" ('address' "" for the part that
+ * identifies it).  No part contains a colon. */
+char *bridge_mark_network(const struct bridge *bridge, struct hyfw_arena *arena, const char *network);
+char *bridge_mark_endpoint(const struct bridge *bridge, struct hyfw_arena *arena, const char *network,
+			   const char *workload, const char *address);
+
+/* ---- address.c: IPv4 subnets and addresses from them ---------------------- */
+
+struct bridge_subnet {
+	uint32_t base;    /* host byte order, as all below */
+	uint32_t gateway;
+	unsigned prefix;
+};
+
+int bridge_subnet_parse(const struct hyfw_host *host, const char *subnet, const char *gateway,
+			struct bridge_subnet *ret_subnet, struct hyfw_error **err);
+bool bridge_subnet_overlaps(const struct bridge_subnet *subnet, uint32_t address, unsigned prefix);
+const char *bridge_subnet_text(const struct hyfw_host *host, struct hyfw_arena *arena,
+			       const struct bridge_subnet *subnet); /* "10.89.0.0/24" */
+const char *bridge_address_text(const struct hyfw_host *host, struct hyfw_arena *arena, uint32_t address);
+bool bridge_address_parse(const char *text, uint32_t *ret_address); /* "/24" after it is ignored */
+const char *bridge_mac_text(const struct hyfw_host *host, struct hyfw_arena *arena, uint32_t address);
+void bridge_mac_print(uint32_t address, char ret_text[18]);
+void bridge_mac(uint32_t address, uint8_t ret_mac[6]);
+
+/* Leases the lowest free address of 'network' to 'workload'. */
+int bridge_address_take(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network,
+			const char *workload, const struct bridge_subnet *subnet, uint32_t *ret_address,
+			struct hyfw_error **err);
+/* Whether 'address' is leased to 'workload', or free and now leased to it: 1 or 0. */
+int bridge_address_claim(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network,
+			 const char *workload, uint32_t address, struct hyfw_error **err);
+void bridge_address_drop(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network,
+			 const char *workload, uint32_t address);
+/* Gives back whatever 'workload' holds of 'subnet', when it is not known what. */
+void bridge_address_drop_all(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network,
+			     const char *workload, const struct bridge_subnet *subnet);
+
+/* ---- link.c: interfaces through rtnetlink --------------------------------- */
+
+struct bridge_link {
+	int index;
+	const char *alias; /* "" for none */
+	const char *kind;  /* "bridge", "veth", "" */
+};
+
+struct bridge_traffic {
+	uint64_t rx_bytes, tx_bytes;
+};
+
+int bridge_link_find(struct bridge *bridge, struct hyfw_arena *arena, const char *name,
+		     struct bridge_link *ret_link, struct hyfw_error **err); /* 1 or 0 */
+int bridge_link_traffic(struct bridge *bridge, const char *name, struct bridge_traffic *ret_traffic,
+			struct hyfw_error **err); /* 1 or 0 */
+int bridge_link_make_bridge(struct bridge *bridge, const char *name, const char *alias,
+			    const struct bridge_subnet *subnet, struct hyfw_error **err);
+int bridge_link_delete(struct bridge *bridge, const char *name, int index, struct hyfw_error **err);
+int bridge_link_subnet(struct bridge *bridge, const char *name, int index, struct bridge_subnet *ret_subnet,
+		       struct hyfw_error **err);
+int bridge_link_address(struct bridge *bridge, struct nl_sock *socket, int index, uint32_t address,
+			unsigned prefix, struct hyfw_error **err);
+
+struct bridge_veth {
+	const char *host_name; /* in our namespace, a port of 'master' */
+	const char *name;      /* in 'netns_fd' */
+	const char *alias;
+	int master;
+	int netns_fd;
+	uint8_t mac[6];
+};
+int bridge_link_make_veth(struct bridge *bridge, const struct bridge_veth *veth, struct hyfw_error **err);
+
+/* Refuses a subnet that an interface other than 'except' is in; with 'routes'
+ * also one that something else is routed to. */
+int bridge_link_check_subnet(struct bridge *bridge, const struct bridge_subnet *subnet, const char *except,
+			     bool routes, struct hyfw_error **err);
+
+/* Calls 'visit' for each interface whose alias starts with 'mark'. */
+int bridge_link_each(struct bridge *bridge, const char *mark,
+		     void (*visit)(void *context, const char *name, int index, const char *alias),
+		     void *context, struct hyfw_error **err);
+
+int bridge_route_socket(struct bridge *bridge, struct nl_sock **ret_socket, struct hyfw_error **err);
+void bridge_route_close(struct bridge *bridge);
+
+/* ---- message.c: single rtnetlink requests --------------------------------- */
+
+struct nl_msg;
+struct nl_msg *bridge_message_link(int flags, int index, bool up);
+/* Sends 'message', frees it, waits for the answer: 0 or a negative errno. */
+int bridge_message_send(struct nl_sock *socket, struct nl_msg *message);
+int bridge_message_errno(int nl_error); /* negative errno for a libnl error */
+
+/* ---- netns.c: inside a workload's namespace ------------------------------- */
+
+struct bridge_inside {
+	const char *interface;
+	uint32_t address;
+	unsigned prefix;
+	uint32_t gateway; /* 0: no default route */
+};
+int bridge_netns_configure(struct bridge *bridge, int netns_fd, const struct bridge_inside *inside,
+			   struct hyfw_error **err);
+/* A route socket that lives in 'netns_fd'; the caller never leaves its own. */
+int bridge_netns_socket(const struct hyfw_host *host, int netns_fd, struct nl_sock **ret_socket,
+			struct hyfw_error **err);
+
+/* ---- firewall.c: one transaction of libnftables at a time ----------------- */
+
+struct json_object;
+
+int bridge_firewall_network(struct bridge *bridge, const char *interface, const char *network, bool internal,
+			    struct hyfw_error **err);
+int bridge_firewall_network_gone(struct bridge *bridge, const char *interface, struct hyfw_error **err);
+
+struct bridge_admission {
+	const char *interface; /* the host's side */
+	const char *mac, *address;
+	const char *workload;  /* for the comment */
+};
+/* Lets 'interface' send from its own addresses only. */
+int bridge_firewall_admit(struct bridge *bridge, const struct bridge_admission *admission,
+			  struct hyfw_error **err);
+/* Takes it back, together with every link from and to its address. */
+int bridge_firewall_expel(struct bridge *bridge, const struct bridge_admission *admission,
+			  struct hyfw_error **err);
+
+struct bridge_publication {
+	const char *address;  /* of the host; "" for all */
+	const char *protocol; /* "tcp", "udp" */
+	unsigned port;        /* of the host */
+	const char *to;
+	unsigned to_port;
+};
+int bridge_firewall_publish(struct bridge *bridge, const char *workload, const struct bridge_publication *list,
+			    size_t count, struct hyfw_error **err);
+int bridge_firewall_unpublish(struct bridge *bridge, const char *workload,
+			      const struct bridge_publication *list, size_t count, struct hyfw_error **err);
+
+int bridge_firewall_link(struct bridge *bridge, const char *from, const char *to, const char *comment,
+			 bool permit, struct hyfw_error **err);
+/* Removes the rules of everything that is not alive. */
+int bridge_firewall_gc(struct bridge *bridge, const struct hyfw_alive *alive, struct hyfw_error **err);
+void bridge_firewall_close(struct bridge *bridge);
+
+/* firewall_rules.c: the commands that make our tables, as they are or new. */
+struct json_object *bridge_firewall_rules(const char *table);
+
+/* ---- forwarding.c: sysctls ------------------------------------------------ */
+
+int bridge_sysctl_interface(struct bridge *bridge, const char *interface, struct hyfw_error **err);
+int bridge_sysctl_localnet(struct bridge *bridge, const char *interface, struct hyfw_error **err);
+int bridge_forwarding_enable(struct bridge *bridge, struct hyfw_error **err);
+int bridge_forwarding_restore(struct bridge *bridge, const char *except, struct hyfw_error **err);
+
+/* ---- the two subjects, and the steps each is made of ---------------------- */
+
+int bridge_network_check(struct bridge *bridge, const struct hyfw_subject *subject, struct hyfw_error **err);
+int bridge_network_plan(struct bridge *bridge, const struct hyfw_subject *subject, struct hyfw_plan *plan,
+			struct hyfw_arena *arena, struct hyfw_error **err);
+int bridge_endpoint_plan(struct bridge *bridge, const struct hyfw_subject *subject, struct hyfw_plan *plan,
+			 struct hyfw_arena *arena, struct hyfw_error **err);
+int bridge_publish_check(struct bridge *bridge, const struct hyfw_subject *subject, struct hyfw_error **err);
+int bridge_publish_plan(struct bridge *bridge, const struct hyfw_subject *subject, struct hyfw_plan *plan,
+			struct hyfw_arena *arena, struct hyfw_error **err);
+int bridge_peers_plan(struct bridge *bridge, const struct hyfw_subject *subject, struct hyfw_plan *plan,
+		      struct hyfw_arena *arena, struct hyfw_error **err);
+
+typedef int (*bridge_step_fn)(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err);
+
+int bridge_network_apply(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err);
+int bridge_network_undo(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err);
+int bridge_rules_apply(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err);
+int bridge_rules_undo(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err);
+int bridge_forwarding_apply(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err);
+int bridge_forwarding_undo(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err);
+int bridge_endpoint_apply(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err);
+int bridge_endpoint_undo(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err);
+int bridge_publish_apply(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err);
+int bridge_publish_undo(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err);
+int bridge_peers_apply(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err);
+int bridge_peers_undo(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err);
+int bridge_peers_link(void *instance, const char *network, const struct hyfw_map *endpoint,
+		      const struct hyfw_map *peer, bool permit, struct hyfw_error **err);
+
+/* The address of a workload's endpoint, read from the mark on its interface. */
+int bridge_endpoint_address(struct bridge *bridge, struct hyfw_call *call, const char **ret_address,
+			    struct hyfw_error **err);
+
+int bridge_probe(const struct hyfw_host *host, struct hyfw_arena *arena, struct hyfw_probe *ret_probe,
+		 struct hyfw_error **err);
+int bridge_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **err);
+
+#endif
