@@ -2,6 +2,7 @@
  * The image store and writable layers; imports of archives are in
  * test_overlay_tar.c. */
 #include "overlay_fixture.h"
+#include "overlay_tar.h"
 
 #include <sched.h>
 #include <sys/mount.h>
@@ -483,5 +484,5 @@ int main(void)
 		TEST(the_attachment_can_be_mounted),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL) + overlay_tar_tests();
 }

@@ -194,6 +194,10 @@ static int damaged(const struct untar *untar, struct hyfw_error **err)
 {
 	const char *why = untar->library->archive_error_string(untar->archive);
 
+	if (untar->writer->files == 0)
+		return untar->writer->overlay->host->fail(
+			err, EBADMSG, "%s: not a tar archive (plain, gzip, bzip2, xz, zstd or lz4)",
+			untar->writer->source);
 	return untar->writer->overlay->host->fail(err, EBADMSG, "%s: damaged after %llu files: %s",
 						  untar->writer->source, (unsigned long long)untar->writer->files,
 						  why ? why : "unreadable");
@@ -463,9 +467,6 @@ static int read_entries(struct untar *untar, struct hyfw_error **err)
 
 		if (status == ARCHIVE_EOF)
 			break;
-		if (status < ARCHIVE_WARN && untar->writer->files == 0)
-			return host->fail(err, EBADMSG, "%s: not a tar archive (plain, gzip, bzip2, xz, zstd or lz4)",
-					  untar->writer->source);
 		if (status < ARCHIVE_WARN)
 			return damaged(untar, err);
 		raw = library->archive_entry_pathname(entry);
