@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * The drivers' own checks of a validated configuration. */
+#ifndef HYFW_CONFIG_CHECK_H
+#define HYFW_CONFIG_CHECK_H
+
+#include "config/config.h"
+
+/* Asks each chosen driver about each network, volume, root file system,
+ * endpoint and workload.  Every refusal is handed to 'report' (with file and
+ * line); returns how many there were. */
+unsigned hyfw_config_check_drivers(const struct hyfw_config *config,
+				   void (*report)(void *user, const struct hyfw_error *refusal), void *user);
+
+#endif
