@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * An isolation driver that isolates nothing: the command runs as a plain child
+ * that dies with its creator.  See fake.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <hyfw/isolation.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fake.h"
+
+/* Between create() and start(): the child waits for a byte, and closes 'failed'
+ * by its exec. */
+struct child {
+	int go, failed;
+};
+
+static int open_isolation(const struct hyfw_host *host, const struct hyfw_map *settings, void **ret_instance,
+			  struct hyfw_error **err)
+{
+	return fake_open(host, "fake-isolation", settings, ret_instance, err);
+}
+
+static int plan(void *instance, const struct hyfw_subject *subject, struct hyfw_plan *the_plan,
+		struct hyfw_arena *arena, struct hyfw_error **err)
+{
+	int result = fake_step(instance, the_plan, HYFW_VERB_CREATE, subject->name, HYFW_LIFETIME_RUN, err);
+
+	(void)arena;
+	if (result < 0)
+		return result;
+	return fake_step(instance, the_plan, HYFW_VERB_START, subject->name, HYFW_LIFETIME_RUN, err);
+}
+
+/* Field 22 of /proc/PID/stat; 0 when there is no such process. */
+static unsigned long long start_time(int pid)
+{
+	unsigned long long start = 0;
+	char path[64], line[2048], *at;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	at = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	if (at)
+		sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &start);
+	fclose(file);
+	return start;
+}
+
+static int note_process(struct fake *fake, struct hyfw_call *call, int pid, struct hyfw_error **err)
+{
+	char text[32];
+	int result;
+
+	snprintf(text, sizeof(text), "%d", pid);
+	result = fake->host->note(call, HYFW_NOTE_PID, text, err);
+	if (result < 0)
+		return result;
+	snprintf(text, sizeof(text), "%llu", start_time(pid));
+	return fake->host->note(call, HYFW_NOTE_PID_START, text, err);
+}
+
+static void run_child(const struct hyfw_workload *workload, int go, int failed, pid_t parent)
+{
+	char byte;
+	int i;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent || read(go, &byte, 1) != 1)
+		_exit(1);
+	for (i = 0; i < 3; i++)
+		if (workload->stdio[i] >= 0 && workload->stdio[i] != i)
+			dup2(workload->stdio[i], i);
+	execve(workload->argv[0], (char *const *)(uintptr_t)workload->argv, (char *const *)(uintptr_t)workload->envp);
+	i = errno;
+	(void)!write(failed, &i, sizeof(i));
+	_exit(127);
+}
+
+static int create(void *instance, struct hyfw_call *call, const struct hyfw_workload *workload,
+		  struct hyfw_running *ret_running, struct hyfw_error **err)
+{
+	struct fake *fake = instance;
+	struct child *child = calloc(1, sizeof(*child));
+	int go[2], failed[2], result;
+	pid_t pid, parent = getpid();
+
+	if (!child || pipe2(go, O_CLOEXEC) < 0 || pipe2(failed, O_CLOEXEC) < 0)
+		return fake->host->fail(err, errno, "pipe: %s", strerror(errno));
+	pid = fork();
+	if (pid < 0)
+		return fake->host->fail(err, errno, "fork: %s", strerror(errno));
+	if (pid == 0) {
+		close(go[1]);
+		run_child(workload, go[0], failed[1], parent);
+	}
+	close(go[0]);
+	close(failed[1]);
+	child->go = go[1];
+	child->failed = failed[0];
+	result = note_process(fake, call, pid, err);
+	if (result == 0)
+		result = fake_apply(instance, call, err);
+	if (result < 0) {
+		close(child->go);
+		close(child->failed);
+		free(child);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		return result;
+	}
+	ret_running->pid = pid;
+	ret_running->wait_fd = pidfd_open(pid, 0);
+	ret_running->handle = child;
+	return 0;
+}
+
+static int start(void *instance, struct hyfw_call *call, struct hyfw_running *running, struct hyfw_error **err)
+{
+	struct fake *fake = instance;
+	struct child *child = running->handle;
+	int result = fake_apply(instance, call, err), errnum = 0;
+
+	if (result < 0)
+		return result;
+	if (write(child->go, "g", 1) != 1)
+		return fake->host->fail(err, EIO, "the child is gone");
+	if (read(child->failed, &errnum, sizeof(errnum)) == (ssize_t)sizeof(errnum))
+		return fake->host->fail(err, errnum, errnum == ENOENT ? "executable file not found" : "cannot be executed");
+	return 0;
+}
+
+static int wait_exit(void *instance, struct hyfw_running *running, struct hyfw_exit *ret_exit,
+		     struct hyfw_error **err)
+{
+	struct fake *fake = instance;
+	struct child *child = running->handle;
+	int status;
+
+	if (waitpid(running->pid, &status, WNOHANG) != running->pid)
+		return fake->host->fail(err, ECHILD, "no exit status");
+	if (child) {
+		close(child->go);
+		close(child->failed);
+	}
+	free(child);
+	running->handle = NULL;
+	ret_exit->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	ret_exit->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + ret_exit->signal;
+	return fake_fails(fake, "wait", err);
+}
+
+static int send_signal(void *instance, const struct hyfw_map *record, int signal, bool all, struct hyfw_error **err)
+{
+	struct fake *fake = instance;
+	int pid = (int)hyfw_map_int(record, HYFW_NOTE_PID, 0);
+
+	(void)all;
+	if (pid <= 0 || start_time(pid) != (unsigned long long)hyfw_map_int(record, HYFW_NOTE_PID_START, 0) ||
+	    kill(pid, signal) < 0)
+		return fake->host->fail(err, ESRCH, "it is gone");
+	return fake_fails(fake, "signal", err);
+}
+
+static int undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
+{
+	struct fake *fake = instance;
+	struct hyfw_error *gone = NULL;
+
+	if (strcmp(call->step->verb, HYFW_VERB_CREATE) == 0) {
+		send_signal(instance, &call->record, SIGKILL, true, &gone);
+		fake->host->forget(&gone);
+	}
+	return fake_undo(instance, call, err);
+}
+
+static const struct hyfw_common_ops common = {
+	.size = sizeof(common),
+	.probe = fake_probe,
+	.open = open_isolation,
+	.check = fake_check,
+	.plan = plan,
+	.undo = undo,
+	.gc = fake_gc,
+	.close = fake_close,
+};
+static const struct hyfw_isolation_ops ops = {
+	.size = sizeof(ops),
+	.create = create,
+	.start = start,
+	.wait = wait_exit,
+	.signal = send_signal,
+};
+static const struct hyfw_option options[] = { FAKE_OPTIONS };
+static const char *const capabilities[] = { HYFW_TAKES_MOUNTS, HYFW_TAKES_INTERFACE, NULL };
+static const char *const honours[] = { "workload.command", "workload.env", "workload.rootfs", "workload.network",
+				       "workload.restart", NULL };
+
+static const struct hyfw_plugin plugin = {
+	.magic = HYFW_PLUGIN_MAGIC,
+	.size = sizeof(plugin),
+	.api_major = HYFW_API_MAJOR,
+	.api_minor = HYFW_API_MINOR,
+	.kind = HYFW_KIND_ISOLATION,
+	.name = "fake-isolation",
+	.version = "1",
+	.vendor = "hyfw tests",
+	.summary = "no isolation at all",
+	.capabilities = capabilities,
+	.options = options,
+	.option_stride = sizeof(options[0]),
+	.honours = honours,
+	.state_version_min = 1,
+	.state_version = 1,
+	.common = &common,
+	.ops = &ops,
+};
+HYFW_PLUGIN_EXPORT(HYFW_KIND_ISOLATION, 0, plugin)

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * A security module that only pretends; see fake.h. */
+#include <hyfw/security.h>
+
+#include "fake.h"
+
+static int open_security(const struct hyfw_host *host, const struct hyfw_map *settings, void **ret_instance,
+			 struct hyfw_error **err)
+{
+	return fake_open(host, "fake-security", settings, ret_instance, err);
+}
+
+static int plan(void *instance, const struct hyfw_subject *subject, struct hyfw_plan *the_plan,
+		struct hyfw_arena *arena, struct hyfw_error **err)
+{
+	(void)arena;
+	return fake_step(instance, the_plan, "guard", subject->name, HYFW_LIFETIME_RUN, err);
+}
+
+static int confine(void *instance, const struct hyfw_subject *subject, const struct hyfw_map *record,
+		   struct hyfw_arena *arena, struct hyfw_confinement *confinement, struct hyfw_error **err)
+{
+	(void)subject;
+	(void)record;
+	(void)arena;
+	confinement->no_new_privileges = true;
+	return fake_fails(instance, "confine", err);
+}
+
+static const struct hyfw_common_ops common = {
+	.size = sizeof(common),
+	.probe = fake_probe,
+	.open = open_security,
+	.check = fake_check,
+	.plan = plan,
+	.apply = fake_apply,
+	.undo = fake_undo,
+	.gc = fake_gc,
+	.close = fake_close,
+};
+static const struct hyfw_security_ops ops = { .size = sizeof(ops), .confine = confine };
+static const struct hyfw_option options[] = { FAKE_OPTIONS };
+static const char *const capabilities[] = { HYFW_CONFINES_PRIVILEGES, NULL };
+
+static const struct hyfw_plugin plugin = {
+	.magic = HYFW_PLUGIN_MAGIC,
+	.size = sizeof(plugin),
+	.api_major = HYFW_API_MAJOR,
+	.api_minor = HYFW_API_MINOR,
+	.kind = HYFW_KIND_SECURITY,
+	.name = "fake-security",
+	.version = "1",
+	.vendor = "hyfw tests",
+	.summary = "a guard that is not there",
+	.capabilities = capabilities,
+	.options = options,
+	.option_stride = sizeof(options[0]),
+	.state_version_min = 1,
+	.state_version = 1,
+	.common = &common,
+	.ops = &ops,
+};
+HYFW_PLUGIN_EXPORT(HYFW_KIND_SECURITY, 0, plugin)

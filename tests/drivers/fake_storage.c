@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * A storage driver that only pretends: what it gives is the directory that the
+ * setting 'rootfs' or 'path' names.  See fake.h. */
+#include <errno.h>
+#include <hyfw/storage.h>
+
+#include "fake.h"
+
+static int open_storage(const struct hyfw_host *host, const struct hyfw_map *settings, void **ret_instance,
+			struct hyfw_error **err)
+{
+	return fake_open(host, "fake-storage", settings, ret_instance, err);
+}
+
+static int plan(void *instance, const struct hyfw_subject *subject, struct hyfw_plan *the_plan,
+		struct hyfw_arena *arena, struct hyfw_error **err)
+{
+	enum hyfw_lifetime lifetime = subject->transient ? HYFW_LIFETIME_RUN : HYFW_LIFETIME_WORKLOAD;
+
+	(void)arena;
+	if (subject->kind == HYFW_SUBJECT_VOLUME)
+		return fake_step(instance, the_plan, "make-volume", subject->name, HYFW_LIFETIME_SHARED, err);
+	return fake_step(instance, the_plan, "make-root", subject->name, lifetime, err);
+}
+
+static int attachment(void *instance, const struct hyfw_subject *subject, const struct hyfw_map *record,
+		      struct hyfw_arena *arena, struct hyfw_attachment *ret_attachment, struct hyfw_error **err)
+{
+	struct fake *fake = instance;
+	const char *path = hyfw_map_get(&subject->settings, subject->kind == HYFW_SUBJECT_ROOT ? "rootfs" : "path");
+	int result = fake_fails(fake, "attachment", err);
+
+	(void)record;
+	if (result < 0)
+		return result;
+	if (!path)
+		path = fake->host->directory(fake->driver, HYFW_DIRECTORY_DATA);
+	ret_attachment->kind = HYFW_ATTACHMENT_BIND;
+	ret_attachment->flags = HYFW_ATTACH_NOSUID | HYFW_ATTACH_NODEV;
+	ret_attachment->source = fake->host->format(arena, "%s", path);
+	ret_attachment->source_fd = -1;
+	return 0;
+}
+
+static const struct hyfw_common_ops common = {
+	.size = sizeof(common),
+	.probe = fake_probe,
+	.open = open_storage,
+	.check = fake_check,
+	.plan = plan,
+	.apply = fake_apply,
+	.undo = fake_undo,
+	.gc = fake_gc,
+	.close = fake_close,
+};
+static const struct hyfw_storage_ops ops = { .size = sizeof(ops), .attachment = attachment };
+static const struct hyfw_option options[] = { FAKE_OPTIONS };
+static const char *const capabilities[] = { HYFW_GIVES_MOUNT, HYFW_KEEPS_VOLUMES, NULL };
+static const char *const honours[] = { "workload.rootfs", "workload.volume", "volume.path", NULL };
+
+static const struct hyfw_plugin plugin = {
+	.magic = HYFW_PLUGIN_MAGIC,
+	.size = sizeof(plugin),
+	.api_major = HYFW_API_MAJOR,
+	.api_minor = HYFW_API_MINOR,
+	.kind = HYFW_KIND_STORAGE,
+	.name = "fake-storage",
+	.version = "1",
+	.vendor = "hyfw tests",
+	.summary = "storage that is not there",
+	.capabilities = capabilities,
+	.options = options,
+	.option_stride = sizeof(options[0]),
+	.honours = honours,
+	.state_version_min = 1,
+	.state_version = 1,
+	.common = &common,
+	.ops = &ops,
+};
+HYFW_PLUGIN_EXPORT(HYFW_KIND_STORAGE, 0, plugin)
