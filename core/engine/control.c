@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "engine/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/files.h"
+#include "engine/recover.h"
+#include "engine/store.h"
+#include "engine/worker.h"
+
+/* Beyond the grace period, for the kernel to end it and the monitor to undo. */
+#define UNDO_TIME_MS 60000
+
+/* ---- create ---- */
+
+static int create(void *data, struct hyfw_error **err)
+{
+	return hyfw_worker_create(data, err);
+}
+
+int hyfw_workload_create(struct hyfw_definition *definition, unsigned step_timeout_ms, struct hyfw_error **err)
+{
+	HYFW_AUTO_DEFINITION struct hyfw_definition *stored = NULL;
+	struct hyfw_recovery recovery = { 0 };
+	int result = hyfw_guarded(create, definition, step_timeout_ms, err);
+
+	if (result == -ETIMEDOUT || result == -ECHILD || result == -EINTR) {
+		hyfw_wrap(err, "workload %s", definition->name);
+		hyfw_recover(false, &recovery, NULL);
+		hyfw_recovery_finish(&recovery);
+	}
+	if (result < 0)
+		return result;
+	/* The range of ids was chosen in the child. */
+	if (hyfw_store_definition(definition->name, &stored, err) < 0)
+		return -(*err)->errnum;
+	definition->idmap = stored->idmap;
+	return 0;
+}
+
+/* ---- stop ---- */
+
+static int monitor_open(const char *journal, pid_t *ret_pid)
+{
+	pid_t pid = hyfw_journal_owner(journal);
+	int fd;
+
+	if (pid <= 0)
+		return -1;
+	fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	/* Still the owner now, so the descriptor is the monitor's. */
+	if (fd >= 0 && hyfw_journal_owner(journal) != pid) {
+		close(fd);
+		return -1;
+	}
+	*ret_pid = pid;
+	return fd;
+}
+
+static int send_stop(int pidfd, int timeout_ms)
+{
+	siginfo_t info = { 0 };
+
+	info.si_signo = SIGTERM;
+	info.si_code = SI_QUEUE;
+	info.si_pid = getpid();
+	info.si_uid = getuid();
+	info.si_value.sival_int = timeout_ms < 0 ? 0 : timeout_ms + 1;
+	return syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, &info, 0) < 0 ? -errno : 0;
+}
+
+static int stop_timeout_of(const char *name)
+{
+	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;
+	struct hyfw_map settings;
+
+	if (hyfw_store_definition(name, &definition, NULL) < 0)
+		return 10000;
+	settings = hyfw_pairs_map(&definition->settings);
+	return (int)hyfw_map_int(&settings, "stop_timeout", 10000);
+}
+
+static bool is_dead(const char *name)
+{
+	HYFW_AUTO_FREE char *directory = hyfw_path_runtime(name, NULL);
+	HYFW_AUTO_FREE char *journal = hyfw_path_runtime(name, "journal");
+
+	return access(directory, F_OK) == 0 && hyfw_journal_owner(journal) == 0;
+}
+
+int hyfw_workload_stop(const char *name, int timeout_ms, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *journal = hyfw_path_runtime(name, "journal");
+	const int grace = timeout_ms < 0 ? stop_timeout_of(name) : timeout_ms;
+	pid_t pid = 0;
+	HYFW_AUTO_CLOSE int monitor = monitor_open(journal, &pid);
+	struct pollfd wait = { .fd = monitor, .events = POLLIN };
+	int ready;
+
+	if (monitor < 0)
+		return is_dead(name) ? hyfw_recover_workload(name, err) : 0;
+	if (send_stop(monitor, timeout_ms) < 0 && errno != ESRCH)
+		return hyfw_fail_errno(err, errno, "workload %s: signal its monitor %d", name, (int)pid);
+	do
+		ready = poll(&wait, 1, grace + UNDO_TIME_MS);
+	while (ready < 0 && errno == EINTR);
+	if (ready == 0) { /* it hangs; the workload dies with it */
+		syscall(SYS_pidfd_send_signal, monitor, SIGKILL, NULL, 0);
+		poll(&wait, 1, -1);
+	}
+	return is_dead(name) ? hyfw_recover_workload(name, err) : 0;
+}
+
+/* ---- signal ---- */
+
+int hyfw_workload_signal(const char *name, int signal_number, struct hyfw_error **err)
+{
+	struct hyfw_pairs record = { 0 };
+	struct hyfw_driver *driver;
+	struct hyfw_state state;
+	struct hyfw_map map;
+	const char *isolation;
+	int result = hyfw_state_load(name, &state, err);
+
+	if (result == 0 && state.status != HYFW_STATUS_RUNNING)
+		result = hyfw_fail(err, ESRCH, "workload %s is not running (%s)", name,
+				   hyfw_status_name(state.status));
+	if (result == 0) {
+		isolation = hyfw_definition_isolation(state.definition);
+		hyfw_journal_record(state.journal, HYFW_KIND_ISOLATION, isolation, NULL, &record);
+		map = hyfw_pairs_map(&record);
+		result = hyfw_definition_driver(state.definition, HYFW_KIND_ISOLATION, isolation, &driver, err);
+		if (result == 0)
+			result = hyfw_isolation_signal(driver, &map, signal_number, false, err);
+		hyfw_pairs_finish(&record);
+	}
+	hyfw_state_finish(&state);
+	return result;
+}
+
+/* ---- wait ---- */
+
+int hyfw_workload_wait(const char *name, int *ret_status, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *path = hyfw_path_runtime(name, "journal");
+	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = NULL;
+	struct hyfw_state state;
+	pid_t pid = 0;
+	/* The journal stays readable through this descriptor when it is removed. */
+	HYFW_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	HYFW_AUTO_CLOSE int monitor = monitor_open(path, &pid);
+	struct pollfd wait = { .fd = monitor, .events = POLLIN };
+	int result;
+
+	if (fd >= 0 && monitor >= 0) {
+		while (poll(&wait, 1, -1) < 0 && errno == EINTR)
+			continue;
+		if (hyfw_journal_read_fd(fd, &journal, err) < 0)
+			return -(*err)->errnum;
+		if (journal->exited) {
+			*ret_status = journal->exit_status;
+			return 0;
+		}
+	}
+	result = hyfw_state_load(name, &state, err);
+	if (result == 0 && state.status == HYFW_STATUS_CREATED)
+		result = hyfw_fail(err, ESRCH, "workload %s was never started", name);
+	if (result == 0)
+		*ret_status = state.status == HYFW_STATUS_EXITED ? state.exit_status : 137;
+	hyfw_state_finish(&state);
+	return result;
+}
+
+/* ---- remove ---- */
+
+static int remove_workload(void *data, struct hyfw_error **err)
+{
+	return hyfw_worker_remove(data, err);
+}
+
+int hyfw_workload_take_down(const char *name, struct hyfw_error **err)
+{
+	int result = hyfw_workload_stop(name, -1, err);
+
+	return result < 0 ? result : hyfw_guarded(remove_workload, (void *)name, 0, err);
+}
+
+int hyfw_workload_remove(const char *name, bool force, struct hyfw_error **err)
+{
+	struct hyfw_state state;
+	enum hyfw_status status;
+	int result = hyfw_state_load(name, &state, err);
+
+	if (result < 0)
+		return result;
+	status = state.status;
+	hyfw_state_finish(&state);
+	if (!force && (status == HYFW_STATUS_RUNNING || status == HYFW_STATUS_STARTING))
+		return hyfw_fail(err, EBUSY, "workload %s is running; `hyfw stop %s` first, or use `hyfw rm -f %s`",
+				 name, name, name);
+	result = hyfw_workload_stop(name, force ? 0 : -1, err);
+	return result < 0 ? result : hyfw_guarded(remove_workload, (void *)name, 0, err);
+}

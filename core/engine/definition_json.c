@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Definitions on disk. */
+#include <errno.h>
+#include <json-c/json.h>
+#include <string.h>
+
+#include "engine/definition.h"
+#include "engine/journal_format.h"
+
+#define FORMAT_VERSION 1
+
+static struct json_object *uses_to_json(const struct hyfw_use *uses, size_t count)
+{
+	struct json_object *array = json_object_new_array();
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		struct json_object *use = json_object_new_object();
+		const struct hyfw_map settings = hyfw_pairs_map(&uses[i].settings);
+
+		json_object_object_add(use, "name", json_object_new_string(uses[i].name));
+		json_object_object_add(use, "driver", json_object_new_string(uses[i].driver));
+		if (uses[i].target)
+			json_object_object_add(use, "target", json_object_new_string(uses[i].target));
+		json_object_object_add(use, "read_only", json_object_new_boolean(uses[i].read_only));
+		json_object_object_add(use, "anonymous", json_object_new_boolean(uses[i].anonymous));
+		json_object_object_add(use, "settings", hyfw_map_to_json(&settings));
+		json_object_array_add(array, use);
+	}
+	return array;
+}
+
+static struct json_object *plugins_to_json(const struct hyfw_definition *definition)
+{
+	struct json_object *object = json_object_new_object();
+	size_t i;
+
+	for (i = 0; i < definition->plugins.count; i++) {
+		const struct hyfw_map settings = hyfw_pairs_map(&definition->plugin_settings[i]);
+
+		json_object_object_add(object, definition->plugins.items[i], hyfw_map_to_json(&settings));
+	}
+	return object;
+}
+
+char *hyfw_definition_to_json(const struct hyfw_definition *definition)
+{
+	struct json_object *object = json_object_new_object();
+	const struct hyfw_map settings = hyfw_pairs_map(&definition->settings);
+	char *text;
+
+	json_object_object_add(object, "version", json_object_new_int(FORMAT_VERSION));
+	json_object_object_add(object, "name", json_object_new_string(definition->name));
+	if (definition->stack)
+		json_object_object_add(object, "stack", json_object_new_string(definition->stack));
+	json_object_object_add(object, "transient", json_object_new_boolean(definition->transient));
+	json_object_object_add(object, "created", json_object_new_int64(definition->created));
+	json_object_object_add(object, "host_uid", json_object_new_int64(definition->idmap.host_uid));
+	json_object_object_add(object, "host_gid", json_object_new_int64(definition->idmap.host_gid));
+	json_object_object_add(object, "id_count", json_object_new_int64(definition->idmap.count));
+	json_object_object_add(object, "settings", hyfw_map_to_json(&settings));
+	json_object_object_add(object, "networks",
+			       uses_to_json(definition->networks, definition->network_count));
+	json_object_object_add(object, "volumes", uses_to_json(definition->volumes, definition->volume_count));
+	json_object_object_add(object, "plugins", plugins_to_json(definition));
+	text = hyfw_dup(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
+								       JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(object);
+	return text;
+}
+
+/* ---- reading ---- */
+
+static char *take_text(struct json_object *object, const char *key)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(object, key, &value) || !json_object_is_type(value, json_type_string))
+		return NULL;
+	return hyfw_dup(json_object_get_string(value));
+}
+
+static int64_t take_number(struct json_object *object, const char *key)
+{
+	struct json_object *value;
+
+	return json_object_object_get_ex(object, key, &value) ? json_object_get_int64(value) : 0;
+}
+
+static int take_map(struct json_object *object, const char *key, struct hyfw_pairs *ret_pairs)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(object, key, &value))
+		return -EINVAL;
+	return hyfw_map_from_json(value, ret_pairs);
+}
+
+static int take_uses(struct json_object *object, const char *key, struct hyfw_use **ret_uses, size_t *ret_count)
+{
+	struct json_object *array;
+	size_t i;
+
+	if (!json_object_object_get_ex(object, key, &array) || !json_object_is_type(array, json_type_array))
+		return -EINVAL;
+	*ret_uses = hyfw_new((json_object_array_length(array) + 1) * sizeof(**ret_uses));
+	for (i = 0; i < json_object_array_length(array); i++) {
+		struct json_object *from = json_object_array_get_idx(array, i);
+		struct hyfw_use *use = &(*ret_uses)[(*ret_count)++];
+
+		use->name = take_text(from, "name");
+		use->driver = take_text(from, "driver");
+		use->target = take_text(from, "target");
+		use->read_only = take_number(from, "read_only") != 0;
+		use->anonymous = take_number(from, "anonymous") != 0;
+		if (!use->name || !use->driver || take_map(from, "settings", &use->settings) < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int take_plugins(struct json_object *object, struct hyfw_definition *definition)
+{
+	struct json_object *plugins;
+	struct json_object_iterator at, end;
+
+	if (!json_object_object_get_ex(object, "plugins", &plugins) ||
+	    !json_object_is_type(plugins, json_type_object))
+		return -EINVAL;
+	end = json_object_iter_end(plugins);
+	for (at = json_object_iter_begin(plugins); !json_object_iter_equal(&at, &end);
+	     json_object_iter_next(&at)) {
+		struct hyfw_pairs *settings;
+
+		hyfw_strings_add(&definition->plugins, json_object_iter_peek_name(&at));
+		definition->plugin_settings = hyfw_grow(definition->plugin_settings,
+							definition->plugins.count, sizeof(*settings));
+		settings = &definition->plugin_settings[definition->plugins.count - 1];
+		memset(settings, 0, sizeof(*settings));
+		if (hyfw_map_from_json(json_object_iter_peek_value(&at), settings) < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int take_all(struct json_object *object, struct hyfw_definition *definition)
+{
+	if (!json_object_is_type(object, json_type_object) || take_number(object, "version") != FORMAT_VERSION)
+		return -EINVAL;
+	definition->name = take_text(object, "name");
+	definition->stack = take_text(object, "stack");
+	definition->transient = take_number(object, "transient") != 0;
+	definition->created = take_number(object, "created");
+	definition->idmap.host_uid = (uint32_t)take_number(object, "host_uid");
+	definition->idmap.host_gid = (uint32_t)take_number(object, "host_gid");
+	definition->idmap.count = (uint32_t)take_number(object, "id_count");
+	if (!definition->name || take_map(object, "settings", &definition->settings) < 0 ||
+	    take_uses(object, "networks", &definition->networks, &definition->network_count) < 0 ||
+	    take_uses(object, "volumes", &definition->volumes, &definition->volume_count) < 0)
+		return -EINVAL;
+	return take_plugins(object, definition);
+}
+
+int hyfw_definition_from_json(const char *json, struct hyfw_definition **ret_definition,
+			      struct hyfw_error **err)
+{
+	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = hyfw_new(sizeof(*definition));
+	struct json_object *object = json_tokener_parse(json);
+	int result = object ? take_all(object, definition) : -EINVAL;
+
+	json_object_put(object);
+	if (result < 0)
+		return hyfw_fail(err, EINVAL, "not a workload definition");
+	*ret_definition = definition;
+	definition = NULL;
+	return 0;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Writing the journal; reading it is in journal_read.c. */
+#include "engine/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/crash_point.h"
+#include "base/files.h"
+#include "engine/journal_format.h"
+
+uint64_t hyfw_now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+int64_t hyfw_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- life ---- */
+
+static struct hyfw_journal *journal_new(const char *path, bool sync)
+{
+	struct hyfw_journal *journal = hyfw_new(sizeof(*journal));
+
+	journal->fd = -1;
+	journal->path = hyfw_dup(path);
+	journal->sync = sync;
+	return journal;
+}
+
+int hyfw_journal_open(const char *path, bool sync, struct hyfw_journal **ret_journal, struct hyfw_error **err)
+{
+	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = journal_new(path, sync);
+	struct stat st;
+
+	journal->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (journal->fd < 0)
+		return hyfw_fail_errno(err, errno, "journal %s", path);
+	if (hyfw_lock_take(journal->fd, true, false) < 0)
+		return hyfw_fail(err, EBUSY, "process %d is working on it; wait for it to end",
+				 (int)hyfw_lock_holder(journal->fd));
+	/* Removed between open and lock: whoever had it is done with it. */
+	if (fstat(journal->fd, &st) < 0 || st.st_nlink == 0)
+		return hyfw_fail(err, EBUSY, "it was just removed; try again");
+	if (st.st_size > 0 && hyfw_journal_load(journal, err) < 0)
+		return -(*err)->errnum;
+	*ret_journal = HYFW_STEAL(journal);
+	return 0;
+}
+
+int hyfw_journal_read(const char *path, struct hyfw_journal **ret_journal, struct hyfw_error **err)
+{
+	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = journal_new(path, false);
+
+	journal->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (journal->fd < 0)
+		return hyfw_fail_errno(err, errno, "journal %s", path);
+	if (hyfw_journal_load(journal, err) < 0)
+		return -(*err)->errnum;
+	*ret_journal = HYFW_STEAL(journal);
+	return 0;
+}
+
+int hyfw_journal_read_fd(int fd, struct hyfw_journal **ret_journal, struct hyfw_error **err)
+{
+	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = journal_new("of a run", false);
+
+	journal->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (journal->fd < 0)
+		return hyfw_fail_errno(err, errno, "journal");
+	if (hyfw_journal_load(journal, err) < 0)
+		return -(*err)->errnum;
+	*ret_journal = HYFW_STEAL(journal);
+	return 0;
+}
+
+static void entry_finish(struct hyfw_entry *entry)
+{
+	free(entry->driver);
+	free(entry->subject);
+	free(entry->workload);
+	free(entry->verb);
+	free(entry->object);
+	hyfw_pairs_finish(&entry->args);
+	hyfw_pairs_finish(&entry->notes);
+}
+
+static void forget_entries(struct hyfw_journal *journal)
+{
+	size_t i;
+
+	for (i = 0; i < journal->count; i++)
+		entry_finish(&journal->entries[i]);
+	journal->count = 0;
+}
+
+void hyfw_journal_close(struct hyfw_journal *journal)
+{
+	if (!journal)
+		return;
+	forget_entries(journal);
+	free(journal->entries);
+	if (journal->fd >= 0)
+		close(journal->fd);
+	free(journal->operation);
+	free(journal->path);
+	free(journal);
+}
+
+void hyfw_journal_abandon(struct hyfw_journal *journal)
+{
+	/* Record locks are per process (fcntl(2)): the child's close drops none of
+	 * the parent's. */
+	hyfw_journal_close(journal);
+}
+
+void hyfw_journal_clear(struct hyfw_journal *journal)
+{
+	forget_entries(journal);
+	journal->exited = false;
+	if (ftruncate(journal->fd, 0) < 0)
+		return;
+}
+
+/* ---- records ---- */
+
+static int append(struct hyfw_journal *journal, struct json_object *record, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *line = hyfw_journal_line(record);
+	int result;
+
+	json_object_put(record);
+	hyfw_crash_point();
+	result = hyfw_write_all(journal->fd, line, strlen(line));
+	if (result == 0 && journal->sync && fdatasync(journal->fd) < 0)
+		result = -errno;
+	hyfw_crash_point();
+	if (result < 0)
+		return hyfw_fail_errno(err, -result, "write journal %s", journal->path);
+	return 0;
+}
+
+static struct json_object *record_new(const char *type)
+{
+	struct json_object *record = json_object_new_object();
+
+	json_object_object_add(record, "r", json_object_new_string(type));
+	json_object_object_add(record, "t", json_object_new_int64((int64_t)hyfw_now_us()));
+	return record;
+}
+
+static struct json_object *step_record(const char *type, const struct hyfw_entry *entry)
+{
+	struct json_object *record = record_new(type);
+
+	json_object_object_add(record, "id", json_object_new_int64(entry->id));
+	return record;
+}
+
+static void add_text(struct json_object *record, const char *key, const char *text)
+{
+	if (text)
+		json_object_object_add(record, key, json_object_new_string(text));
+}
+
+int hyfw_journal_begin(struct hyfw_journal *journal, const char *operation, struct hyfw_error **err)
+{
+	struct json_object *record = record_new("begin");
+
+	journal->begin_us = hyfw_now_us();
+	journal->begin_time = hyfw_now_ms();
+	journal->operations++;
+	add_text(record, "op", operation);
+	json_object_object_add(record, "n", json_object_new_int64(journal->operations));
+	json_object_object_add(record, "time", json_object_new_int64(journal->begin_time));
+	json_object_object_add(record, "version", json_object_new_int(HYFW_JOURNAL_VERSION));
+	free(journal->operation);
+	journal->operation = hyfw_dup(operation);
+	journal->committed = false;
+	journal->exited = false;
+	return append(journal, record, err);
+}
+
+static struct hyfw_entry *entry_copy(struct hyfw_journal *journal, const struct hyfw_entry *from)
+{
+	struct hyfw_entry *entry = hyfw_journal_add_entry(journal);
+	const struct hyfw_map args = hyfw_pairs_map(&from->args);
+
+	entry->id = journal->count > 1 ? journal->entries[journal->count - 2].id + 1 : 1;
+	entry->kind = from->kind;
+	entry->driver = hyfw_dup(from->driver);
+	entry->subject = hyfw_dup(from->subject);
+	entry->workload = hyfw_dup(from->workload);
+	entry->verb = hyfw_dup(from->verb);
+	entry->object = hyfw_dup(from->object);
+	entry->lifetime = from->lifetime;
+	entry->operation = journal->operations;
+	entry->intent_us = hyfw_now_us();
+	hyfw_pairs_add_map(&entry->args, &args);
+	return entry;
+}
+
+int hyfw_journal_intent(struct hyfw_journal *journal, const struct hyfw_entry *from, size_t *ret_index,
+			struct hyfw_error **err)
+{
+	struct hyfw_entry *entry = entry_copy(journal, from);
+	struct json_object *record = step_record("intent", entry);
+	const struct hyfw_map args = hyfw_pairs_map(&entry->args);
+
+	json_object_object_add(record, "kind", json_object_new_int64(entry->kind));
+	json_object_object_add(record, "lifetime", json_object_new_int(entry->lifetime));
+	add_text(record, "driver", entry->driver);
+	add_text(record, "subject", entry->subject);
+	add_text(record, "workload", entry->workload);
+	add_text(record, "verb", entry->verb);
+	add_text(record, "object", entry->object);
+	json_object_object_add(record, "args", hyfw_map_to_json(&args));
+	*ret_index = journal->count - 1;
+	return append(journal, record, err);
+}
+
+int hyfw_journal_note(struct hyfw_journal *journal, size_t index, const char *key, const char *value,
+		      struct hyfw_error **err)
+{
+	struct hyfw_entry *entry = &journal->entries[index];
+	struct json_object *record = step_record("note", entry);
+
+	add_text(record, "k", key);
+	add_text(record, "v", value);
+	hyfw_pairs_set(&entry->notes, key, value);
+	return append(journal, record, err);
+}
+
+int hyfw_journal_done(struct hyfw_journal *journal, size_t index, struct hyfw_error **err)
+{
+	struct hyfw_entry *entry = &journal->entries[index];
+
+	entry->state = HYFW_ENTRY_DONE;
+	entry->done_us = hyfw_now_us();
+	return append(journal, step_record("done", entry), err);
+}
+
+int hyfw_journal_undone(struct hyfw_journal *journal, size_t index, struct hyfw_error **err)
+{
+	struct hyfw_entry *entry = &journal->entries[index];
+
+	entry->state = HYFW_ENTRY_UNDONE;
+	return append(journal, step_record("undone", entry), err);
+}
+
+int hyfw_journal_commit(struct hyfw_journal *journal, struct hyfw_error **err)
+{
+	journal->committed = true;
+	return append(journal, record_new("commit"), err);
+}
+
+int hyfw_journal_exit(struct hyfw_journal *journal, int status, bool oom_killed, struct hyfw_error **err)
+{
+	struct json_object *record = record_new("exit");
+
+	journal->exited = true;
+	journal->exit_status = status;
+	journal->exit_time = hyfw_now_ms();
+	journal->oom_killed = oom_killed;
+	json_object_object_add(record, "status", json_object_new_int(status));
+	json_object_object_add(record, "time", json_object_new_int64(journal->exit_time));
+	json_object_object_add(record, "oom", json_object_new_boolean(oom_killed));
+	return append(journal, record, err);
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Reading a journal back.  The file may be torn by a crash or damaged, so every
+ * line is checked before it is believed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/files.h"
+#include "engine/journal_format.h"
+
+/* CRC-32 as in IEEE 802.3 (reflected, polynomial 0xedb88320). */
+static uint32_t crc32(const char *data, size_t size)
+{
+	uint32_t crc = ~0u;
+	size_t i;
+	int bit;
+
+	for (i = 0; i < size; i++) {
+		crc ^= (unsigned char)data[i];
+		for (bit = 0; bit < 8; bit++)
+			crc = (crc >> 1) ^ (0xedb88320u & -(crc & 1u));
+	}
+	return ~crc;
+}
+
+char *hyfw_journal_line(struct json_object *record)
+{
+	size_t size;
+	const char *json = json_object_to_json_string_length(
+		record, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &size);
+
+	return hyfw_format("%08x %s\n", crc32(json, size), json);
+}
+
+/* ---- maps ---- */
+
+struct json_object *hyfw_map_to_json(const struct hyfw_map *map)
+{
+	struct json_object *array = json_object_new_array();
+	size_t i;
+
+	for (i = 0; i < map->count; i++) {
+		struct json_object *pair = json_object_new_array();
+
+		json_object_array_add(pair, json_object_new_string(map->items[i].key));
+		json_object_array_add(pair, json_object_new_string(map->items[i].value));
+		json_object_array_add(array, pair);
+	}
+	return array;
+}
+
+int hyfw_map_from_json(struct json_object *array, struct hyfw_pairs *pairs)
+{
+	size_t i;
+
+	if (!json_object_is_type(array, json_type_array))
+		return -EINVAL;
+	for (i = 0; i < json_object_array_length(array); i++) {
+		struct json_object *pair = json_object_array_get_idx(array, i);
+		const char *key, *value;
+
+		if (!json_object_is_type(pair, json_type_array) || json_object_array_length(pair) != 2)
+			return -EINVAL;
+		key = json_object_get_string(json_object_array_get_idx(pair, 0));
+		value = json_object_get_string(json_object_array_get_idx(pair, 1));
+		if (!key || !value)
+			return -EINVAL;
+		hyfw_pairs_add(pairs, key, value);
+	}
+	return 0;
+}
+
+/* ---- records ---- */
+
+static const char *text_of(struct json_object *record, const char *key)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(record, key, &value) || !json_object_is_type(value, json_type_string))
+		return NULL;
+	return json_object_get_string(value);
+}
+
+static int64_t number_of(struct json_object *record, const char *key)
+{
+	struct json_object *value;
+
+	return json_object_object_get_ex(record, key, &value) ? json_object_get_int64(value) : 0;
+}
+
+struct hyfw_entry *hyfw_journal_add_entry(struct hyfw_journal *journal)
+{
+	struct hyfw_entry *entry;
+
+	if (journal->count == journal->room) {
+		journal->room = journal->room ? journal->room * 2 : 16;
+		journal->entries = hyfw_grow(journal->entries, journal->room, sizeof(*journal->entries));
+	}
+	entry = &journal->entries[journal->count++];
+	memset(entry, 0, sizeof(*entry));
+	return entry;
+}
+
+static int take_begin(struct hyfw_journal *journal, struct json_object *record)
+{
+	if (number_of(record, "version") > HYFW_JOURNAL_VERSION)
+		return -EPROTO;
+	free(journal->operation);
+	journal->operation = hyfw_dup(text_of(record, "op"));
+	journal->operations = (unsigned)number_of(record, "n");
+	journal->begin_us = (uint64_t)number_of(record, "t");
+	journal->begin_time = number_of(record, "time");
+	journal->committed = false;
+	journal->exited = false;
+	return journal->operation ? 0 : -EINVAL;
+}
+
+static int take_intent(struct hyfw_journal *journal, struct json_object *record)
+{
+	struct hyfw_entry *entry;
+	struct json_object *args;
+	const char *driver = text_of(record, "driver"), *verb = text_of(record, "verb");
+
+	if (!driver || !verb || number_of(record, "id") <= 0 ||
+	    !json_object_object_get_ex(record, "args", &args))
+		return -EINVAL;
+	entry = hyfw_journal_add_entry(journal);
+	entry->id = (unsigned)number_of(record, "id");
+	entry->kind = (unsigned)number_of(record, "kind");
+	entry->lifetime = (enum hyfw_lifetime)number_of(record, "lifetime");
+	entry->driver = hyfw_dup(driver);
+	entry->verb = hyfw_dup(verb);
+	entry->subject = hyfw_dup(text_of(record, "subject"));
+	entry->workload = hyfw_dup(text_of(record, "workload"));
+	entry->object = hyfw_dup(text_of(record, "object"));
+	entry->operation = journal->operations;
+	entry->intent_us = (uint64_t)number_of(record, "t");
+	return hyfw_map_from_json(args, &entry->args);
+}
+
+/* note, done and undone: about an entry that was seen. */
+static int take_about(struct hyfw_journal *journal, struct json_object *record, const char *type)
+{
+	const unsigned id = (unsigned)number_of(record, "id");
+	struct hyfw_entry *entry = NULL;
+	size_t i;
+
+	for (i = journal->count; i > 0 && !entry; i--)
+		if (journal->entries[i - 1].id == id)
+			entry = &journal->entries[i - 1];
+	if (!entry)
+		return -EINVAL;
+	if (strcmp(type, "done") == 0) {
+		entry->state = HYFW_ENTRY_DONE;
+		entry->done_us = (uint64_t)number_of(record, "t");
+	} else if (strcmp(type, "undone") == 0) {
+		entry->state = HYFW_ENTRY_UNDONE;
+	} else {
+		if (!text_of(record, "k") || !text_of(record, "v"))
+			return -EINVAL;
+		hyfw_pairs_set(&entry->notes, text_of(record, "k"), text_of(record, "v"));
+	}
+	return 0;
+}
+
+static int take_record(struct hyfw_journal *journal, struct json_object *record)
+{
+	const char *type = text_of(record, "r");
+
+	if (!type)
+		return -EINVAL;
+	if (strcmp(type, "begin") == 0)
+		return take_begin(journal, record);
+	if (strcmp(type, "intent") == 0)
+		return take_intent(journal, record);
+	if (strcmp(type, "note") == 0 || strcmp(type, "done") == 0 || strcmp(type, "undone") == 0)
+		return take_about(journal, record, type);
+	if (strcmp(type, "commit") == 0) {
+		journal->committed = true;
+		return 0;
+	}
+	if (strcmp(type, "exit") == 0) {
+		journal->exited = true;
+		journal->exit_status = (int)number_of(record, "status");
+		journal->exit_time = number_of(record, "time");
+		journal->oom_killed = number_of(record, "oom") != 0;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int take_line(struct hyfw_journal *journal, char *line, size_t length)
+{
+	struct json_object *record;
+	char *end;
+	unsigned long crc;
+	int result;
+
+	if (length < 10 || line[8] != ' ')
+		return -EINVAL;
+	crc = strtoul(line, &end, 16);
+	if (end != line + 8 || crc != crc32(line + 9, length - 9))
+		return -EINVAL;
+	record = json_tokener_parse(line + 9);
+	if (!record)
+		return -EINVAL;
+	result = take_record(journal, record);
+	json_object_put(record);
+	return result;
+}
+
+int hyfw_journal_load(struct hyfw_journal *journal, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *data = NULL;
+	char *line, *end;
+	size_t size, good = 0;
+
+	/* The lock of this process must survive: read through our own descriptor. */
+	size = (size_t)lseek(journal->fd, 0, SEEK_END);
+	if (size > HYFW_JOURNAL_LIMIT)
+		return hyfw_fail(err, EFBIG, "journal %s: larger than %u bytes", journal->path,
+				 HYFW_JOURNAL_LIMIT);
+	data = hyfw_new(size + 1);
+	if (pread(journal->fd, data, size, 0) != (ssize_t)size)
+		return hyfw_fail(err, EIO, "journal %s: cannot be read whole", journal->path);
+	for (line = data; (end = memchr(line, '\n', size - (size_t)(line - data))); line = end + 1) {
+		*end = '\0';
+		if (take_line(journal, line, (size_t)(end - line)) < 0) {
+			journal->damaged = true;
+			break;
+		}
+		good = (size_t)(end + 1 - data);
+	}
+	/* Cut the torn end off, so that the next record starts on its own line. */
+	if (!journal->damaged && good < size && (fcntl(journal->fd, F_GETFL) & O_ACCMODE) == O_RDWR &&
+	    ftruncate(journal->fd, (off_t)good) < 0)
+		return hyfw_fail_errno(err, errno, "journal %s: cut its torn end off", journal->path);
+	return 0;
+}
+
+/* ---- questions ---- */
+
+pid_t hyfw_journal_owner(const char *path)
+{
+	HYFW_AUTO_CLOSE int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 ? 0 : hyfw_lock_holder(fd);
+}
+
+bool hyfw_journal_unfinished(const struct hyfw_journal *journal)
+{
+	size_t i;
+
+	if (journal->committed)
+		return false;
+	for (i = 0; i < journal->count; i++)
+		if (journal->entries[i].state != HYFW_ENTRY_UNDONE)
+			return true;
+	return journal->operations > 0;
+}
+
+static bool matches(const struct hyfw_entry *entry, unsigned kind, const char *driver, const char *subject)
+{
+	return entry->state != HYFW_ENTRY_UNDONE && entry->kind == kind &&
+	       (!driver || strcmp(entry->driver, driver) == 0) &&
+	       (!subject || (entry->subject && strcmp(entry->subject, subject) == 0));
+}
+
+struct hyfw_entry *hyfw_journal_find(const struct hyfw_journal *journal, unsigned kind, const char *driver,
+				     const char *subject, const char *verb)
+{
+	size_t i;
+
+	for (i = journal->count; i > 0; i--) {
+		struct hyfw_entry *entry = &journal->entries[i - 1];
+
+		if (matches(entry, kind, driver, subject) && (!verb || strcmp(entry->verb, verb) == 0))
+			return entry;
+	}
+	return NULL;
+}
+
+void hyfw_journal_record(const struct hyfw_journal *journal, unsigned kind, const char *driver,
+			 const char *subject, struct hyfw_pairs *ret_record)
+{
+	size_t i;
+
+	for (i = journal->count; i > 0; i--) {
+		const struct hyfw_entry *entry = &journal->entries[i - 1];
+		struct hyfw_map map;
+
+		if (!matches(entry, kind, driver, subject))
+			continue;
+		map = hyfw_pairs_map(&entry->notes);
+		hyfw_pairs_add_map(ret_record, &map);
+		map = hyfw_pairs_map(&entry->args);
+		hyfw_pairs_add_map(ret_record, &map);
+	}
+}

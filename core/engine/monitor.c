@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * The life of a monitor; how it serves a running workload is in serve.c. */
+#include "engine/monitor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "engine/serve.h"
+#include "engine/store.h"
+#include "engine/worker.h"
+#include "plugin/host.h"
+#include "plugin/registry.h"
+
+#define FIRST_DELAY_MS 100u
+#define LONGEST_DELAY_MS 60000u
+#define STEADY_MS 10000 /* after that long a run the delay starts small again */
+
+/* ---- process ---- */
+
+static int set_up_process(void)
+{
+	static const int caught[] = { SIGTERM, SIGINT };
+	sigset_t signals;
+	size_t i;
+
+	setsid();
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	prctl(PR_SET_NAME, "hyfw-monitor");
+	sigemptyset(&signals);
+	for (i = 0; i < HYFW_COUNT(caught); i++)
+		sigaddset(&signals, caught[i]);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Nothing of the caller's may stay open in a process that outlives it. */
+static void let_go_of_caller(void)
+{
+	HYFW_AUTO_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	dup2(null, STDERR_FILENO);
+	if (chdir("/") < 0)
+		return;
+	malloc_trim(0);
+}
+
+/* ---- messages ---- */
+
+static void send_failure(int socket, const struct hyfw_error *failure)
+{
+	struct hyfw_message message = { .type = HYFW_MESSAGE_FAILED };
+
+	message.errnum = failure->errnum;
+	message.status = failure->status;
+	snprintf(message.text, sizeof(message.text), "%s", failure->message);
+	hyfw_message_send(socket, &message);
+}
+
+static int send_plain(int socket, enum hyfw_message_type type, int value)
+{
+	const struct hyfw_message message = { .type = type, .value = value };
+
+	return socket < 0 ? 0 : hyfw_message_send(socket, &message);
+}
+
+/* ---- restart policy ---- */
+
+struct policy {
+	bool always, on_failure;
+	unsigned limit;   /* of restarts with on-failure; 0: none */
+	unsigned restarts;
+	unsigned delay_ms;
+};
+
+static struct policy read_policy(const struct hyfw_definition *definition)
+{
+	const char *restart = hyfw_definition_get(definition, "restart");
+	struct policy policy = { .delay_ms = FIRST_DELAY_MS };
+
+	if (!restart)
+		return policy;
+	policy.always = strcmp(restart, "always") == 0 || strcmp(restart, "unless-stopped") == 0;
+	policy.on_failure = strncmp(restart, "on-failure", 10) == 0;
+	if (policy.on_failure && restart[10] == ':')
+		policy.limit = (unsigned)strtoul(restart + 11, NULL, 10);
+	return policy;
+}
+
+static bool wants_restart(struct policy *policy, const struct hyfw_served *served)
+{
+	if (served->stopped)
+		return false;
+	if (policy->on_failure && served->exit.status != 0)
+		return policy->limit == 0 || policy->restarts < policy->limit;
+	return policy->always;
+}
+
+/* Sleeps; false when a stop was asked for meanwhile. */
+static bool pause_before_restart(struct policy *policy, const struct hyfw_served *served, int signals)
+{
+	struct pollfd wait = { .fd = signals, .events = POLLIN };
+	struct signalfd_siginfo info;
+
+	if (served->duration_ms >= STEADY_MS)
+		policy->delay_ms = FIRST_DELAY_MS;
+	while (poll(&wait, 1, (int)policy->delay_ms) > 0)
+		if (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+			return false;
+	policy->delay_ms = policy->delay_ms * 2 < LONGEST_DELAY_MS ? policy->delay_ms * 2 : LONGEST_DELAY_MS;
+	policy->restarts++;
+	return true;
+}
+
+/* ---- runs ---- */
+
+struct monitor {
+	struct hyfw_definition *definition;
+	const struct hyfw_launch *launch;
+	struct hyfw_worker worker;
+	int socket, signals;
+	bool started;  /* the launcher knows that it runs */
+};
+
+static void tell_step(void *data)
+{
+	struct monitor *monitor = data;
+
+	if (!monitor->started)
+		send_plain(monitor->socket, HYFW_MESSAGE_STEP, 0);
+}
+
+static void end_run(struct monitor *monitor, const struct hyfw_served *served, unsigned restarts)
+{
+	const int64_t started = monitor->worker.journal->begin_time;
+	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
+
+	hyfw_journal_exit(monitor->worker.journal, served->exit.status, served->exit.oom_killed, &failure);
+	hyfw_forget(&failure);
+	if (hyfw_worker_bring_down(&monitor->worker, &failure) < 0)
+		hyfw_host_table()->log(HYFW_LOG_ERROR, "workload %s: %s", monitor->definition->name,
+				       failure->message);
+	if (!monitor->definition->transient) {
+		hyfw_forget(&failure);
+		hyfw_store_save_last(monitor->definition->name, started, started + served->duration_ms,
+				     served->exit.status, served->exit.oom_killed, restarts, &failure);
+	}
+}
+
+/* One run from the first step to the last undo. */
+static int run_once(struct monitor *monitor, struct hyfw_served *served, unsigned restarts,
+		    struct hyfw_error **err)
+{
+	struct hyfw_stdio stdio;
+	int result = hyfw_stdio_open(&stdio, monitor->definition, monitor->launch, err);
+
+	if (result < 0)
+		return result;
+	result = hyfw_worker_bring_up(&monitor->worker, stdio.inside, err);
+	hyfw_stdio_close_inside(&stdio);
+	if (result == 0 && !monitor->started) {
+		monitor->started = send_plain(monitor->socket, HYFW_MESSAGE_STARTED, 0) == 0;
+		if (!monitor->started) { /* the launcher is gone: as if it had not begun */
+			hyfw_worker_bring_down(&monitor->worker, NULL);
+			result = hyfw_fail(err, EPIPE, "the command that started it is gone");
+		} else if (!monitor->launch->foreground) {
+			let_go_of_caller();
+		}
+	}
+	if (result == 0) {
+		hyfw_serve(&monitor->worker, &stdio, &monitor->socket, monitor->signals, served);
+		end_run(monitor, served, restarts);
+	}
+	hyfw_stdio_close(&stdio);
+	return result;
+}
+
+/* All runs; the exit status of the last one. */
+static int run_all(struct monitor *monitor, struct hyfw_error **err)
+{
+	struct policy policy = read_policy(monitor->definition);
+	struct hyfw_served served = { 0 };
+
+	for (;;) {
+		HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
+
+		memset(&served, 0, sizeof(served));
+		if (run_once(monitor, &served, policy.restarts, &failure) < 0) {
+			if (!monitor->started) {
+				*err = HYFW_STEAL(failure);
+				return -1;
+			}
+			/* A restart that fails counts as a run that ended with 125. */
+			hyfw_host_table()->log(HYFW_LOG_ERROR, "%s", failure->message);
+			served.exit.status = 125;
+		}
+		if (!wants_restart(&policy, &served) ||
+		    !pause_before_restart(&policy, &served, monitor->signals))
+			return served.exit.status;
+		hyfw_journal_clear(monitor->worker.journal);
+	}
+}
+
+void hyfw_monitor_main(struct hyfw_definition *definition, const struct hyfw_launch *launch, int socket)
+{
+	struct monitor monitor = { .definition = definition, .launch = launch, .socket = socket };
+	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
+	int status = -1;
+
+	monitor.signals = set_up_process();
+	if (hyfw_worker_open(&monitor.worker, definition, &failure) == 0) {
+		monitor.worker.progress = tell_step;
+		monitor.worker.progress_data = &monitor;
+		status = run_all(&monitor, &failure);
+	}
+	hyfw_worker_close(&monitor.worker);
+	hyfw_registry_close();
+	if (failure)
+		send_failure(monitor.socket, failure);
+	else
+		send_plain(monitor.socket, HYFW_MESSAGE_EXITED, status);
+	_exit(0);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "engine/plan.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+#define STEP_LIMIT 10000
+
+void hyfw_plan_init(struct hyfw_plan *plan)
+{
+	memset(plan, 0, sizeof(*plan));
+	plan->arena = hyfw_arena_new();
+}
+
+void hyfw_plan_finish(struct hyfw_plan *plan)
+{
+	free(plan->steps);
+	hyfw_arena_free(plan->arena);
+	memset(plan, 0, sizeof(*plan));
+}
+
+static struct hyfw_map copy_map(struct hyfw_arena *arena, const struct hyfw_map *from)
+{
+	struct hyfw_pair *items = hyfw_arena_alloc(arena, from->count * sizeof(*items));
+	const struct hyfw_map copy = { from->count, items };
+	size_t i;
+
+	for (i = 0; i < from->count; i++) {
+		items[i].key = hyfw_arena_dup(arena, from->items[i].key);
+		items[i].value = hyfw_arena_dup(arena, from->items[i].value);
+	}
+	return copy;
+}
+
+int hyfw_plan_add(struct hyfw_plan *plan, const struct hyfw_step *from, struct hyfw_error **err)
+{
+	struct hyfw_planned *planned;
+
+	if (!from->verb || !from->object || !from->summary)
+		return hyfw_fail(err, EINVAL, "a step needs a verb, an object and a summary");
+	if (plan->count == STEP_LIMIT)
+		return hyfw_fail(err, E2BIG, "more than %d steps", STEP_LIMIT);
+	if (plan->count == plan->room) {
+		plan->room = plan->room ? plan->room * 2 : 16;
+		plan->steps = hyfw_grow(plan->steps, plan->room, sizeof(*plan->steps));
+	}
+	planned = &plan->steps[plan->count++];
+	*planned = plan->current;
+	planned->id = (unsigned)plan->count;
+	memset(&planned->step, 0, sizeof(planned->step));
+	memcpy(&planned->step, from, from->size < sizeof(*from) ? from->size : sizeof(*from));
+	planned->step.size = sizeof(planned->step);
+	planned->step.verb = hyfw_arena_dup(plan->arena, from->verb);
+	planned->step.object = hyfw_arena_dup(plan->arena, from->object);
+	planned->step.summary = hyfw_arena_dup(plan->arena, from->summary);
+	planned->step.commands = hyfw_arena_dup(plan->arena, from->commands);
+	planned->step.args = copy_map(plan->arena, &from->args);
+	return 0;
+}
+
+static int ask(struct hyfw_plan *plan, const struct hyfw_definition *definition, enum hyfw_kind kind,
+	       const char *name, const struct hyfw_subject *subject, struct hyfw_error **err)
+{
+	struct hyfw_driver *driver;
+
+	if (hyfw_definition_driver(definition, kind, name, &driver, err) < 0)
+		return -(*err)->errnum;
+	plan->current.kind = kind;
+	plan->current.driver = hyfw_arena_dup(plan->arena, name);
+	plan->current.subject = hyfw_arena_dup(plan->arena, subject->name);
+	plan->current.workload = hyfw_arena_dup(plan->arena, subject->workload);
+	plan->current.about = subject->kind;
+	plan->current.network = subject->kind == HYFW_SUBJECT_ENDPOINT ? subject->index : 0;
+	return hyfw_driver_plan(driver, subject, plan, plan->arena, err);
+}
+
+int hyfw_plan_network(struct hyfw_plan *plan, const struct hyfw_definition *definition,
+		      const struct hyfw_use *use, struct hyfw_error **err)
+{
+	const struct hyfw_subject subject = hyfw_subject_network(use);
+
+	return ask(plan, definition, HYFW_KIND_NETWORK, use->driver, &subject, err);
+}
+
+int hyfw_plan_volume(struct hyfw_plan *plan, const struct hyfw_definition *definition,
+		     const struct hyfw_use *use, struct hyfw_error **err)
+{
+	const struct hyfw_subject subject = hyfw_subject_volume(definition, use);
+
+	return ask(plan, definition, HYFW_KIND_STORAGE, use->driver, &subject, err);
+}
+
+static void keep_lifetimes(struct hyfw_plan *plan, size_t from, unsigned mask)
+{
+	size_t to = from;
+
+	for (; from < plan->count; from++)
+		if (mask & (1u << plan->steps[from].step.lifetime))
+			plan->steps[to++] = plan->steps[from];
+	plan->count = to;
+}
+
+static int ask_security(struct hyfw_plan *plan, const struct hyfw_definition *definition, struct hyfw_error **err)
+{
+	const struct hyfw_subject subject = hyfw_subject_workload(definition);
+	const char *module;
+	size_t cursor = 0;
+	int result = 0;
+
+	while (result == 0 && (module = hyfw_map_next(&subject.settings, "security", &cursor)))
+		result = ask(plan, definition, HYFW_KIND_SECURITY, module, &subject, err);
+	return result;
+}
+
+static int ask_endpoints(struct hyfw_plan *plan, const struct hyfw_definition *definition, struct hyfw_error **err)
+{
+	size_t i;
+	int result = 0;
+
+	for (i = 0; result == 0 && i < definition->network_count; i++) {
+		const struct hyfw_subject subject = hyfw_subject_endpoint(definition, i);
+
+		result = ask(plan, definition, HYFW_KIND_NETWORK, definition->networks[i].driver, &subject,
+			     err);
+	}
+	return result;
+}
+
+/* Interfaces go into the network namespace that "create" makes, so the steps of
+ * endpoints stand between "create" and "start"; taps are there before both. */
+static int ask_isolation(struct hyfw_plan *plan, const struct hyfw_definition *definition, struct hyfw_error **err)
+{
+	const struct hyfw_subject subject = hyfw_subject_workload(definition);
+	const char *isolation = hyfw_definition_isolation(definition);
+	struct hyfw_driver *driver;
+	struct hyfw_planned start;
+	int result = hyfw_definition_driver(definition, HYFW_KIND_ISOLATION, isolation, &driver, err);
+	const bool interfaces = result == 0 && hyfw_driver_can(driver, HYFW_TAKES_INTERFACE);
+
+	if (result == 0 && !interfaces)
+		result = ask_endpoints(plan, definition, err);
+	if (result == 0)
+		result = ask(plan, definition, HYFW_KIND_ISOLATION, isolation, &subject, err);
+	if (result < 0 || !interfaces || plan->count == 0)
+		return result;
+	start = plan->steps[--plan->count];
+	if (strcmp(start.step.verb, HYFW_VERB_START) != 0)
+		return hyfw_fail(err, EPROTO, "isolation %s: its plan does not end with the step \"start\"",
+				 isolation);
+	result = ask_endpoints(plan, definition, err);
+	if (result == 0) {
+		plan->current = start;
+		result = hyfw_plan_add(plan, &start.step, err);
+	}
+	return result;
+}
+
+int hyfw_plan_workload(struct hyfw_plan *plan, const struct hyfw_definition *definition,
+		       unsigned lifetime_mask, struct hyfw_error **err)
+{
+	const char *rootfs = hyfw_definition_get(definition, "rootfs");
+	const char *storage = hyfw_definition_get(definition, "storage");
+	const struct hyfw_subject root = hyfw_subject_root(definition);
+	const size_t from = plan->count;
+	int result = ask_security(plan, definition, err);
+
+	if (result == 0)
+		result = ask(plan, definition, HYFW_KIND_STORAGE,
+			     rootfs ? "dir" : storage ? storage : "overlay", &root, err);
+	if (result == 0)
+		result = ask_isolation(plan, definition, err);
+	if (result < 0)
+		return hyfw_wrap(err, "workload %s", definition->name);
+	keep_lifetimes(plan, from, lifetime_mask);
+	return 0;
+}

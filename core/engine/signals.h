@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Signal names: "TERM", "SIGTERM", "15". */
+#ifndef HYFW_ENGINE_SIGNALS_H
+#define HYFW_ENGINE_SIGNALS_H
+
+/* The number, or -1 for what is no signal. */
+int hyfw_signal_number(const char *name);
+
+#endif

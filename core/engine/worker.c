@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * The run of a workload; creation and removal are in create.c. */
+#include "engine/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/files.h"
+#include "engine/apply.h"
+#include "engine/core_steps.h"
+#include "engine/hosts.h"
+#include "engine/ids.h"
+#include "engine/peers.h"
+#include "engine/store.h"
+#include "plugin/host.h"
+
+/* ---- claim ---- */
+
+static int make_runtime_directory(const char *name, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *path = hyfw_path_runtime(name, NULL);
+	HYFW_AUTO_FREE char *parent = hyfw_path_runtime("", NULL);
+
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		return 0;
+	if (errno != ENOENT || hyfw_make_directories(parent, 0700, err) < 0 || mkdir(path, 0700) < 0)
+		return err && *err ? -(*err)->errnum : hyfw_fail_errno(err, errno, "%s", path);
+	return 0;
+}
+
+static int claim(struct hyfw_worker *worker, const char *name, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *path = hyfw_path_runtime(name, "journal");
+	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
+	int attempt, result = -EBUSY;
+
+	/* The directory may be removed by its last owner between mkdir and open. */
+	for (attempt = 0; attempt < 3 && result < 0; attempt++) {
+		hyfw_forget(&failure);
+		result = make_runtime_directory(name, err);
+		if (result < 0)
+			return result;
+		result = hyfw_journal_open(path, false, &worker->journal, &failure);
+		if (result == -EBUSY && hyfw_journal_owner(path) > 0)
+			return hyfw_fail(err, EBUSY, "workload %s is already running (process %d)", name,
+					 (int)hyfw_journal_owner(path));
+	}
+	if (result < 0)
+		return hyfw_fail(err, -result, "workload %s: %s", name, failure->message);
+	return 0;
+}
+
+int hyfw_worker_open(struct hyfw_worker *worker, struct hyfw_definition *definition, struct hyfw_error **err)
+{
+	int result;
+
+	memset(worker, 0, sizeof(*worker));
+	worker->definition = definition;
+	worker->running.wait_fd = worker->running.netns_fd = worker->running.console_fd = -1;
+	result = hyfw_definition_driver(definition, HYFW_KIND_ISOLATION, hyfw_definition_isolation(definition),
+					&worker->isolation, err);
+	if (result == 0)
+		result = claim(worker, definition->name, err);
+	if (result < 0)
+		return result;
+	if (worker->journal->count > 0 && hyfw_journal_unfinished(worker->journal)) {
+		result = hyfw_undo(worker->journal, definition, HYFW_ALL_LIFETIMES, 0, err);
+		if (result < 0)
+			return hyfw_wrap(err, "workload %s: an earlier run cannot be cleaned up",
+					 definition->name);
+		hyfw_journal_clear(worker->journal);
+	}
+	if (definition->transient)
+		return hyfw_store_save(definition, err);
+	return 0;
+}
+
+void hyfw_worker_close(struct hyfw_worker *worker)
+{
+	size_t i;
+	bool left = false;
+
+	if (!worker->journal)
+		return;
+	for (i = 0; i < worker->journal->count; i++)
+		left = left || worker->journal->entries[i].state != HYFW_ENTRY_UNDONE;
+	if (!left) {
+		HYFW_AUTO_FREE char *path = hyfw_path_runtime(worker->definition->name, NULL);
+		HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
+
+		if (hyfw_remove_tree(AT_FDCWD, path, &failure) < 0)
+			hyfw_host_table()->log(HYFW_LOG_ERROR, "%s", failure->message);
+	}
+	hyfw_journal_close(worker->journal);
+	hyfw_journal_close(worker->persistent);
+	worker->journal = worker->persistent = NULL;
+}
+
+/* ---- up ---- */
+
+struct bring_up {
+	struct hyfw_worker *worker;
+	struct hyfw_arena *arena;
+	struct hyfw_fds fds;
+	const int *stdio;
+	struct hyfw_workload workload;
+	const struct hyfw_planned *planned;
+};
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static int do_create(struct hyfw_call *call, struct bring_up *up, struct hyfw_error **err)
+{
+	struct hyfw_worker *worker = up->worker;
+	int result = hyfw_build_workload(worker->definition, worker->persistent, worker->journal, up->arena,
+					 &up->fds, &up->workload, err);
+
+	if (result < 0)
+		return result;
+	memcpy(up->workload.stdio, up->stdio, sizeof(up->workload.stdio));
+	worker->running.size = sizeof(worker->running);
+	result = hyfw_isolation_create(worker->isolation, call, &up->workload, &worker->running, err);
+	worker->created = result == 0;
+	return result;
+}
+
+static int do_endpoint(struct hyfw_call *call, struct bring_up *up, struct hyfw_driver *driver,
+		       struct hyfw_error **err)
+{
+	struct hyfw_worker *worker = up->worker;
+	struct hyfw_pairs peers = { 0 };
+	int result;
+
+	call->netns_fd = worker->created ? worker->running.netns_fd : -1;
+	if (hyfw_definition_get(worker->definition, "links"))
+		hyfw_peers_of(worker->definition, up->planned->subject, &peers);
+	call->peers = hyfw_pairs_map(&peers);
+	result = hyfw_driver_apply(driver, call, err);
+	hyfw_pairs_finish(&peers);
+	return result;
+}
+
+static int do_step(struct hyfw_call *call, void *data, struct hyfw_error **err)
+{
+	struct bring_up *up = data;
+	struct hyfw_driver *driver;
+	int result;
+
+	if (up->planned->kind == HYFW_KIND_ISOLATION && strcmp(call->step->verb, HYFW_VERB_CREATE) == 0)
+		return do_create(call, up, err);
+	if (up->planned->kind == HYFW_KIND_ISOLATION && strcmp(call->step->verb, HYFW_VERB_START) == 0)
+		return hyfw_isolation_start(up->worker->isolation, call, &up->worker->running, err);
+	result = hyfw_definition_driver(up->worker->definition, (enum hyfw_kind)up->planned->kind,
+					up->planned->driver, &driver, err);
+	if (result < 0)
+		return result;
+	if (up->planned->about == HYFW_SUBJECT_ENDPOINT)
+		return do_endpoint(call, up, driver, err);
+	return hyfw_driver_apply(driver, call, err);
+}
+
+static int use_shared(struct hyfw_worker *worker, struct hyfw_error **err)
+{
+	struct hyfw_definition *definition = worker->definition;
+	size_t i;
+	int result = 0;
+
+	for (i = 0; result == 0 && i < definition->network_count; i++)
+		if (strcmp(definition->networks[i].driver, "none") != 0)
+			result = hyfw_apply_core(worker->journal, definition, HYFW_CORE_USE,
+						 definition->networks[i].name, "what", "network",
+						 HYFW_LIFETIME_RUN, err);
+	for (i = 0; result == 0 && i < definition->volume_count; i++)
+		if (!definition->volumes[i].anonymous)
+			result = hyfw_apply_core(worker->journal, definition, HYFW_CORE_USE,
+						 definition->volumes[i].name, "what", "volume",
+						 HYFW_LIFETIME_RUN, err);
+	return result;
+}
+
+/* Workloads that start at once on one network see each other's endpoints or tell
+ * each other: one of the two, never neither. */
+static int lock_peers(const struct hyfw_definition *definition, struct hyfw_error **err)
+{
+	return hyfw_hosts_wanted(definition) ? hyfw_store_lock("peers", "all", err) : -1;
+}
+
+static int apply_steps(struct bring_up *up, const struct hyfw_plan *plan, struct hyfw_error **err)
+{
+	struct hyfw_worker *worker = up->worker;
+	HYFW_AUTO_CLOSE int peers = -1;
+	size_t i;
+	int result = 0;
+
+	for (i = 0; result == 0 && i < plan->count; i++) {
+		up->planned = &plan->steps[i];
+		if (up->planned->about == HYFW_SUBJECT_ENDPOINT && peers < 0) {
+			peers = lock_peers(worker->definition, err);
+			if (peers < 0 && err && *err)
+				return -(*err)->errnum;
+		}
+		if (peers >= 0 && up->planned->about != HYFW_SUBJECT_ENDPOINT) {
+			hyfw_hosts_update(worker->definition, worker->journal, NULL);
+			hyfw_peers_tell(worker->definition, worker->journal, true);
+			close_fd(&peers);
+		}
+		result = hyfw_apply(worker->journal, worker->definition, up->planned, do_step, up, err);
+		if (worker->progress)
+			worker->progress(worker->progress_data);
+	}
+	return result;
+}
+
+static int bring_up_transient(struct hyfw_worker *worker, struct hyfw_error **err)
+{
+	struct hyfw_definition *definition = worker->definition;
+	struct hyfw_error *failure = NULL;
+	int result;
+
+	if (!definition->transient || !hyfw_worker_wants_ids(definition, worker->isolation))
+		return 0;
+	result = hyfw_apply_core(worker->journal, definition, HYFW_CORE_IDS, definition->name, "what", "ids",
+				 HYFW_LIFETIME_RUN, &failure);
+	if (result < 0) {
+		*err = failure;
+		return result;
+	}
+	definition->idmap = hyfw_worker_ids(worker->journal);
+	return 0;
+}
+
+static int read_persistent(struct hyfw_worker *worker, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *path = hyfw_path_workload(false, worker->definition->name, "journal");
+
+	if (worker->definition->transient || worker->persistent)
+		return 0;
+	return hyfw_journal_read(path, &worker->persistent, err);
+}
+
+static int bring_up(struct bring_up *up, struct hyfw_plan *plan, struct hyfw_error **err)
+{
+	struct hyfw_worker *worker = up->worker;
+	struct hyfw_definition *definition = worker->definition;
+	const unsigned lifetimes = definition->transient
+					   ? 1u << HYFW_LIFETIME_RUN | 1u << HYFW_LIFETIME_WORKLOAD
+					   : 1u << HYFW_LIFETIME_RUN;
+	int result = hyfw_journal_begin(worker->journal, "run", err);
+
+	if (result == 0)
+		result = read_persistent(worker, err);
+	if (result == 0)
+		result = bring_up_transient(worker, err);
+	if (result == 0)
+		result = use_shared(worker, err);
+	if (result == 0 && hyfw_hosts_wanted(definition))
+		result = hyfw_hosts_make(definition, err);
+	if (result == 0)
+		result = hyfw_plan_workload(plan, definition, lifetimes, err);
+	return result == 0 ? apply_steps(up, plan, err) : result;
+}
+
+int hyfw_worker_bring_up(struct hyfw_worker *worker, const int stdio[3], struct hyfw_error **err)
+{
+	HYFW_AUTO_ERROR struct hyfw_error *undo = NULL;
+	struct bring_up up = { .worker = worker, .arena = hyfw_arena_new(), .stdio = stdio };
+	struct hyfw_plan plan;
+	int result;
+
+	hyfw_plan_init(&plan);
+	result = bring_up(&up, &plan, err);
+	if (result < 0 && hyfw_worker_bring_down(worker, &undo) < 0)
+		hyfw_host_table()->log(HYFW_LOG_ERROR, "%s", undo->message);
+	hyfw_plan_finish(&plan);
+	hyfw_fds_close(&up.fds);
+	hyfw_arena_free(up.arena);
+	return result;
+}
+
+/* ---- down ---- */
+
+int hyfw_worker_bring_down(struct hyfw_worker *worker, struct hyfw_error **err)
+{
+	int result;
+
+	if (hyfw_hosts_wanted(worker->definition))
+		hyfw_peers_tell(worker->definition, worker->journal, false);
+	result = hyfw_undo(worker->journal, worker->definition, HYFW_ALL_LIFETIMES, 0, err);
+	close_fd(&worker->running.wait_fd);
+	close_fd(&worker->running.netns_fd);
+	close_fd(&worker->running.console_fd);
+	worker->created = false;
+	return result;
+}

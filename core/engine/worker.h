@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * A worker is what a process holds while it creates or runs one workload: the
+ * claim on its name, the journal, and the running thing.  Drivers change the
+ * machine only inside workers, which are processes of their own: one that hangs
+ * or crashes takes nobody with it. */
+#ifndef HYFW_ENGINE_WORKER_H
+#define HYFW_ENGINE_WORKER_H
+
+#include "engine/build.h"
+#include "engine/definition.h"
+#include "engine/journal.h"
+
+/* ---- what lasts until the workload is removed ---- */
+
+/* Writes the definition down and applies the steps of lifetime WORKLOAD.  Not for
+ * transient workloads.  -EEXIST when the name is taken. */
+int hyfw_worker_create(struct hyfw_definition *definition, struct hyfw_error **err);
+
+/* Undoes those and forgets the workload, which must not run. */
+int hyfw_worker_remove(const char *name, struct hyfw_error **err);
+
+/* Whether the workload is to have a range of ids of its own, and the one that its
+ * journal says it has. */
+bool hyfw_worker_wants_ids(const struct hyfw_definition *definition, struct hyfw_driver *isolation);
+struct hyfw_idmap hyfw_worker_ids(const struct hyfw_journal *journal);
+
+/* ---- a run ---- */
+
+struct hyfw_worker {
+	struct hyfw_definition *definition; /* borrowed */
+	struct hyfw_driver *isolation;
+	struct hyfw_journal *journal;       /* of the run, owned */
+	struct hyfw_journal *persistent;    /* NULL for transient workloads */
+	struct hyfw_running running;
+	bool created;                       /* 'running' is filled */
+	void (*progress)(void *data);       /* called after each step; may be NULL */
+	void *progress_data;
+};
+
+/* Claims the name: makes the runtime directory and its journal.  -EBUSY when the
+ * workload runs. */
+int hyfw_worker_open(struct hyfw_worker *worker, struct hyfw_definition *definition, struct hyfw_error **err);
+
+/* All steps of a run up to the command's exec.  'stdio' are borrowed.  On failure
+ * everything is undone. */
+int hyfw_worker_bring_up(struct hyfw_worker *worker, const int stdio[3], struct hyfw_error **err);
+
+/* Undoes the run and empties the journal. */
+int hyfw_worker_bring_down(struct hyfw_worker *worker, struct hyfw_error **err);
+
+/* Gives the claim back and removes the runtime directory, unless something is
+ * left in the journal. */
+void hyfw_worker_close(struct hyfw_worker *worker);
+
+#endif
