@@ -169,7 +169,7 @@ int hyfw_apply_core(struct hyfw_journal *journal, const struct hyfw_definition *
 	struct hyfw_pair pair = { key, value };
 	const struct hyfw_entry entry = {
 		.kind = 0,
-		.driver = "core",
+		.driver = (char *)"core",
 		.subject = (char *)subject,
 		.workload = definition ? definition->name : NULL,
 		.verb = (char *)verb,

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "engine/recover.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/context.h"
+#include "base/files.h"
+#include "engine/apply.h"
+#include "engine/ids.h"
+#include "engine/launch.h"
+#include "engine/shared.h"
+#include "engine/stack.h"
+#include "engine/store.h"
+#include "engine/worker.h"
+#include "plugin/host.h"
+#include "plugin/lease.h"
+
+void hyfw_recovery_finish(struct hyfw_recovery *recovery)
+{
+	hyfw_strings_finish(&recovery->done);
+	hyfw_strings_finish(&recovery->failed);
+}
+
+static void report(struct hyfw_recovery *recovery, const char *what, const char *name, struct hyfw_error *failure)
+{
+	HYFW_AUTO_FREE char *sentence =
+		failure ? hyfw_format("%s %s: %s", what, name, failure->message)
+			: hyfw_format("%s %s: finished undoing what a crash left", what, name);
+
+	hyfw_strings_add(failure ? &recovery->failed : &recovery->done, sentence);
+}
+
+/* ---- is there anything to do? ---- */
+
+static bool ownerless(const char *name)
+{
+	HYFW_AUTO_FREE char *journal = hyfw_path_runtime(name, "journal");
+
+	return hyfw_journal_owner(journal) == 0;
+}
+
+/* "KIND:NAME" in RUNTIME/busy; '*ret_name' points into 'mark'. */
+static char *busy_journal(const char *mark, const char **ret_name)
+{
+	const char *colon = strchr(mark, ':');
+
+	if (!colon)
+		return NULL;
+	*ret_name = colon + 1;
+	return mark[0] == 's' ? hyfw_path_stack(colon + 1, "journal")
+			      : hyfw_path_workload(false, colon + 1, "journal");
+}
+
+static bool busy_ownerless(const char *mark)
+{
+	const char *name;
+	HYFW_AUTO_FREE char *journal = busy_journal(mark, &name);
+
+	return journal && hyfw_journal_owner(journal) == 0;
+}
+
+static bool any(const char *room, bool (*is)(const char *))
+{
+	HYFW_AUTO_FREE char *directory = hyfw_format("%s/%s", hyfw_context_current()->runtime, room);
+	struct hyfw_strings names = { 0 };
+	bool found = false;
+	size_t i;
+
+	hyfw_store_names(directory, &names, NULL);
+	for (i = 0; i < names.count && !found; i++)
+		found = is(names.items[i]);
+	hyfw_strings_finish(&names);
+	return found;
+}
+
+bool hyfw_recover_needed(void)
+{
+	return any("busy", busy_ownerless) || any("workloads", ownerless);
+}
+
+/* ---- quarantine ---- */
+
+/* What stood before the damage is undone by now; the file is kept for people. */
+static void quarantine(const struct hyfw_journal *journal, const char *name)
+{
+	const char *runtime = hyfw_context_current()->runtime;
+	HYFW_AUTO_FREE char *directory = hyfw_format("%s/quarantine", runtime);
+	HYFW_AUTO_FREE char *path = hyfw_format("%s/%s-%d", directory, name, (int)getpid());
+
+	if (hyfw_make_directories(directory, 0700, NULL) < 0 || rename(journal->path, path) < 0)
+		return;
+	hyfw_host_table()->log(HYFW_LOG_ERROR,
+			       "the journal of %s was damaged; what it still told was undone, it is now %s",
+			       name, path);
+}
+
+/* ---- the run of a workload ---- */
+
+static void save_end(const struct hyfw_journal *journal, const char *name)
+{
+	const int64_t finished = journal->exited ? journal->exit_time : journal->begin_time;
+
+	hyfw_store_save_last(name, journal->begin_time, finished, journal->exited ? journal->exit_status : 137,
+			     journal->oom_killed, journal->operations ? journal->operations - 1 : 0, NULL);
+}
+
+static int recover_run(void *data, struct hyfw_error **err)
+{
+	const char *name = data;
+	HYFW_AUTO_FREE char *directory = hyfw_path_runtime(name, NULL);
+	HYFW_AUTO_FREE char *path = hyfw_path_runtime(name, "journal");
+	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;
+	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = NULL;
+	int result;
+
+	if (access(directory, F_OK) < 0)
+		return 0;
+	result = hyfw_journal_open(path, false, &journal, err);
+	if (result < 0)
+		return hyfw_wrap(err, "workload %s", name);
+	hyfw_store_definition(name, &definition, NULL);
+	result = hyfw_undo(journal, definition, HYFW_ALL_LIFETIMES, 0, err);
+	if (result < 0)
+		return hyfw_wrap(err, "workload %s", name);
+	if (definition && !definition->transient && journal->operations > 0)
+		save_end(journal, name);
+	if (journal->damaged)
+		quarantine(journal, name);
+	return hyfw_remove_tree(AT_FDCWD, directory, err);
+}
+
+int hyfw_recover_workload(const char *name, struct hyfw_error **err)
+{
+	return hyfw_guarded(recover_run, (void *)name, 0, err);
+}
+
+/* ---- marks of unfinished business ---- */
+
+static int recover_create(void *data, struct hyfw_error **err)
+{
+	const char *name = data;
+	HYFW_AUTO_FREE char *path = hyfw_path_workload(false, name, "journal");
+	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = NULL;
+	bool unfinished = true;
+
+	if (hyfw_journal_read(path, &journal, NULL) == 0)
+		unfinished = hyfw_journal_unfinished(journal) || journal->operations == 0;
+	hyfw_journal_close(HYFW_STEAL(journal));
+	if (unfinished)
+		return hyfw_worker_remove(name, err);
+	hyfw_busy_remove("workload", name);
+	return 0;
+}
+
+static int recover_stack(void *data, struct hyfw_error **err)
+{
+	return hyfw_stack_recover(data, err);
+}
+
+static void recover_mark(struct hyfw_recovery *recovery, const char *mark)
+{
+	const char *name;
+	HYFW_AUTO_FREE char *journal = busy_journal(mark, &name);
+	HYFW_AUTO_FREE char *directory = hyfw_dup(journal);
+	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
+	const bool stack = mark[0] == 's';
+
+	if (!journal || hyfw_journal_owner(journal) != 0)
+		return;
+	*strrchr(directory, '/') = '\0';
+	if (access(directory, F_OK) < 0) {
+		hyfw_busy_remove(stack ? "stack" : "workload", name);
+		return;
+	}
+	hyfw_guarded(stack ? recover_stack : recover_create, (void *)name, 600000, &failure);
+	report(recovery, stack ? "stack" : "workload", name, failure);
+}
+
+static void recover_marks(struct hyfw_recovery *recovery, char first)
+{
+	HYFW_AUTO_FREE char *directory = hyfw_format("%s/busy", hyfw_context_current()->runtime);
+	struct hyfw_strings marks = { 0 };
+	size_t i;
+
+	hyfw_store_names(directory, &marks, NULL);
+	for (i = 0; i < marks.count; i++)
+		if (marks.items[i][0] == first)
+			recover_mark(recovery, marks.items[i]);
+	hyfw_strings_finish(&marks);
+}
+
+/* After a reboot RUNTIME is gone with its marks: look at everything once. */
+static void mark_everything(void)
+{
+	struct hyfw_strings names = { 0 };
+	size_t i;
+
+	hyfw_store_stacks(&names, NULL);
+	for (i = 0; i < names.count; i++)
+		hyfw_busy_add("stack", names.items[i]);
+	hyfw_strings_finish(&names);
+	hyfw_store_workloads(&names, NULL);
+	for (i = 0; i < names.count; i++)
+		hyfw_busy_add("workload", names.items[i]);
+	hyfw_strings_finish(&names);
+}
+
+static void recover_runs(struct hyfw_recovery *recovery)
+{
+	HYFW_AUTO_FREE char *directory = hyfw_path_runtime("", NULL);
+	struct hyfw_strings names = { 0 };
+	size_t i;
+
+	hyfw_store_names(directory, &names, NULL);
+	for (i = 0; i < names.count; i++) {
+		HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
+
+		if (!ownerless(names.items[i]))
+			continue;
+		hyfw_recover_workload(names.items[i], &failure);
+		report(recovery, "workload", names.items[i], failure);
+	}
+	hyfw_strings_finish(&names);
+}
+
+/* ---- what belongs to nobody ---- */
+
+static void running_names(struct hyfw_strings *ret_names)
+{
+	HYFW_AUTO_FREE char *directory = hyfw_path_runtime("", NULL);
+
+	hyfw_store_names(directory, ret_names, NULL);
+}
+
+static void drop_leases(const struct hyfw_strings *alive)
+{
+	struct hyfw_pairs leases = { 0 };
+	size_t i;
+
+	hyfw_lease_list(NULL, &leases, NULL);
+	for (i = 0; i < leases.count; i++) {
+		/* Networks hold leases as well (subnets), under "network-NAME". */
+		if (strncmp(leases.items[i].value, "network-", 8) != 0 &&
+		    !hyfw_strings_has(alive, leases.items[i].value))
+			hyfw_lease_drop_all(leases.items[i].value, NULL);
+	}
+	hyfw_pairs_finish(&leases);
+}
+
+static int collect(void *data, struct hyfw_error **err)
+{
+	struct hyfw_strings running = { 0 }, all = { 0 };
+	int result;
+
+	(void)data;
+	running_names(&running);
+	hyfw_store_workloads(&all, NULL);
+	result = hyfw_shared_collect(&running, err);
+	if (result == 0)
+		result = hyfw_ids_collect(&all, err);
+	drop_leases(&running);
+	hyfw_strings_finish(&running);
+	hyfw_strings_finish(&all);
+	return result;
+}
+
+/* ---- drivers' orphans ---- */
+
+static int gc_driver(void *data, struct hyfw_error **err)
+{
+	const struct hyfw_plugin_report *found = data;
+	HYFW_AUTO_FREE char *networks_path = hyfw_path_shared("network", "", NULL);
+	HYFW_AUTO_FREE char *volumes_path = hyfw_path_shared("volume", "", NULL);
+	struct hyfw_strings workloads = { 0 }, networks = { 0 }, volumes = { 0 };
+	static const char *const none[] = { NULL };
+	struct hyfw_alive alive = { .size = sizeof(alive) };
+	struct hyfw_driver *driver;
+	int result;
+
+	hyfw_store_workloads(&workloads, NULL);
+	hyfw_store_names(networks_path, &networks, NULL);
+	hyfw_store_names(volumes_path, &volumes, NULL);
+	alive.workloads = workloads.items ? (const char *const *)workloads.items : none;
+	alive.networks = networks.items ? (const char *const *)networks.items : none;
+	alive.volumes = volumes.items ? (const char *const *)volumes.items : none;
+	result = hyfw_registry_get((enum hyfw_kind)found->plugin->kind, found->name, &driver, err);
+	if (result == 0)
+		result = hyfw_driver_gc(driver, &alive, err);
+	hyfw_strings_finish(&workloads);
+	hyfw_strings_finish(&networks);
+	hyfw_strings_finish(&volumes);
+	return result;
+}
+
+static void gc_drivers(struct hyfw_recovery *recovery)
+{
+	struct hyfw_plugin_report *reports = NULL;
+	HYFW_AUTO_ERROR struct hyfw_error *scan = NULL;
+	size_t count = 0, i;
+
+	if (hyfw_registry_scan(&reports, &count, &scan) < 0) {
+		hyfw_strings_add(&recovery->failed, scan->message);
+		return;
+	}
+	for (i = 0; i < count; i++) {
+		HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
+
+		if (reports[i].plugin && hyfw_guarded(gc_driver, &reports[i], 0, &failure) < 0)
+			hyfw_strings_add(&recovery->failed, failure->message);
+	}
+	hyfw_plugin_reports_free(reports, count);
+}
+
+/* ---- all of it ---- */
+
+int hyfw_recover(bool thorough, struct hyfw_recovery *recovery, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *busy = hyfw_format("%s/busy", hyfw_context_current()->runtime);
+	HYFW_AUTO_CLOSE int lock = hyfw_store_lock("recover", "all", err);
+	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
+
+	if (lock < 0)
+		return -(*err)->errnum;
+	if (thorough || access(busy, F_OK) < 0)
+		mark_everything();
+	recover_marks(recovery, 's');
+	recover_runs(recovery);
+	recover_marks(recovery, 'w');
+	if (hyfw_guarded(collect, NULL, 0, &failure) < 0)
+		hyfw_strings_add(&recovery->failed, failure->message);
+	if (thorough)
+		gc_drivers(recovery);
+	return 0;
+}
