@@ -88,7 +88,9 @@ static void set_hostname(const struct ns_job *job)
 {
 	const char *name = job->workload->hostname;
 
-	if (name && *name && sethostname(name, strlen(name)) < 0)
+	if (!name || !*name)
+		name = job->workload->name;
+	if (sethostname(name, strlen(name)) < 0)
 		ns_die(job, NS_STEP_HOSTNAME, name, errno);
 }
 

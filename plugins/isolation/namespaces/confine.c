@@ -87,6 +87,9 @@ void ns_confine_before(const struct ns_job *job)
 			ns_die(job, NS_STEP_CAPABILITIES, "permitted set", -r);
 		raise_ambient(job, confinement->ambient);
 	}
+	/* The change of ids may have undone it (fs.suid_dumpable, proc(5)). */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		ns_die(job, NS_STEP_USER, "not dumpable", errno);
 	if (confinement->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		ns_die(job, NS_STEP_CAPABILITIES, "no_new_privileges", errno);
 }

@@ -3,7 +3,6 @@
 #include "ns.h"
 
 #include <linux/sched.h>
-#include <sys/stat.h>
 
 struct making {
 	const struct hyfw_host *host;
@@ -132,20 +131,6 @@ static int open_mounts(struct making *making, int userns, int *fds, size_t *coun
 	return 0;
 }
 
-/* Pipes and sockets made for the workload belong to its user, so that it can open
- * /dev/stdout; files and terminals are left alone. */
-static void give_stdio(const struct ns_job *job, const struct hyfw_idmap *idmap)
-{
-	struct stat status;
-	size_t i;
-
-	for (i = 0; !job->terminal && i < NS_COUNT(job->stdio); i++)
-		if (job->stdio[i] >= 0 && fstat(job->stdio[i], &status) == 0 && S_ISFIFO(status.st_mode) &&
-		    fchown(job->stdio[i], idmap->host_uid + job->board->uid,
-			   idmap->host_gid + job->board->gid) < 0)
-			return; /* then it cannot, and is told so */
-}
-
 static int feed_with(struct making *making, int userns, struct hyfw_error **err)
 {
 	const struct hyfw_workload *workload = making->workload;
@@ -156,7 +141,7 @@ static int feed_with(struct making *making, int userns, struct hyfw_error **err)
 	if (r == 0)
 		r = ns_user_find(making->host, fds[0], workload->user, making->job.board, err);
 	if (r == 0) {
-		give_stdio(&making->job, &workload->idmap);
+		ns_give_stdio(&making->job, workload->idmap.host_uid, workload->idmap.host_gid);
 		/* A child that failed meanwhile tells why in ns_await_ready(). */
 		r = ns_channel_send(making->handle->channel, NS_GO, fds, count);
 		if (r < 0 && r != -EPIPE)
@@ -185,7 +170,11 @@ static int feed(struct making *making, struct hyfw_error **err)
 			return ns_fail(making->host, err, -userns, "open the user namespace of",
 				       "the new process");
 	}
-	r = ns_note_process(making->host, making->call, making->pid, err);
+	making->handle->pid = making->pid;
+	r = ns_process_start_time(making->pid, &making->handle->start_time);
+	if (r < 0)
+		return ns_fail(making->host, err, -r, "read the start time of", "the new process");
+	r = ns_note_process(making->host, making->call, making->handle, err);
 	return r < 0 ? r : feed_with(making, userns, err);
 }
 
@@ -244,6 +233,7 @@ int ns_create(void *instance, struct hyfw_call *call, const struct hyfw_workload
 		ret_running->netns_fd = netns;
 		ret_running->console_fd = ns_steal_fd(&making.console);
 		ret_running->handle = making.handle;
+		ns_handle_keep(instance, making.handle);
 		making.handle = NULL;
 	}
 	finish(&making);

@@ -27,7 +27,7 @@ struct executing {
 	pid_t target_pid;
 	uint64_t namespaces;
 	int *cgroup_fds, cgroup_unified;
-	int pidfd, console;
+	int pidfd, console, null_fd;
 	pid_t pid;
 	int result[2];   /* pipe: the guide tells pid and pidfd */
 };
@@ -73,7 +73,7 @@ static void be_guide(struct executing *executing)
 	if (job->mapped && (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0 ||
 			    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0))
 		ns_die(job, NS_STEP_IDS, "", errno);
-	guided.pid = ns_clone(CLONE_PARENT, executing->cgroup_unified, &pidfd);
+	guided.pid = ns_clone(CLONE_PARENT, -1, &pidfd);
 	if (guided.pid == 0)
 		be_command(executing);
 	if (guided.pid < 0)
@@ -96,6 +96,34 @@ static int find_namespaces(struct executing *executing, struct hyfw_error **err)
 	executing->job.mapped = own.st_ino != theirs.st_ino || own.st_dev != theirs.st_dev;
 	if (!executing->job.mapped)
 		executing->namespaces &= ~(uint64_t)CLONE_NEWUSER;
+	return 0;
+}
+
+/* The host's id of root inside: the second number of the first range. */
+static uint32_t first_id(const struct executing *executing, const char *file)
+{
+	char path[64], text[64] = "", *at;
+	NS_AUTO_CLOSE int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)executing->target_pid, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return 0;
+	strtoul(text, &at, 10);
+	return (uint32_t)strtoul(at, NULL, 10);
+}
+
+/* What is not given is /dev/null of the host: that of the workload may be a trap. */
+static int open_stdio(struct executing *executing, const struct hyfw_exec *exec, struct hyfw_error **err)
+{
+	size_t i;
+
+	executing->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (executing->null_fd < 0)
+		return ns_fail(executing->host, err, errno, "open", "/dev/null");
+	for (i = 0; i < NS_COUNT(exec->stdio); i++)
+		executing->job.stdio[i] = exec->stdio[i] >= 0 ? exec->stdio[i] : executing->null_fd;
+	ns_give_stdio(&executing->job, first_id(executing, "uid_map"), first_id(executing, "gid_map"));
 	return 0;
 }
 
@@ -124,7 +152,6 @@ static int prepare(struct executing *executing, const struct hyfw_map *record, c
 	executing->cgroup_fds = host->alloc(arena, (exec->confinement.cgroup_count + 1) * sizeof(int));
 	job->workdir = exec->workdir ? exec->workdir : hyfw_map_get(record, NS_NOTE_WORKDIR);
 	job->terminal = exec->terminal;
-	memcpy(job->stdio, exec->stdio, sizeof(job->stdio));
 	job->confinement = &exec->confinement;
 	job->cgroup_fds = executing->cgroup_fds;
 	r = ns_cgroups_open(host, job->confinement, executing->cgroup_fds, &job->cgroup_count,
@@ -138,6 +165,8 @@ static int prepare(struct executing *executing, const struct hyfw_map *record, c
 	r = find_namespaces(executing, err);
 	if (r == 0)
 		r = find_user(executing, exec->user, err);
+	if (r == 0)
+		r = open_stdio(executing, exec, err);
 	if (r < 0)
 		return r;
 	job->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -154,7 +183,8 @@ static int launch(struct executing *executing, struct hyfw_error **err)
 {
 	NS_AUTO_CLOSE int guide_fd = -1;
 	struct guided guided;
-	pid_t guide = ns_clone(CLONE_FILES, -1, &guide_fd);
+	/* In the v2 group from here on: the command's own ids could not enter it. */
+	pid_t guide = ns_clone(CLONE_FILES, executing->cgroup_unified, &guide_fd);
 
 	if (guide == 0)
 		be_guide(executing);
@@ -175,7 +205,7 @@ static int launch(struct executing *executing, struct hyfw_error **err)
 static void finish(struct executing *executing)
 {
 	int fds[] = { executing->target, executing->cgroup_unified, executing->console, executing->result[0],
-		      executing->result[1], executing->job.channel, executing->job.proc_fd };
+		      executing->result[1], executing->job.channel, executing->job.proc_fd, executing->null_fd };
 	size_t i;
 
 	for (i = 0; i < NS_COUNT(fds); i++)
@@ -195,7 +225,8 @@ int ns_exec(void *instance, const struct hyfw_map *record, const struct hyfw_exe
 {
 	struct executing executing = {
 		.host = ((struct ns_instance *)instance)->host, .cgroup_unified = -1, .pidfd = -1,
-		.console = -1, .result = { -1, -1 }, .job = { .channel = -1, .proc_fd = -1, .peer = -1 },
+		.console = -1, .result = { -1, -1 }, .null_fd = -1,
+		.job = { .channel = -1, .proc_fd = -1, .peer = -1 },
 	};
 	int r = 0;
 

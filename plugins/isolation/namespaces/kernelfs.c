@@ -46,10 +46,27 @@ void ns_kernelfs_take_sys(const struct ns_job *job, struct ns_kernelfs *kernelfs
 		ns_die(job, NS_STEP_MOUNT, "/sys", errno);
 }
 
+/* The workload's own groups, where the kernel has but one tree of them; what v1
+ * would take, a file system for each controller, is not worth its time. */
+static void attach_cgroups(const struct ns_job *job, int sys)
+{
+	const struct hyfw_confinement *confinement = job->confinement;
+	static const char *const options[] = { "source", "cgroup2", NULL };
+	int fd;
+
+	if (confinement->cgroup_count != 1 || !confinement->cgroups[0].unified)
+		return;
+	fd = ns_filesystem("cgroup2", options, KERNEL_ATTRIBUTES | MOUNT_ATTR_RDONLY);
+	if (fd < 0 || move_mount(fd, "", sys, "fs/cgroup", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		ns_die(job, NS_STEP_MOUNT, "/sys/fs/cgroup", fd < 0 ? -fd : errno);
+	close(fd);
+}
+
 void ns_kernelfs_attach(const struct ns_job *job, const struct ns_kernelfs *kernelfs, int root_fd)
 {
 	ns_attach(job, kernelfs->proc, root_fd, "/proc", true);
 	ns_attach(job, kernelfs->sys, root_fd, "/sys", true);
+	attach_cgroups(job, kernelfs->sys);
 }
 
 /* What covers files and directories: clones of /dev/null and of one empty file

@@ -4,6 +4,7 @@
 #include "ns.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #ifndef P_PIDFD
@@ -35,6 +36,34 @@ void ns_handle_free(struct ns_handle *handle)
 	ns_board_free(handle->board);
 	free(handle->command);
 	free(handle);
+}
+
+void ns_handle_keep(struct ns_instance *instance, struct ns_handle *handle)
+{
+	handle->next = instance->handles;
+	instance->handles = handle;
+}
+
+void ns_handle_drop(struct ns_instance *instance, struct ns_handle *handle)
+{
+	struct ns_handle **at = &instance->handles;
+
+	while (*at && *at != handle)
+		at = &(*at)->next;
+	if (*at)
+		*at = handle->next;
+	ns_handle_free(handle);
+}
+
+void ns_give_stdio(const struct ns_job *job, uint32_t uid, uint32_t gid)
+{
+	struct stat status;
+	size_t i;
+
+	for (i = 0; !job->terminal && i < NS_COUNT(job->stdio); i++)
+		if (job->stdio[i] >= 0 && fstat(job->stdio[i], &status) == 0 && S_ISFIFO(status.st_mode) &&
+		    fchown(job->stdio[i], uid + job->board->uid, gid + job->board->gid) < 0)
+			return; /* then it cannot, and is told so */
 }
 
 int ns_await_ready(const struct hyfw_host *host, struct ns_handle *handle, int *ret_console,
@@ -70,20 +99,17 @@ int ns_let_go(const struct hyfw_host *host, struct ns_handle *handle, struct hyf
 	return ns_board_error(host, handle->board, err);
 }
 
-int ns_note_process(const struct hyfw_host *host, struct hyfw_call *call, pid_t pid,
+int ns_note_process(const struct hyfw_host *host, struct hyfw_call *call, const struct ns_handle *handle,
 		    struct hyfw_error **err)
 {
 	char number[24];
-	uint64_t ticks;
-	int r = ns_process_start_time(pid, &ticks);
+	int r;
 
-	if (r < 0)
-		return ns_fail(host, err, -r, "read the start time of", "the new process");
-	snprintf(number, sizeof(number), "%d", (int)pid);
+	snprintf(number, sizeof(number), "%d", (int)handle->pid);
 	r = host->note(call, HYFW_NOTE_PID, number, err);
 	if (r < 0)
 		return r;
-	snprintf(number, sizeof(number), "%llu", (unsigned long long)ticks);
+	snprintf(number, sizeof(number), "%llu", (unsigned long long)handle->start_time);
 	return host->note(call, HYFW_NOTE_PID_START, number, err);
 }
 
@@ -95,7 +121,7 @@ int ns_start(void *instance, struct hyfw_call *call, struct hyfw_running *runnin
 
 	if (!handle || handle->channel < 0)
 		return host->fail(err, EALREADY, "start: it was started before");
-	r = ns_note_process(host, call, running->pid, err);
+	r = ns_note_process(host, call, handle, err);
 	return r < 0 ? r : ns_let_go(host, handle, err);
 }
 
@@ -116,18 +142,32 @@ int ns_wait(void *instance, struct hyfw_running *running, struct hyfw_exit *ret_
 		result.signal = info.si_status;
 		result.status = 128 + info.si_status;
 	}
-	ns_handle_free(running->handle);
+	ns_handle_drop(instance, running->handle);
 	running->handle = NULL;
 	*ret_exit = result;
 	return 0;
 }
 
-/* Both steps are the same process.  A handle that wait() never saw is left to
- * the end of the monitor, which is near. */
+/* What create() made here and wait() never took. */
+static void forget_handle(struct ns_instance *instance, const struct hyfw_call *call)
+{
+	int64_t pid = hyfw_map_int(&call->record, HYFW_NOTE_PID, 0);
+	struct ns_handle *handle = instance->handles;
+
+	if (!call->step || strcmp(call->step->verb, HYFW_VERB_CREATE) != 0)
+		return;
+	while (handle && handle->pid != pid)
+		handle = handle->next;
+	ns_handle_drop(instance, handle);
+}
+
+/* Both steps are the same process. */
 int ns_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = ((struct ns_instance *)instance)->host;
 	int pidfd = ns_process_open(&call->record, NULL), r;
+
+	forget_handle(instance, call);
 
 	if (pidfd == -ESRCH)
 		return 0;

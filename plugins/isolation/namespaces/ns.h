@@ -179,6 +179,7 @@ pid_t ns_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd);
 
 struct ns_instance {
 	const struct hyfw_host *host;
+	struct ns_handle *handles; /* what create() made and wait() did not see yet */
 };
 
 int ns_idmap_write(const struct hyfw_host *host, pid_t pid, const struct hyfw_idmap *idmap,
@@ -268,13 +269,21 @@ struct ns_handle {
 	struct ns_board *board;
 	int channel;    /* -1 once the command runs */
 	char *command;  /* argv[0], for errors of start() */
+	pid_t pid;
+	uint64_t start_time;
+	struct ns_handle *next; /* of the instance; unused for exec() */
 };
 struct ns_handle *ns_handle_new(const char *command); /* NULL: no memory or descriptors */
 void ns_handle_free(struct ns_handle *handle);
+void ns_handle_keep(struct ns_instance *instance, struct ns_handle *handle);
+void ns_handle_drop(struct ns_instance *instance, struct ns_handle *handle); /* and frees it */
 
 /* Notes pid and start time for the step in 'call'. */
-int ns_note_process(const struct hyfw_host *host, struct hyfw_call *call, pid_t pid,
+int ns_note_process(const struct hyfw_host *host, struct hyfw_call *call, const struct ns_handle *handle,
 		    struct hyfw_error **err);
+/* Pipes made for the command belong to its user ('uid', 'gid' of the host), so
+ * that it can open /dev/stdout; files and terminals are left alone. */
+void ns_give_stdio(const struct ns_job *job, uint32_t uid, uint32_t gid);
 /* Waits until only NS_START is missing. */
 int ns_await_ready(const struct hyfw_host *host, struct ns_handle *handle, int *ret_console,
 		   struct hyfw_error **err);

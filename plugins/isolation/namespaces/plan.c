@@ -26,6 +26,21 @@ static const char *mounts(const struct hyfw_host *host, struct hyfw_arena *arena
 	return text;
 }
 
+/* As a shell would have to be given it. */
+static const char *quoted(const struct hyfw_host *host, struct hyfw_arena *arena, const char *word)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./:=,+@%";
+	const char *text = "", *quote;
+
+	if (*word && !word[strspn(word, plain)])
+		return word;
+	while ((quote = strchr(word, '\''))) {
+		text = host->format(arena, "%s%.*s'\\''", text, (int)(quote - word), word);
+		word = quote + 1;
+	}
+	return host->format(arena, "'%s%s'", text, word);
+}
+
 static const char *command_line(const struct hyfw_host *host, struct hyfw_arena *arena,
 				const struct hyfw_map *settings)
 {
@@ -35,7 +50,7 @@ static const char *command_line(const struct hyfw_host *host, struct hyfw_arena 
 
 	for (i = 0; i < NS_COUNT(keys); i++)
 		for (cursor = 0; (value = hyfw_map_next(settings, keys[i], &cursor));)
-			text = host->format(arena, "%s %s", text, value);
+			text = host->format(arena, "%s %s", text, quoted(host, arena, value));
 	return *text ? text : " COMMAND";
 }
 
@@ -49,7 +64,7 @@ static const char *equivalent(const struct hyfw_host *host, struct hyfw_arena *a
 		users = host->format(arena, " --user --map-users=%u,0,%u --map-groups=%u,0,%u --setuid 0 --setgid 0",
 				     idmap->host_uid, idmap->count, idmap->host_gid, idmap->count);
 	return host->format(arena, "unshare --mount --pid --fork --kill-child --ipc --uts --net --cgroup "
-			    "--time%s --mount-proc --root=%s%s", users, root ? root : "ROOT",
+			    "--time%s --mount-proc --root=%s%s", users, root ? quoted(host, arena, root) : "ROOT",
 			    command_line(host, arena, &subject->settings));
 }
 

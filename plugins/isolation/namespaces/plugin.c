@@ -17,7 +17,11 @@ static int open_instance(const struct hyfw_host *host, const struct hyfw_map *se
 
 static void close_instance(void *instance)
 {
-	free(instance);
+	struct ns_instance *this = instance;
+
+	while (this && this->handles)
+		ns_handle_drop(this, this->handles);
+	free(this);
 }
 
 static const char *const capabilities[] = {
