@@ -64,7 +64,7 @@ static const struct hyfw_key workload_keys[] = {
 	{ { "read_only", 0, HYFW_OPTION_BOOL, 0, "no", .help = "Make the root file system read-only." } },
 	/* limits */
 	{ { "memory", 0, HYFW_OPTION_SIZE, .min = 1 << 20, .max = INT64_MAX, .help = "Most memory it may use; no limit unless given here or in [defaults]." } },
-	{ { "memory_swap", 0, HYFW_OPTION_SIZE, .min = 1 << 20, .max = INT64_MAX, .help = "Most memory and swap together; the same as memory means no swap." } },
+	{ { "memory_swap", 0, HYFW_OPTION_SIZE, .min = 1 << 20, .max = INT64_MAX, .help = "Most memory and swap together; without it no swap is used." } },
 	{ { "cpus", 0, HYFW_OPTION_CPUS, .min = 10, .max = 8192000, .help = "How many CPUs' worth of time it may use." } },
 	{ { "cpuset", 0, HYFW_OPTION_STRING, .help = "CPUs on which it may run." }, 0, hyfw_normalize_cpuset, "0-3,5" },
 	{ { "cpu_shares", 0, HYFW_OPTION_INT, .min = 2, .max = 262144, .help = "Weight when CPUs are busy; 1024 is the usual one." } },
@@ -93,7 +93,7 @@ static const struct hyfw_key workload_keys[] = {
 	/* drivers */
 	{ { "isolation", 0, HYFW_OPTION_NAME, 0, "namespaces", .help = "Driver that makes and controls what runs." }, CORE, NULL, "DRIVER" },
 	{ { "storage", 0, HYFW_OPTION_NAME, 0, "overlay", .help = "Driver that makes the root file system." }, CORE, NULL, "DRIVER" },
-	{ { "security", 0, HYFW_OPTION_NAME, LIST, "cgroups capabilities seccomp", .help = "Modules that confine it." },
+	{ { "security", 0, HYFW_OPTION_NAME, LIST, "cgroups capabilities seccomp", .help = "Modules that confine it; empty for none." },
 	  WORDS | CORE, NULL, "MODULE ..." },
 	{ { NULL } },
 };
@@ -119,8 +119,8 @@ static const struct hyfw_key no_keys[] = { { { NULL } } };
 const struct hyfw_section_schema hyfw_config_schema[] = {
 	{ "hyfw", false, "hyfw itself, and the stack.", hyfw_keys, 0 },
 	{ "defaults", false,
-	  "What a [workload] does not say itself: every key of [workload] except those that are marked as\n"
-	  "its own.  A list given in a workload replaces the one given here.",
+	  "What a [workload] does not say itself.  A list given in a workload replaces the\n"
+	  "one given here.",
 	  workload_keys, HYFW_SCOPE_WORKLOAD },
 	{ "workload", true, "What is run.  Only in stack files.", workload_keys, HYFW_SCOPE_WORKLOAD },
 	{ "network", true, "A network that workloads join.  [network default] exists without being written.",

@@ -184,6 +184,17 @@ static bool is_command_line(const struct hyfw_config_section *section, const str
 	return (key->flags & HYFW_KEY_ARGUMENTS) && lines == 1 && value->origin.kind == HYFW_ORIGIN_FILE;
 }
 
+/* "KEY =" with the elements on the lines below: is no element itself. */
+static bool begins_list(const struct hyfw_config_section *section, const struct hyfw_config_value *value)
+{
+	size_t i;
+
+	for (i = 0; i < section->count; i++)
+		if (strcmp(section->values[i].key, value->key) == 0 && *section->values[i].text)
+			return value->origin.kind == HYFW_ORIGIN_FILE;
+	return false;
+}
+
 /* The value at 'index' into 'to', in normal form. */
 static int read_value(const struct hyfw_config *config, const struct hyfw_config_section *section, size_t index,
 		      struct hyfw_config_section *to, struct hyfw_error **err)
@@ -201,6 +212,8 @@ static int read_value(const struct hyfw_config *config, const struct hyfw_config
 	if (result < 0)
 		return result;
 	if (!(key->option.flags & HYFW_OPTION_LIST) && superseded(section, index))
+		return 0;
+	if ((key->option.flags & HYFW_OPTION_LIST) && !*value->text && begins_list(section, value))
 		return 0;
 	if (is_command_line(section, key, value) && *value->text)
 		return read_arguments(to, section, value, err);
