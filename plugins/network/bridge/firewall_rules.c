@@ -50,6 +50,11 @@ static const char inet_objects[] =
 #define ACCEPT "{'accept': null}"
 #define DROP "{'drop': null}"
 #define REJECT "{'reject': {'type': 'icmpx', 'expr': 'admin-prohibited'}}"
+#define TCP IS("{'meta': {'key': 'l4proto'}}", "'tcp'")
+#define RESET "{'reject': {'type': 'tcp reset'}}"
+/* A reset, because ICMP answers are limited per receiver, and the redirects that
+ * the kernel sends when a packet leaves where it came in use that up. */
+#define REFUSE(chain) RULE(chain, TCP "," RESET) "," RULE(chain, REJECT)
 #define JUMP(chain) "{'jump': {'target': '" chain "'}}"
 #define LOOPBACK "{'prefix': {'addr': '127.0.0.0', 'len': 8}}"
 #define IPV4 IS("{'meta': {'key': 'nfproto'}}", "'ipv4'")
@@ -85,11 +90,11 @@ static const char inet_rules[] = "["
 	RULE("outgoing", STATE("'invalid'") "," DROP) ","
 	RULE("outgoing", IS(OIF, "'@bridges'") "," IS(PAIR, "'@links'") "," ACCEPT) ","
 	RULE("outgoing", IPV4 "," NOT(OIF, "'@bridges'") "," IS(IIF, "'@uplinked'") "," ACCEPT) ","
-	RULE("outgoing", REJECT) ","
+	REFUSE("outgoing") ","
 	RULE("incoming", STATE("['established', 'related']") "," ACCEPT) ","
 	RULE("incoming", STATE("'invalid'") "," DROP) ","
 	RULE("incoming", MATCH("in", "{'ct': {'key': 'status'}}", "'dnat'") "," ACCEPT) ","
-	RULE("incoming", REJECT) "]";
+	REFUSE("incoming") "]";
 
 static const char bridge_objects[] =
 	"[{'set': {'name': 'ports', 'type': 'ifname'}},"
