@@ -290,7 +290,7 @@ static int import_on_small_disk(struct fixture *fixture, const char *tree)
 	if (mount("tmpfs", data, "tmpfs", 0, "size=1m") < 0)
 		return 77;
 	result = fixture->ops->image_import(fixture->instance, "web", tree, &none, false, NULL, &err);
-	if (result != -ENOSPC || !strstr(err->message, "no space left"))
+	if (result != -ENOSPC || !strstr(err->message, "No space left"))
 		return 1;
 	hyfw_forget(&err);
 	store_is_empty(fixture);

@@ -16,8 +16,9 @@ int layer_fail(const struct layer_writer *writer, int errnum, const char *path, 
 {
 	if (errnum == ENOSPC || errnum == EDQUOT)
 		return writer->overlay->host->fail(err, errnum,
-						   "%s: no space left for it in %s; nothing was imported",
-						   writer->source, overlay_data(writer->overlay));
+						   "%s: %s in %s; nothing was imported", writer->source,
+						   errnum == ENOSPC ? "No space left" : "Disk quota exceeded",
+						   overlay_data(writer->overlay));
 	return writer->overlay->host->fail(err, errnum, "%s: %s: %s", writer->source, path, strerror(errnum));
 }
 
