@@ -15,6 +15,22 @@ const struct hyfw_common_ops *fixture_common;
 void *fixture_instance;
 static struct hyfw_context context;
 
+struct planned fixture_planned;
+
+static int keep_step(struct hyfw_plan *plan, const struct hyfw_step *step, struct hyfw_error **err)
+{
+	size_t i = fixture_planned.count++;
+
+	(void)plan;
+	(void)err;
+	assert_true(i < HYFW_COUNT(fixture_planned.verbs));
+	snprintf(fixture_planned.verbs[i], sizeof(fixture_planned.verbs[i]), "%s", step->verb);
+	snprintf(fixture_planned.summaries[i], sizeof(fixture_planned.summaries[i]), "%s", step->summary);
+	snprintf(fixture_planned.commands[i], sizeof(fixture_planned.commands[i]), "%s",
+		 step->commands ? step->commands : "");
+	return 0;
+}
+
 static int keep_note(struct hyfw_call *call, const char *key, const char *value, struct hyfw_error **err)
 {
 	struct container *container = call->core;
@@ -80,7 +96,7 @@ static void make_root(void)
 
 int fixture_group_setup(void **state)
 {
-	const struct hyfw_host_hooks hooks = { NULL, keep_note };
+	const struct hyfw_host_hooks hooks = { keep_step, keep_note };
 	struct hyfw_context_options options = { 0 };
 	struct hyfw_map settings = { 0 };
 	struct hyfw_error *err = NULL;

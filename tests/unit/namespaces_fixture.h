@@ -39,6 +39,13 @@ int fixture_group_teardown(void **state);
 char *fixture_path(const char *below);  /* of fixture_base; free() */
 void fixture_write(const char *path, const char *text, mode_t mode);
 
+/* What plan() has emitted. */
+struct planned {
+	size_t count;
+	char verbs[4][32], summaries[4][512], commands[4][512];
+};
+extern struct planned fixture_planned;
+
 struct container {
 	struct hyfw_workload workload;
 	struct hyfw_attachment mounts[8];

@@ -158,6 +158,8 @@ void ns_mounts_attach(const struct ns_job *job, int root_fd, const int *fds, siz
 	for (i = 0; i < workload->mount_count; i++) {
 		const struct hyfw_attachment *attachment = &workload->mounts[i];
 
+		if (!attachment->target[strspn(attachment->target, "/")])
+			ns_die(job, NS_STEP_MOUNT, attachment->target, EBUSY); /* that is the root */
 		if (attachment->kind == HYFW_ATTACHMENT_TMPFS)
 			fd = make_tmpfs(job, attachment);
 		else

@@ -18,8 +18,7 @@
 
 #define END_TIMEOUT_MS 20000
 
-/* The state letter and the start time; fields 3 and 22 of proc(5). */
-static int read_stat(pid_t pid, char *ret_state, uint64_t *ret_ticks)
+int ns_process_start_time(pid_t pid, uint64_t *ret_ticks)
 {
 	char path[64], text[1024], *at;
 	NS_AUTO_CLOSE int fd = -1;
@@ -35,10 +34,9 @@ static int read_stat(pid_t pid, char *ret_state, uint64_t *ret_ticks)
 		return -errno;
 	text[size] = '\0';
 	at = strrchr(text, ')'); /* the name may hold anything */
-	if (!at || at[1] != ' ' || !at[2])
+	if (!at || at[1] != ' ')
 		return -EPROTO;
 	at += 2;
-	*ret_state = *at;
 	for (field = 3; field < 22; field++) {
 		at = strchr(at, ' ');
 		if (!at)
@@ -49,11 +47,13 @@ static int read_stat(pid_t pid, char *ret_state, uint64_t *ret_ticks)
 	return 0;
 }
 
-int ns_process_start_time(pid_t pid, uint64_t *ret_ticks)
+/* A pidfd is readable once every thread has ended.  The state in /proc is that of
+ * the first thread alone, which may end before the others. */
+static bool has_ended(int pidfd)
 {
-	char state;
+	struct pollfd end = { .fd = pidfd, .events = POLLIN };
 
-	return read_stat(pid, &state, ret_ticks);
+	return poll(&end, 1, 0) == 1;
 }
 
 int ns_process_open(const struct hyfw_map *record, pid_t *ret_pid)
@@ -62,7 +62,6 @@ int ns_process_open(const struct hyfw_map *record, pid_t *ret_pid)
 	const char *start = hyfw_map_get(record, HYFW_NOTE_PID_START);
 	NS_AUTO_CLOSE int fd = -1;
 	uint64_t ticks;
-	char state;
 	int r;
 
 	if (pid <= 0 || pid > INT_MAX || !start)
@@ -70,10 +69,10 @@ int ns_process_open(const struct hyfw_map *record, pid_t *ret_pid)
 	fd = pidfd_open((pid_t)pid, 0);
 	if (fd < 0)
 		return errno == EINVAL ? -ESRCH : -errno;
-	r = read_stat((pid_t)pid, &state, &ticks);
+	r = ns_process_start_time((pid_t)pid, &ticks);
 	if (r < 0)
 		return r;
-	if (ticks != strtoull(start, NULL, 10) || state == 'Z' || state == 'X')
+	if (ticks != strtoull(start, NULL, 10) || has_ended(fd))
 		return -ESRCH;
 	if (ret_pid)
 		*ret_pid = (pid_t)pid;
