@@ -18,7 +18,7 @@
 #define OWNER_LONGEST 512
 /* A pool's directory goes with its last lease, so that a taker may find it gone
  * between two calls. */
-#define ATTEMPTS 100
+#define ATTEMPTS 1000
 
 /* Who holds 'item'; -ENOENT when nobody does. */
 static int read_owner(int pool_fd, const char *item, char **ret_owner)
@@ -60,6 +60,17 @@ static int link_lease(int pool_fd, const char *item, const char *owner)
 	return linkat(AT_FDCWD, path, pool_fd, item, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 }
 
+/* Locks the pool; false when it was removed before that.  ext4 would say EPERM,
+ * not ENOENT, to a new file in a directory that is gone. */
+static bool lock_pool(int pool_fd, int how)
+{
+	struct stat st;
+
+	while (flock(pool_fd, how) < 0 && errno == EINTR)
+		;
+	return fstat(pool_fd, &st) == 0 && st.st_nlink > 0;
+}
+
 /* One attempt; -ENOENT asks for another. */
 static int try_take(const char *path, const char *item, const char *owner, char **ret_holder)
 {
@@ -68,6 +79,8 @@ static int try_take(const char *path, const char *item, const char *owner, char 
 
 	if (pool_fd < 0)
 		return -errno;
+	if (!lock_pool(pool_fd, LOCK_SH))
+		return -ENOENT;
 	result = link_lease(pool_fd, item, owner);
 	if (result != -EEXIST)
 		return result;
@@ -89,6 +102,10 @@ int hyfw_lease_take(const char *pool, const char *item, const char *owner, struc
 		HYFW_AUTO_FREE char *path = NULL, *holder = NULL;
 
 		result = hyfw_place_make(HYFW_PLACE_RUNTIME, PART, pool, 0700, &path, err);
+		if (result == -ENOENT) {
+			hyfw_forget(err);
+			continue;
+		}
 		if (result < 0)
 			return result;
 		result = try_take(path, item, owner, &holder);
@@ -111,8 +128,8 @@ void hyfw_lease_drop(const char *pool, const char *item, const char *owner)
 	pool_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (pool_fd < 0)
 		return;
-	while (flock(pool_fd, LOCK_EX) < 0 && errno == EINTR)
-		;
+	if (!lock_pool(pool_fd, LOCK_EX))
+		return;
 	if (read_owner(pool_fd, item, &holder) == 0 && strcmp(holder, owner) == 0) {
 		unlinkat(pool_fd, item, 0);
 		rmdir(path); /* fails while there are others */
