@@ -28,6 +28,7 @@ static char *shown(const struct hyfw_config_value *value)
 	return hyfw_format("%.*s...", (int)length, value->text);
 }
 
+__attribute__((format(printf, 5, 0)))
 static int vfail_value(struct hyfw_error **err, int errnum, const struct hyfw_config_section *section,
 		       const struct hyfw_config_value *value, const char *format, va_list args)
 {
@@ -56,6 +57,7 @@ int hyfw_config_fail_value(struct hyfw_error **err, int errnum, const struct hyf
 	return -errnum;
 }
 
+__attribute__((format(printf, 4, 0)))
 static int vfail_section(struct hyfw_error **err, int errnum, const struct hyfw_config_section *section,
 			 const char *format, va_list args)
 {
