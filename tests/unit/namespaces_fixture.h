@@ -75,7 +75,8 @@ struct hyfw_attachment *container_mount(struct container *container, enum hyfw_a
 /* sh -c SCRIPT through exec(); its exit status, its output in '*ret_output'. */
 int container_exec(struct container *container, const char *script, char **ret_output);
 
-/* test_namespaces_view.c, test_namespaces_overlay.c */
+/* Groups of tests in the other files. */
+int namespaces_exec_tests(void);
 int namespaces_view_tests(void);
 int namespaces_overlay_tests(void);
 

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The life of a container: start, exit status, signals, exec, terminal, ends. */
+ * The life of a container: start, exit status, user, signals, terminal, groups, end. */
 #include "namespaces_fixture.h"
 
 #include <sys/wait.h>
-
-#include "plugin/host.h"
 
 static void its_exit_status_is_taken(void **state)
 {
@@ -82,6 +80,23 @@ static void a_broken_interpreter_fails_in_start(void **state)
 	free(path);
 }
 
+/* Reads its output up to 'end', which is in it exactly once. */
+static char *read_until(struct container *container, const char *end)
+{
+	char *text = hyfw_arena_alloc(container->arena, 1024);
+	size_t size = 0;
+
+	while (!strstr(text, end)) {
+		struct pollfd output = { .fd = container->output_fd, .events = POLLIN };
+
+		assert_int_equal(poll(&output, 1, 20000), 1);
+		assert_true(size < 1023);
+		assert_int_equal(read(container->output_fd, text + size, 1), 1);
+		size++;
+	}
+	return text;
+}
+
 static void root_inside_is_not_root_outside(void **state)
 {
 	AUTO_CONTAINER container = { 0 };
@@ -89,11 +104,11 @@ static void root_inside_is_not_root_outside(void **state)
 	struct stat status;
 
 	(void)state;
-	container_init(&container, "id -u; stat -c %u:%g /bin/busybox; touch /tmp/mine; stat -c %u /tmp/mine; sleep 100");
+	container_init(&container, "id -u; stat -c %u:%g /bin/busybox; touch /tmp/mine; stat -c %u /tmp/mine; "
+		       "echo; sleep 100");
 	assert_int_equal(container_create(&container), 0);
 	assert_int_equal(container_start(&container), 0);
-	for (int i = 0; i < 200 && stat(path, &status) < 0; i++)
-		usleep(10000);
+	assert_string_equal(read_until(&container, "\n\n"), "0\n0:0\n0\n\n");
 	char *proc = hyfw_format("/proc/%d", container.running.pid);
 
 	/* on disk it is root's, the process is not */
@@ -104,7 +119,6 @@ static void root_inside_is_not_root_outside(void **state)
 	free(proc);
 	fixture_ops->signal(fixture_instance, &container.record, SIGKILL, true, &container.err);
 	container_wait(&container);
-	assert_string_equal(container.output, "0\n0:0\n0\n");
 	unlink(path);
 	free(path);
 }
@@ -151,55 +165,6 @@ static void the_user_is_looked_up_inside(void **state)
 	assert_non_null(strstr(stranger.err->message, "id range"));
 }
 
-static void exec_joins_the_container(void **state)
-{
-	AUTO_CONTAINER container = { 0 };
-	char *output, *ours = hyfw_new(4096);
-
-	(void)state;
-	container_init(&container, "sleep 100");
-	assert_int_equal(container_create(&container), 0);
-	assert_int_equal(container_start(&container), 0);
-	assert_int_equal(container_exec(&container, "id -u; hostname; readlink /proc/1/exe; exit 3", &output), 3);
-	says(output, "0\ninside\n/bin/busybox\n");
-	for (size_t i = 0; i < 8; i++) {
-		static const char *const kinds[] = { "cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts" };
-		char *script = hyfw_format("test $(readlink /proc/1/ns/%s) = $(readlink /proc/self/ns/%s) && "
-					   "readlink /proc/self/ns/%s", kinds[i], kinds[i], kinds[i]);
-		char *path = hyfw_format("/proc/self/ns/%s", kinds[i]);
-
-		assert_int_equal(container_exec(&container, script, &output), 0);
-		memset(ours, 0, 4096);
-		assert_true(readlink(path, ours, 4095) > 0);
-		output[strcspn(output, "\n")] = '\0';
-		assert_string_not_equal(output, ours);
-		free(output);
-		free(script);
-		free(path);
-	}
-	free(ours);
-	hyfw_forget(&container.err);
-	fixture_ops->signal(fixture_instance, &container.record, SIGKILL, true, &container.err);
-	container_wait(&container);
-	assert_int_equal(container_exec(&container, "true", &output), -ESRCH);
-}
-
-static void hyfw_cannot_be_reached_from_inside(void **state)
-{
-	AUTO_CONTAINER container = { 0 };
-	char *output;
-
-	(void)state;
-	container_init(&container, "true");
-	assert_int_equal(container_create(&container), 0);
-	/* its first process is still a copy of this program */
-	assert_int_equal(container_exec(&container, "cat /proc/1/exe >/dev/null 2>&1 || echo A; "
-		"echo x 2>/dev/null >>/proc/1/exe || echo B; ls /proc/1/fd/ 2>/dev/null || echo C; "
-		"cat /proc/1/environ 2>/dev/null || echo D; ls /proc/1/root/ 2>/dev/null || echo E; "
-		"ls /proc/1/cwd/ 2>/dev/null || echo F; cat /proc/1/maps 2>/dev/null || echo G", &output), 0);
-	says(output, "A\nB\nC\nD\nE\nF\nG\n");
-}
-
 static void a_terminal_is_given(void **state)
 {
 	AUTO_CONTAINER container = { 0 };
@@ -218,11 +183,11 @@ static void signals_reach_one_or_all(void **state)
 	AUTO_CONTAINER container = { 0 };
 
 	(void)state;
-	container_init(&container, "trap 'echo one' USR1; (trap 'echo two; exit' USR1; echo ready; sleep 5 & wait) & "
-		       "sleep 0.3; echo go; wait; wait; wait");
+	container_init(&container, "trap 'echo one' USR1; "
+		       "(trap 'echo two; exit' USR1; echo ready; while true; do sleep 0.1; done) & wait; wait");
 	assert_int_equal(container_create(&container), 0);
 	assert_int_equal(container_start(&container), 0);
-	usleep(600000);
+	read_until(&container, "ready");
 	assert_int_equal(fixture_ops->signal(fixture_instance, &container.record, SIGUSR1, true, &container.err), 0);
 	container_wait(&container);
 	assert_non_null(strstr(container.output, "one"));
@@ -344,58 +309,6 @@ static void it_can_be_described(void **state)
 	assert_string_equal(hyfw_map_get(&facts, "capabilities_bounding"), "0000000000000401");
 }
 
-static void exec_gives_a_terminal(void **state)
-{
-	AUTO_CONTAINER container = { 0 };
-	const char *argv[] = { "sh", "-c", "tty; cat /proc/self/stat | grep -c ' 34816 '", NULL };
-	struct hyfw_running running = { sizeof(running), 0, -1, -1, -1, NULL };
-	struct hyfw_exec exec = { .size = sizeof(exec), .argv = argv, .user = "ann", .terminal = true,
-				  .stdio = { -1, -1, -1 }, .workdir = "/tmp" };
-	struct hyfw_exit exit = { 0 };
-	char text[256] = "";
-	size_t size = 0;
-	ssize_t got;
-
-	(void)state;
-	container_init(&container, "sleep 100");
-	exec.confinement = container.workload.confinement;
-	assert_int_equal(container_create(&container), 0);
-	assert_int_equal(container_start(&container), 0);
-	assert_int_equal(fixture_ops->exec(fixture_instance, &container.record, &exec, container.arena, &running,
-					   &container.err), 0);
-	assert_true(running.console_fd >= 0);
-	while ((got = read(running.console_fd, text + size, sizeof(text) - 1 - size)) > 0)
-		size += (size_t)got;
-	assert_string_equal(text, "/dev/pts/0\r\n1\r\n");
-	for (int i = 0; i < 100 && fixture_ops->wait(fixture_instance, &running, &exit, NULL) < 0; i++)
-		usleep(10000);
-	assert_int_equal(exit.status, 0);
-	close(running.console_fd);
-	close(running.wait_fd);
-}
-
-static void exec_reports_what_it_cannot_run(void **state)
-{
-	AUTO_CONTAINER container = { 0 };
-	const char *argv[] = { "frobnicate", NULL };
-	struct hyfw_running running = { sizeof(running), 0, -1, -1, -1, NULL };
-	struct hyfw_exec exec = { .size = sizeof(exec), .argv = argv, .user = "", .stdio = { -1, -1, -1 } };
-
-	(void)state;
-	container_init(&container, "sleep 100");
-	exec.confinement = container.workload.confinement;
-	assert_int_equal(container_create(&container), 0);
-	assert_int_equal(container_start(&container), 0);
-	assert_int_equal(fixture_ops->exec(fixture_instance, &container.record, &exec, container.arena, &running,
-					   &container.err), -ENOENT);
-	assert_string_equal(container.err->message, "frobnicate: executable file not found");
-	hyfw_forget(&container.err);
-	exec.workdir = "/nowhere";
-	assert_true(fixture_ops->exec(fixture_instance, &container.record, &exec, container.arena, &running,
-				      &container.err) < 0);
-	assert_string_equal(container.err->message, "change to the working directory /nowhere: No such file or directory");
-}
-
 static void a_missing_root_is_not_a_missing_command(void **state)
 {
 	AUTO_CONTAINER container = { 0 };
@@ -407,51 +320,6 @@ static void a_missing_root_is_not_a_missing_command(void **state)
 	assert_string_equal(container.err->message, "root file system: open /no/such/root: No such file or directory");
 	assert_null(container.running.handle);
 	assert_int_equal(container.running.wait_fd, -1);
-}
-
-static void the_plan_has_two_steps(void **state)
-{
-	struct hyfw_pair settings[] = { { "rootfs", "/srv/my root" }, { "command", "echo" }, { "command", "it's" },
-					{ "volume", "data:/data" }, { "read_only", "true" } };
-	struct hyfw_subject subject = { .size = sizeof(subject), .kind = HYFW_SUBJECT_WORKLOAD, .name = "web",
-					.settings = { HYFW_COUNT(settings), settings },
-					.idmap = { 100000, 200000, 65536 } };
-	struct hyfw_error *err = NULL;
-	AUTO_CONTAINER container = { 0 };
-
-	(void)state;
-	container_init(&container, "");
-	assert_int_equal(fixture_common->plan(fixture_instance, &subject, NULL, container.arena, &err), 0);
-	assert_int_equal(fixture_planned.count, 2);
-	assert_string_equal(fixture_planned.verbs[0], HYFW_VERB_CREATE);
-	assert_string_equal(fixture_planned.verbs[1], HYFW_VERB_START);
-	assert_string_equal(fixture_planned.summaries[0], "create container web in 8 new namespaces (user cgroup ipc "
-			    "mount net pid time uts), uids 0-65535 inside are 100000-165535 here, read-only root, "
-			    "volume data:/data");
-	assert_string_equal(fixture_planned.commands[0], "unshare --mount --pid --fork --kill-child --ipc --uts --net "
-			    "--cgroup --time --user --map-users=100000,0,65536 --map-groups=200000,0,65536 --setuid 0 "
-			    "--setgid 0 --mount-proc --root='/srv/my root' echo 'it'\\''s'");
-	subject.settings = (struct hyfw_map){ 1, (struct hyfw_pair[]){ { "workdir", "relative" } } };
-	assert_int_equal(fixture_common->check(fixture_instance, &subject, &err), -EINVAL);
-	hyfw_forget(&err);
-	subject.settings.count = 0;
-	subject.idmap.host_uid = UINT32_MAX - 3;
-	assert_int_equal(fixture_common->check(fixture_instance, &subject, &err), -ERANGE);
-	hyfw_forget(&err);
-}
-
-static void the_probe_finds_this_machine_fit(void **state)
-{
-	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
-	struct hyfw_probe probe = { sizeof(probe), HYFW_PROBE_NO, NULL };
-	struct hyfw_error *err = NULL;
-
-	(void)state;
-	if (geteuid() != 0)
-		skip();
-	assert_int_equal(fixture_common->probe(hyfw_host_table(), arena, &probe, &err), 0);
-	if (probe.result != HYFW_PROBE_OK)
-		fail_msg("%s", probe.reason);
 }
 
 /* In a group that the test makes below 'parent'; what the container sees of it. */
@@ -521,25 +389,20 @@ int main(void)
 		cmocka_unit_test(a_broken_interpreter_fails_in_start),
 		cmocka_unit_test(root_inside_is_not_root_outside),
 		cmocka_unit_test(the_user_is_looked_up_inside),
-		cmocka_unit_test(exec_joins_the_container),
-		cmocka_unit_test(exec_gives_a_terminal),
-		cmocka_unit_test(exec_reports_what_it_cannot_run),
 		cmocka_unit_test(a_missing_root_is_not_a_missing_command),
-		cmocka_unit_test(hyfw_cannot_be_reached_from_inside),
 		cmocka_unit_test(a_terminal_is_given),
 		cmocka_unit_test(signals_reach_one_or_all),
 		cmocka_unit_test(a_stranger_with_its_number_is_not_hit),
 		cmocka_unit_test(undo_ends_it_twice),
 		cmocka_unit_test(it_dies_with_its_creator),
 		cmocka_unit_test(it_can_be_described),
-		cmocka_unit_test(the_plan_has_two_steps),
-		cmocka_unit_test(the_probe_finds_this_machine_fit),
 		cmocka_unit_test(it_joins_groups_of_version_1),
 		cmocka_unit_test(it_joins_groups_of_version_2),
 	};
 
 	int failed = cmocka_run_group_tests(tests, fixture_group_setup, fixture_group_teardown);
 
+	failed += namespaces_exec_tests();
 	failed += namespaces_view_tests();
 	return failed + namespaces_overlay_tests();
 }
