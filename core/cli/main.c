@@ -14,7 +14,12 @@
 
 /* In the order of `hyfw help`. */
 static const struct hyfw_command *const commands[] = {
-	&hyfw_command_check, &hyfw_command_config, &hyfw_command_image, &hyfw_command_volume, &hyfw_command_completion,
+	&hyfw_command_check,
+	&hyfw_command_image,
+	&hyfw_command_volume,
+	&hyfw_command_config,
+	&hyfw_command_plugin,
+	&hyfw_command_completion,
 	NULL,
 };
 

@@ -322,6 +322,10 @@ int hyfw_plugin_inspect(const char *name_or_path, struct hyfw_trust_trail *trail
 	}
 	*ret_path = hyfw_format("%s/%s.so", where, name);
 	result = inspect_in(where, name, trail, &driver, err);
+	if (result == -ENOENT && !strchr(name_or_path, '/')) {
+		hyfw_forget(err);
+		return hyfw_fail(err, ENOENT, "there is no driver '%s' in %s; `hyfw plugin list` shows all", name, where);
+	}
 	if (result < 0)
 		return result;
 	pthread_mutex_lock(&registry_lock);
