@@ -60,6 +60,7 @@ static void a_command_that_cannot_run_fails_in_create(void **state)
 	refused("/bin/frobnicate", ENOENT, "/bin/frobnicate: executable file not found");
 	refused("/etc/passwd", EACCES, "/etc/passwd: cannot be executed");
 	refused("/bin", EACCES, "/bin: cannot be executed");
+	refused("/proc/self/exe", EACCES, "/proc/self/exe: cannot be executed");
 	refused("/etc/passwd/x", ENOENT, "executable file not found");
 }
 

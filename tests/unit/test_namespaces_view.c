@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 static void says(const char *script, const char *expected)
 {
@@ -250,7 +251,7 @@ static void the_system_call_filter_is_loaded(void **state)
 	int i;
 
 	(void)state;
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 3; i++) {
 		AUTO_CONTAINER container = { 0 };
 		struct hyfw_confinement *confinement = &container.workload.confinement;
 
@@ -260,14 +261,34 @@ static void the_system_call_filter_is_loaded(void **state)
 		confinement->no_new_privileges = i == 0;
 		confinement->have_capabilities = true;
 		confinement->bounding = confinement->permitted = confinement->effective = 0x3;
-		container.workload.user = i ? "" : "ann";
+		container.workload.user = i == 1 ? "" : "ann";
 		container_run(&container);
-		assert_string_equal(container.output, i == 0 ?
+		assert_string_equal(container.output, hyfw_arena_format(container.arena,
 			"mkdir: can't create directory '/tmp/x': Structure needs cleaning\n"
-			"CapEff:\t0000000000000000\nCapBnd:\t0000000000000003\nNoNewPrivs:\t1\nSeccomp:\t2\n" :
-			"mkdir: can't create directory '/tmp/x': Structure needs cleaning\n"
-			"CapEff:\t0000000000000003\nCapBnd:\t0000000000000003\nNoNewPrivs:\t0\nSeccomp:\t2\n");
+			"CapEff:\t000000000000000%d\nCapBnd:\t0000000000000003\nNoNewPrivs:\t%d\nSeccomp:\t2\n",
+			i == 1 ? 3 : 0, i == 0));
 	}
+}
+
+/* Neither a device file of the image nor one that it makes itself can be opened. */
+static void raw_devices_are_refused(void **state)
+{
+	AUTO_CONTAINER image = { 0 }, maker = { 0 };
+	char *node = fixture_path("root/zero");
+
+	(void)state;
+	container_init(&image, "head -c1 /zero");
+	assert_int_equal(mknod(node, S_IFCHR | 0666, makedev(1, 5)), 0);
+	container_run(&image);
+	unlink(node);
+	assert_string_equal(image.output, "head: /zero: Permission denied\n");
+	container_init(&maker, "for d in /dev /dev/shm /tmp; do mknod $d/made c 1 5 && cat $d/made; done; rm /tmp/made");
+	maker.workload.idmap = (struct hyfw_idmap){ 0 };
+	container_run(&maker);
+	assert_string_equal(maker.output, "cat: can't open '/dev/made': Permission denied\n"
+			    "cat: can't open '/dev/shm/made': Permission denied\n"
+			    "cat: can't open '/tmp/made': Permission denied\n");
+	free(node);
 }
 
 static void it_works_without_a_user_namespace(void **state)
@@ -301,6 +322,7 @@ int namespaces_view_tests(void)
 		cmocka_unit_test(no_mount_is_seen_on_the_host),
 		cmocka_unit_test(the_host_cannot_be_reached),
 		cmocka_unit_test(the_system_call_filter_is_loaded),
+		cmocka_unit_test(raw_devices_are_refused),
 		cmocka_unit_test(it_works_without_a_user_namespace),
 	};
 

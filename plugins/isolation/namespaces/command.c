@@ -4,6 +4,7 @@
  * with the credentials of the command. */
 #include "ns.h"
 
+#include <linux/openat2.h>
 #include <sys/stat.h>
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -70,28 +71,35 @@ int ns_command_prepare(const struct hyfw_host *host, struct hyfw_arena *arena, c
 	return 0;
 }
 
+/* 0 when 'path' can be executed, else a negative errno.  Magic links are refused:
+ * /proc/self/exe is hyfw. */
+static int try_candidate(const char *path)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS };
+	NS_AUTO_CLOSE int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	struct stat status;
+
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return -errno;
+	if (!S_ISREG(status.st_mode))
+		return -EACCES;
+	/* The call without the C library: that one emulates AT_EACCESS on old kernels
+	 * by reading ids. */
+	return syscall(SYS_faccessat2, fd, "", X_OK, AT_EACCESS | AT_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
 /* As execvp(3): the first that can be executed; a forbidden one is remembered. */
 const char *ns_command_find(const struct ns_job *job)
 {
 	const char *const *candidate;
-	struct stat status;
-	int errnum = ENOENT;
+	int errnum = ENOENT, r;
 
 	for (candidate = job->candidates; *candidate; candidate++) {
-		if (fstatat(AT_FDCWD, *candidate, &status, 0) < 0) {
-			if (errno != ENOENT && errno != ENOTDIR)
-				errnum = errno;
-			continue;
-		}
-		if (!S_ISREG(status.st_mode)) {
-			errnum = EACCES;
-			continue;
-		}
-		/* The call without the C library: that one emulates AT_EACCESS on old
-		 * kernels by reading ids. */
-		if (syscall(SYS_faccessat2, AT_FDCWD, *candidate, X_OK, AT_EACCESS) == 0)
+		r = try_candidate(*candidate);
+		if (r == 0)
 			return *candidate;
-		errnum = errno;
+		if (r != -ENOENT && r != -ENOTDIR)
+			errnum = -r;
 	}
 	ns_die(job, NS_STEP_EXEC, job->argv[0], errnum);
 }

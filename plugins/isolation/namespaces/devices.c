@@ -85,7 +85,10 @@ int ns_devices_make(const struct ns_job *job, int root_fd, int fds[NS_DEVICES])
 	const char *label = job->confinement->mount_label;
 	const char *const options[] = { "source", "tmpfs", "mode", "755", "size", "65536k",
 					label ? "context" : NULL, label, NULL };
-	int dev = ns_filesystem("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_STRICTATIME);
+	/* nodev does not reach the devices, which are mounts of their own; it makes those
+	 * useless that a workload with CAP_MKNOD and no user namespace makes itself. */
+	int dev = ns_filesystem("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
+				MOUNT_ATTR_STRICTATIME);
 	mode_t mask = umask(0);
 	size_t i;
 
