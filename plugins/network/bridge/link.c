@@ -53,7 +53,7 @@ static int link_fail(struct bridge *bridge, struct hyfw_error **err, int r, cons
 static int link_get(struct bridge *bridge, const char *name, struct rtnl_link **ret_link,
 		    struct hyfw_error **err)
 {
-	struct nl_sock *socket;
+	struct nl_sock *socket = NULL;
 	int r = bridge_route_socket(bridge, &socket, err);
 
 	if (r < 0)
@@ -135,7 +135,7 @@ static int link_set_alias(struct nl_sock *socket, const char *name, const char *
 int bridge_link_make_bridge(struct bridge *bridge, const char *name, const char *alias,
 			    const struct bridge_subnet *subnet, struct hyfw_error **err)
 {
-	struct nl_sock *socket;
+	struct nl_sock *socket = NULL;
 	uint8_t mac[6];
 	int r = bridge_route_socket(bridge, &socket, err), index;
 
@@ -188,7 +188,7 @@ int bridge_link_delete(struct bridge *bridge, const char *name, int index, struc
 {
 	struct nl_msg *message;
 	struct ifinfomsg info = { .ifi_family = AF_UNSPEC, .ifi_index = index };
-	struct nl_sock *socket;
+	struct nl_sock *socket = NULL;
 	int r = bridge_route_socket(bridge, &socket, err);
 
 	if (r < 0)
@@ -258,7 +258,7 @@ static struct nl_msg *link_port_message(const struct bridge_veth *veth)
 
 int bridge_link_make_veth(struct bridge *bridge, const struct bridge_veth *veth, struct hyfw_error **err)
 {
-	struct nl_sock *socket;
+	struct nl_sock *socket = NULL;
 	int r = bridge_route_socket(bridge, &socket, err);
 
 	if (r < 0)
@@ -287,7 +287,7 @@ static bool link_is_ipv4(struct nl_addr *address)
 
 static int link_addresses(struct bridge *bridge, struct nl_cache **ret_cache, struct hyfw_error **err)
 {
-	struct nl_sock *socket;
+	struct nl_sock *socket = NULL;
 	int r = bridge_route_socket(bridge, &socket, err);
 
 	if (r < 0)
@@ -388,7 +388,7 @@ int bridge_link_each(struct bridge *bridge, const char *mark,
 {
 	struct nl_object *object;
 	struct nl_cache *cache;
-	struct nl_sock *socket;
+	struct nl_sock *socket = NULL;
 	int r = bridge_route_socket(bridge, &socket, err);
 
 	if (r < 0)

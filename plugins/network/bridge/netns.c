@@ -122,7 +122,7 @@ int bridge_netns_configure(struct bridge *bridge, int netns_fd, const struct bri
 			   struct hyfw_error **err)
 {
 	struct hyfw_error *inner = NULL;
-	struct nl_sock *socket;
+	struct nl_sock *socket = NULL;
 	int r = bridge_netns_socket(bridge->host, netns_fd, &socket, &inner);
 
 	if (r >= 0) {
