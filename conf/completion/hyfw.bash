@@ -20,7 +20,7 @@ _hyfw_table() { # image|volume
 
 _hyfw_verbs() {
 	case $1 in
-	image) echo "import list rm" ;;
+	image) echo "import list inspect rm" ;;
 	volume) echo "list rm" ;;
 	plugin) echo "list inspect" ;;
 	config) echo "show" ;;
