@@ -8,28 +8,25 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/fs.h>
 #include <search.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "data.h"
+
 /* Two descriptors are held for each level, and 1024 is a usual limit. */
 #define MAX_DEPTH 240
-#define BUFFER (1u << 20)
 #define XATTR_MAX 65536
 
 struct copy {
 	struct layer_writer *writer;
 	dev_t device;
 	struct stat store;   /* images/: never copied into itself */
-	bool clone;          /* FICLONE works between both */
+	struct data_copy data;
 	void *links;         /* tsearch(3) of struct link */
 	uint64_t done, total;
-	char *buffer;        /* BUFFER bytes, made when needed */
 	char path[PATH_MAX]; /* what is copied now, relative to the layer */
 };
 
@@ -41,89 +38,6 @@ struct link {
 
 static int copy_directory(struct copy *copy, int from, int to, size_t length, unsigned depth,
 			  struct hyfw_error **err);
-
-/* ---- data ---- */
-
-static int copy_plain(struct copy *copy, int from, int to, off_t at, off_t end)
-{
-	if (!copy->buffer)
-		copy->buffer = malloc(BUFFER);
-	if (!copy->buffer)
-		return -ENOMEM;
-	while (at < end) {
-		size_t wanted = end - at < (off_t)BUFFER ? (size_t)(end - at) : BUFFER;
-		ssize_t got = pread(from, copy->buffer, wanted, at), put, written;
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got < 0 ? -errno : 0;
-		for (written = 0; written < got; written += put) {
-			put = pwrite(to, copy->buffer + written, (size_t)(got - written), at + written);
-			if (put < 0 && errno == EINTR)
-				put = 0;
-			else if (put < 0)
-				return -errno;
-		}
-		at += got;
-	}
-	return 0;
-}
-
-static int copy_range(struct copy *copy, int from, int to, off_t at, off_t end)
-{
-	loff_t in = at, out = at;
-
-	while (in < end) {
-		ssize_t got = copy_file_range(from, &in, to, &out, (size_t)(end - in), 0);
-
-		if (got > 0 || (got < 0 && errno == EINTR))
-			continue;
-		if (got < 0 && errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
-			return -errno;
-		return copy_plain(copy, from, to, in, end);
-	}
-	return 0;
-}
-
-static int copy_sparse(struct copy *copy, int from, int to, off_t size)
-{
-	off_t at = 0, end;
-	int result = 0;
-
-	while (result == 0 && at < size) {
-		at = lseek(from, at, SEEK_DATA);
-		if (at < 0)
-			return errno == ENXIO ? 0 : -errno; /* the rest is a hole */
-		end = lseek(from, at, SEEK_HOLE);
-		if (end < 0)
-			return -errno;
-		if (end > size)
-			end = size;
-		result = copy_range(copy, from, to, at, end);
-		at = end;
-	}
-	return result;
-}
-
-static int copy_data(struct copy *copy, int from, int to, const struct stat *st)
-{
-	int result;
-
-	if (st->st_size == 0)
-		return 0;
-	if (copy->clone) {
-		if (ioctl(to, FICLONE, from) == 0)
-			return 0;
-		copy->clone = errno != EOPNOTSUPP && errno != EXDEV && errno != ENOTTY;
-	}
-	if ((off_t)st->st_blocks * 512 >= st->st_size)
-		return copy_range(copy, from, to, 0, st->st_size);
-	result = copy_sparse(copy, from, to, st->st_size);
-	if (result == 0 && ftruncate(to, st->st_size) < 0)
-		result = -errno;
-	return result;
-}
 
 /* ---- metadata ---- */
 
@@ -241,7 +155,7 @@ static int copy_regular(struct copy *copy, int from, int to, const char *name, s
 		}
 		copy->done += blocks;
 		out = layer_file(to, name);
-		result = out < 0 ? out : copy_data(copy, in, out, &st);
+		result = out < 0 ? out : data_copy(&copy->data, in, out, &st);
 	}
 	if (result == 0)
 		result = copy_meta(copy, in, out, &st);
@@ -409,7 +323,6 @@ int layer_import_directory(struct layer_writer *writer, int source, struct hyfw_
 	if (!copy)
 		return layer_fail(writer, ENOMEM, ".", err);
 	copy->writer = writer;
-	copy->clone = true;
 	/* writer->root is images/.import-X/layers/0 */
 	if (fstat(source, &st) < 0 || fstatat(writer->root, "../../..", &copy->store, 0) < 0) {
 		result = layer_fail(writer, errno, ".", err);
@@ -420,7 +333,7 @@ int layer_import_directory(struct layer_writer *writer, int source, struct hyfw_
 		result = copy_directory(copy, source, writer->root, 0, 0, err);
 	}
 	tdestroy(copy->links, free);
-	free(copy->buffer);
+	data_copy_finish(&copy->data);
 	free(copy);
 	return result;
 }

@@ -8,14 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <locale.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "archive.h"
+#include "path.h"
 
 #define READ_BLOCK (1u << 18)
 #define XATTR_MAX 65536
@@ -42,82 +41,10 @@ struct untar {
 
 /* ---- paths ---- */
 
-/* 'raw' without "./", double and trailing slashes.  NULL says what is wrong. */
-static bool normalise(const char *raw, char ret_path[static PATH_MAX], const char **ret_why)
-{
-	size_t used = 0;
-
-	*ret_why = raw[0] == '/' ? "an absolute path" : strlen(raw) >= PATH_MAX ? "a path that is too long" : NULL;
-	while (!*ret_why && *raw) {
-		size_t length = strcspn(raw, "/");
-
-		if (length == 2 && raw[0] == '.' && raw[1] == '.') {
-			*ret_why = "a path that leads out of it (..)";
-		} else if (length > 0 && !(length == 1 && raw[0] == '.')) {
-			if (used > 0)
-				ret_path[used++] = '/';
-			memcpy(ret_path + used, raw, length);
-			used += length;
-		}
-		raw += length;
-		raw += *raw == '/';
-	}
-	ret_path[used] = '\0';
-	return *ret_why == NULL;
-}
-
 static int refuse(const struct untar *untar, const char *path, const char *why, struct hyfw_error **err)
 {
 	return untar->writer->overlay->host->fail(err, EINVAL, "%s: refused: it holds '%.200s', %s",
 						  untar->writer->source, path, why);
-}
-
-static int open_in_root(const struct untar *untar, const char *path, uint64_t flags)
-{
-	struct open_how how = { .flags = flags | O_CLOEXEC,
-				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV };
-	int fd;
-
-	do
-		fd = (int)syscall(SYS_openat2, untar->writer->root, path[0] ? path : ".", &how, sizeof(how));
-	while (fd < 0 && (errno == EAGAIN || errno == EINTR));
-	return fd < 0 ? -errno : fd;
-}
-
-/* The directory 'path', made with those above it where the archive does not have
- * them (or has them later). */
-static int open_directory(struct untar *untar, char *path)
-{
-	int fd = open_in_root(untar, path, O_PATH | O_DIRECTORY), above = -1;
-	char *slash;
-
-	if (fd != -ENOENT)
-		return fd;
-	for (slash = path;; slash++) {
-		char *name = slash;
-
-		slash = strchrnul(slash, '/');
-		if (above < 0)
-			above = open_in_root(untar, "", O_PATH | O_DIRECTORY);
-		if (above < 0)
-			return above;
-		if (*slash)
-			*slash = '\0';
-		else
-			slash = NULL;
-		fd = open_in_root(untar, path, O_PATH | O_DIRECTORY);
-		if (fd == -ENOENT) {
-			fd = mkdirat(above, name, 0755) < 0 || fchmodat(above, name, 0755, 0) < 0 ? -errno : 0;
-			if (fd == 0)
-				fd = open_in_root(untar, path, O_PATH | O_DIRECTORY);
-		}
-		close(above);
-		if (slash)
-			*slash = '/';
-		if (fd < 0 || !slash)
-			return fd;
-		above = fd;
-	}
 }
 
 static const char *last_part(const char *path)
@@ -142,7 +69,7 @@ static int open_parent(struct untar *untar, const char *path)
 		close(untar->parent);
 	memcpy(untar->parent_path, path, length);
 	untar->parent_path[length] = '\0';
-	untar->parent = open_directory(untar, untar->parent_path);
+	untar->parent = layer_open_directory(untar->writer->root, untar->parent_path);
 	return untar->parent;
 }
 
@@ -284,12 +211,12 @@ static int write_hard_link(struct untar *untar, const char *raw, int parent, con
 	int from, result;
 	char *slash;
 
-	if (!normalise(raw, untar->target, &why))
+	if (!layer_path(raw, untar->target, &why))
 		return refuse(untar, raw, why, err);
 	slash = strrchr(untar->target, '/');
 	if (slash)
 		*slash = '\0';
-	from = open_in_root(untar, slash ? untar->target : "", O_PATH | O_DIRECTORY);
+	from = layer_open(untar->writer->root, slash ? untar->target : "", O_PATH | O_DIRECTORY);
 	if (from < 0)
 		return layer_fail(untar->writer, -from, untar->path, err);
 	result = linkat(from, slash ? slash + 1 : untar->target, parent, name, 0) < 0 ? -errno : 0;
@@ -392,7 +319,7 @@ static int write_entry(struct untar *untar, struct archive_entry *entry, struct 
 		return layer_fail(untar->writer, -parent, untar->path, err);
 	if (!hard_link && type == AE_IFDIR)
 		return write_directory(untar, entry, parent, name, err);
-	if (hard_link && normalise(hard_link, untar->target, &(const char *){ NULL }) &&
+	if (hard_link && layer_path(hard_link, untar->target, &(const char *){ NULL }) &&
 	    strcmp(untar->target, untar->path) == 0)
 		return 0; /* a link to itself */
 	result = layer_make_room(parent, name);
@@ -416,7 +343,7 @@ static int finish_directories(const struct untar *untar, struct hyfw_error **err
 
 	for (i = 0; i < untar->count; i++) {
 		const struct directory *directory = &untar->directories[i];
-		int fd = open_in_root(untar, directory->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), result;
+		int fd = layer_open(untar->writer->root, directory->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), result;
 
 		if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
 			continue; /* replaced by a later entry */
@@ -472,7 +399,7 @@ static int read_entries(struct untar *untar, struct hyfw_error **err)
 		raw = library->archive_entry_pathname(entry);
 		if (!raw)
 			raw = library->archive_entry_pathname_utf8(entry);
-		if (!raw || !normalise(raw, untar->path, &why))
+		if (!raw || !layer_path(raw, untar->path, &why))
 			return refuse(untar, raw ? raw : "?", raw ? why : "a name that cannot be read", err);
 		result = layer_count_file(untar->writer, err);
 		if (result == 0)

@@ -10,6 +10,8 @@
  *     import.c      a new image: temporary directory, commit
  *     import_dir.c, import_tar.c   the two sources
  *     writer.c      writing a layer: metadata, limits
+ *     path.c        names in an archive, resolved inside of the layer
+ *     data.c        the content of files
  *     archive.c     libarchive, opened when it is needed
  *
  * On disk, below the driver's data directory:
