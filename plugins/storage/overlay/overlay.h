@@ -8,7 +8,7 @@
  *     image.c       operations on images that are there: list, get, remove
  *     manifest.c    what is kept about an image, as JSON
  *     import.c      a new image: temporary directory, commit
- *     import_dir.c, import_tar.c   the two sources
+ *     import_dir.c, import_tar.c   the two sources; untar.c writes entries of archives
  *     writer.c      writing a layer: metadata, limits
  *     path.c        names in an archive, resolved inside of the layer
  *     data.c        the content of files
