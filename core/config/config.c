@@ -57,6 +57,8 @@ struct hyfw_config_section *hyfw_config_section_add(struct hyfw_config *config,
 		config->room = config->room ? config->room * 2 : 16;
 		config->sections = hyfw_grow(config->sections, config->room, sizeof(*config->sections));
 	}
+	if (strcmp(section->type, "defaults") == 0)
+		config->defaults = section;
 	return config->sections[config->count++] = section;
 }
 
@@ -211,7 +213,7 @@ const struct hyfw_config_section *hyfw_config_supplier(const struct hyfw_config 
 	if (from)
 		return from;
 	if (strcmp(section->type, "workload") == 0) {
-		from = hyfw_config_find(config, "defaults", "");
+		from = config->defaults;
 		if (from && hyfw_config_count(from, key) > 0)
 			return from;
 	}

@@ -22,6 +22,7 @@ struct hyfw_config {
 	struct hyfw_config_option *options;
 	size_t option_count;
 	struct hyfw_config_section **fallbacks; /* the schema's defaults, one section for each type */
+	struct hyfw_config_section *defaults;   /* [defaults], one of 'sections'; NULL for none */
 	struct hyfw_config_section *implied;    /* what a rootfs implies: storage = dir */
 	struct hyfw_strings paths; /* what origins point to */
 	char *stack_name;          /* from the first stack file's name */

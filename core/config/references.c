@@ -170,39 +170,44 @@ static int check_links(const struct hyfw_config *config, const struct hyfw_confi
 
 /* ---- dependencies ---- */
 
-/* Whether 'from' leads to 'to', at most as many steps as there are workloads. */
-static bool leads_to(const struct hyfw_config *config, const char *from, const char *to, bool *visited)
+enum visit { UNSEEN = 0, OPEN, DONE };
+
+/* Follows depends_on from 'section', each workload once.  One that is still open
+ * when it is met again closes a cycle. */
+static int visit(const struct hyfw_config *config, size_t index, enum visit *visits, struct hyfw_error **err)
 {
-	const struct hyfw_config_section *section = hyfw_config_find(config, "workload", from);
+	const struct hyfw_config_section *section = config->sections[index];
 	const struct hyfw_config_value *value;
-	size_t cursor = 0, index;
+	size_t cursor = 0, next;
+	int result = 0;
 
-	for (index = 0; index < config->count && config->sections[index] != section; index++)
-		;
-	if (!section || visited[index])
-		return false;
-	visited[index] = true;
-	while ((value = next_value(section, "depends_on", &cursor)))
-		if (strcmp(value->normal, to) == 0 || leads_to(config, value->normal, to, visited))
-			return true;
-	return false;
-}
+	visits[index] = OPEN;
+	while (result == 0 && (value = next_value(section, "depends_on", &cursor))) {
+		const struct hyfw_config_section *other = hyfw_config_find(config, "workload", value->normal);
 
-static int check_cycle(const struct hyfw_config *config, const struct hyfw_config_section *workload,
-		       struct hyfw_error **err)
-{
-	const struct hyfw_config_value *value;
-	size_t cursor = 0;
-
-	while ((value = next_value(workload, "depends_on", &cursor))) {
-		HYFW_AUTO_FREE bool *visited = hyfw_new(config->count * sizeof(bool));
-
-		if (leads_to(config, value->normal, workload->name, visited))
-			return hyfw_config_fail_value(err, ELOOP, workload, value,
+		for (next = 0; next < config->count && config->sections[next] != other; next++)
+			;
+		if (visits[next] == OPEN)
+			return hyfw_config_fail_value(err, ELOOP, section, value,
 						      "'%s' depends on this workload in turn; remove one of them",
 						      value->normal);
+		if (visits[next] == UNSEEN)
+			result = visit(config, next, visits, err);
 	}
-	return 0;
+	visits[index] = DONE;
+	return result;
+}
+
+static int check_cycles(const struct hyfw_config *config, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE enum visit *visits = hyfw_new((config->count + 1) * sizeof(*visits));
+	int result = 0;
+	size_t i;
+
+	for (i = 0; result == 0 && i < config->count; i++)
+		if (visits[i] == UNSEEN && strcmp(config->sections[i]->type, "workload") == 0)
+			result = visit(config, i, visits, err);
+	return result;
 }
 
 /* ---- what cannot be had twice ---- */
@@ -252,26 +257,42 @@ static bool same_host_port(const char *one, const char *other)
 	       strncmp(strchr(one, '|'), "|0|", 3) != 0;
 }
 
-static int check_ports(const struct hyfw_config *config, const struct hyfw_config_section *workload,
-		       const struct hyfw_config_value *value, struct hyfw_error **err)
-{
-	const struct hyfw_config_section *other;
-	const struct hyfw_config_value *taken;
-	size_t cursor = 0;
+struct published {
+	const struct hyfw_config_section *workload;
+	const struct hyfw_config_value *value;
+};
 
-	while ((other = hyfw_config_next(config, "workload", &cursor))) {
+static int check_port(const struct published *taken, size_t count, const struct published *port,
+		      struct hyfw_error **err)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (same_host_port(taken[i].value->normal, port->value->normal))
+			return hyfw_config_fail_value(err, EADDRINUSE, port->workload, port->value,
+						      "workload %s publishes on that port of the host too (%s); "
+						      "choose another", taken[i].workload->name, taken[i].value->text);
+	return 0;
+}
+
+static int check_ports(const struct hyfw_config *config, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE struct published *taken = NULL;
+	const struct hyfw_config_section *workload;
+	size_t cursor = 0, count = 0;
+	int result = 0;
+
+	while (result == 0 && (workload = hyfw_config_next(config, "workload", &cursor))) {
+		struct published port = { .workload = workload };
 		size_t at = 0;
 
-		while ((taken = next_value(other, "publish", &at))) {
-			if (taken == value)
-				return 0; /* those behind it are checked against it in turn */
-			if (same_host_port(taken->normal, value->normal))
-				return hyfw_config_fail_value(err, EADDRINUSE, workload, value,
-							      "workload %s publishes on that port of the host too "
-							      "(%s); choose another", other->name, taken->text);
+		while (result == 0 && (port.value = next_value(workload, "publish", &at))) {
+			result = check_port(taken, count, &port, err);
+			taken = hyfw_grow(taken, count + 1, sizeof(*taken));
+			taken[count++] = port;
 		}
 	}
-	return 0;
+	return result;
 }
 
 /* ---- sections ---- */
@@ -305,8 +326,6 @@ static int check_memory(const struct hyfw_config_section *workload, struct hyfw_
 static int check_workload(const struct hyfw_config *config, const struct hyfw_config_section *workload,
 			  struct hyfw_error **err)
 {
-	const struct hyfw_config_value *value;
-	size_t cursor = 0;
 	int result;
 
 	if ((result = check_root(workload, err)) < 0 || (result = check_memory(workload, err)) < 0 ||
@@ -316,12 +335,9 @@ static int check_workload(const struct hyfw_config *config, const struct hyfw_co
 	    (result = check_names(config, workload, "links", "workload", err)) < 0 ||
 	    (result = check_names(config, workload, "security", "", err)) < 0 ||
 	    (result = check_links(config, workload, err)) < 0 ||
-	    (result = check_cycle(config, workload, err)) < 0 ||
 	    (result = check_targets(workload, err)) < 0)
 		return result;
-	while (result == 0 && (value = next_value(workload, "publish", &cursor)))
-		result = check_ports(config, workload, value, err);
-	return result;
+	return 0;
 }
 
 static int check_network(const struct hyfw_config *config, const struct hyfw_config_section *network,
@@ -359,5 +375,7 @@ int hyfw_config_check_references(const struct hyfw_config *config, struct hyfw_e
 		result = check_network(config, section, err);
 	for (cursor = 0; result == 0 && (section = hyfw_config_next(config, "workload", &cursor));)
 		result = check_workload(config, section, err);
-	return result;
+	if (result == 0)
+		result = check_cycles(config, err);
+	return result < 0 ? result : check_ports(config, err);
 }
