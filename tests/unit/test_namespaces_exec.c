@@ -2,6 +2,9 @@
  * Further commands in a running container, and what is told before and about one. */
 #include "namespaces_fixture.h"
 
+#include <linux/keyctl.h>
+#include <sys/syscall.h>
+
 #include "plugin/host.h"
 
 static void said(char *output, const char *expected)
@@ -41,6 +44,34 @@ static void exec_joins_the_container(void **state)
 	fixture_ops->signal(fixture_instance, &container.record, SIGKILL, true, &container.err);
 	container_wait(&container);
 	assert_int_equal(container_exec(&container, "true", &output), -ESRCH);
+}
+
+/* The serial number of the session keyring, asked for in the place of a command. */
+static void the_keyring_is_its_own(void **state)
+{
+	AUTO_CONTAINER container = { 0 };
+	long ours = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
+	char *output = NULL, *mine, *line;
+
+	(void)state;
+	if (ours < 0)
+		skip(); /* a kernel without keyrings */
+	container_init(&container, "sleep 100");
+	container_mount(&container, HYFW_ATTACHMENT_BIND, "/proc/keys", "/tmp/keys", 0);
+	assert_int_equal(container_create(&container), 0);
+	assert_int_equal(container_start(&container), 0);
+	/* what a process possesses is listed to it, whoever owns it */
+	assert_int_equal(container_exec(&container, "cat /tmp/keys", &output), 0);
+	mine = hyfw_format("%08lx ", ours);
+	line = strstr(output, mine);
+	free(mine);
+	if (line)
+		fail_msg("possesses a key of the caller: %s", line);
+	assert_non_null(strstr(output, "_ses"));
+	free(output);
+	output = fixture_path("root/tmp/keys");
+	unlink(output);
+	free(output);
 }
 
 static void exec_gives_a_terminal(void **state)
@@ -160,6 +191,7 @@ int namespaces_exec_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exec_joins_the_container),
+		cmocka_unit_test(the_keyring_is_its_own),
 		cmocka_unit_test(exec_gives_a_terminal),
 		cmocka_unit_test(exec_reports_what_it_cannot_run),
 		cmocka_unit_test(hyfw_cannot_be_reached_from_inside),

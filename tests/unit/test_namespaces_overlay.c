@@ -95,6 +95,24 @@ static void two_layers_make_a_root(void **state)
 	free_layers(&layers);
 }
 
+static void mount_points_are_made_in_a_read_only_root(void **state)
+{
+	AUTO_CONTAINER container = { 0 };
+	struct layers layers;
+
+	(void)state;
+	container_init(&container, "touch /new/deep/x && echo fine; touch /x; touch /new/x");
+	make_layers(&layers, "guarded", 1);
+	set_root(&container, &layers, true);
+	container.workload.read_only = true;
+	container.workload.root.flags |= HYFW_ATTACH_READ_ONLY; /* as the core says it */
+	container_mount(&container, HYFW_ATTACHMENT_TMPFS, NULL, "/new/deep", 0);
+	container_run(&container);
+	assert_string_equal(container.output, "fine\ntouch: /x: Read-only file system\n"
+			    "touch: /new/x: Read-only file system\n");
+	free_layers(&layers);
+}
+
 static void a_hundred_layers_make_a_root(void **state)
 {
 	AUTO_CONTAINER container = { 0 };
@@ -208,6 +226,7 @@ int namespaces_overlay_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_layers_make_a_root),
+		cmocka_unit_test(mount_points_are_made_in_a_read_only_root),
 		cmocka_unit_test(a_hundred_layers_make_a_root),
 		cmocka_unit_test(without_a_writable_layer_it_is_read_only),
 		cmocka_unit_test(layers_can_be_given_detached),

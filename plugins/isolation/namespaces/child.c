@@ -49,7 +49,6 @@ static void become_private(const struct ns_job *job)
 		ns_die(job, NS_STEP_NONE, "", errno);
 	ns_reset_signals();
 	setsid();
-	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
 }
 
 /* "0" is the writing process.  "tasks", not "cgroup.procs": see struct hyfw_cgroup. */
@@ -208,6 +207,9 @@ void ns_child_become(struct ns_job *job, int console)
 	const char *path;
 
 	connect_stdio(job);
+	/* Not the caller's keys.  A kernel without keyrings has none to give away. */
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+		ns_die(job, NS_STEP_KEYRING, "", errno);
 	if (job->home_slot != SIZE_MAX && job->board->home[0])
 		job->envp[job->home_slot] = job->board->home;
 	ns_confine_before(job);
@@ -216,7 +218,7 @@ void ns_child_become(struct ns_job *job, int console)
 	path = ns_command_find(job);
 	/* Whatever the caller had open stays outside. */
 	if (syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
-		ns_die(job, NS_STEP_STDIO, "nothing else", errno);
+		ns_die(job, NS_STEP_STDIO, "the standard files alone", errno);
 	if (ns_channel_send(job->channel, NS_READY, &console, console >= 0 ? 1 : 0) < 0)
 		_exit(127);
 	if (console >= 0)

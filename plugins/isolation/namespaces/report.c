@@ -21,6 +21,7 @@ static const char *const steps[] = {
 	[NS_STEP_STDIO] = "connect",
 	[NS_STEP_WORKDIR] = "change to the working directory",
 	[NS_STEP_OUTSIDE] = "refuse the working directory outside of the root file system",
+	[NS_STEP_KEYRING] = "make a session keyring",
 	[NS_STEP_USER] = "set",
 	[NS_STEP_CAPABILITIES] = "set the capabilities:",
 	[NS_STEP_LABEL] = "set the process label",
