@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "cli/cli.h"
+#include "engine/store.h"
 #include "plugin/driver.h"
 #include "plugin/host.h"
 
@@ -19,7 +20,7 @@ static int help(void)
 	       "%s.  A volume is made when the first workload that names\n"
 	       "it starts.\n\n"
 	       "  list         all volumes, and where their data is\n"
-	       "  rm NAME...   delete volumes with their data\n",
+	       "  rm NAME...   delete volumes that no workload uses, with their data\n",
 	       hyfw_command_volume.usage, hyfw_command_volume.summary);
 	return 0;
 }
@@ -100,6 +101,36 @@ static int main_list(struct hyfw_cli *cli, int argc)
 	return 0;
 }
 
+/* -EBUSY when 'workload' uses volume 'name'; one that went meanwhile does not. */
+static int check_user(const char *name, const char *workload, struct hyfw_error **err)
+{
+	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;
+	int result = hyfw_store_definition(workload, &definition, err);
+	size_t i;
+
+	if (result == -ENOENT) {
+		hyfw_forget(err);
+		return 0;
+	}
+	for (i = 0; result == 0 && i < definition->volume_count; i++)
+		if (!definition->volumes[i].anonymous && strcmp(definition->volumes[i].name, name) == 0)
+			result = hyfw_fail(err, EBUSY, "volume %s: used by workload %s; `hyfw rm %s` first", name, workload,
+					   workload);
+	return result;
+}
+
+static int check_unused(const char *name, struct hyfw_error **err)
+{
+	struct hyfw_strings workloads = { 0 };
+	int result = hyfw_store_workloads(&workloads, err);
+	size_t i;
+
+	for (i = 0; result == 0 && i < workloads.count; i++)
+		result = check_user(name, workloads.items[i], err);
+	hyfw_strings_finish(&workloads);
+	return result;
+}
+
 static int main_rm(struct hyfw_cli *cli, int argc, char **argv)
 {
 	struct hyfw_error *err = NULL;
@@ -111,7 +142,7 @@ static int main_rm(struct hyfw_cli *cli, int argc, char **argv)
 	if (hyfw_registry_get(HYFW_KIND_STORAGE, KEEPER, &keeper, &err) < 0)
 		return hyfw_cli_error(err);
 	for (i = 1; i < argc; i++) {
-		if (hyfw_storage_volume_remove(keeper, argv[i], &err) < 0) {
+		if (check_unused(argv[i], &err) < 0 || hyfw_storage_volume_remove(keeper, argv[i], &err) < 0) {
 			status = hyfw_cli_error(err);
 			err = NULL;
 		} else if (!cli->quiet) {

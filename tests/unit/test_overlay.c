@@ -464,6 +464,25 @@ static void the_attachment_can_be_mounted(void **state)
 	assert_false(fixture_exists(fixture_path(fixture, "data/drivers/overlay/layers/web")));
 }
 
+/* The process that runs a container does all of the above but an import of an
+ * archive; it must not have libarchive mapped. */
+static void libarchive_is_loaded_for_archives_only(void **state)
+{
+	struct fixture *fixture = *state;
+	struct hyfw_map none = { 0 };
+	struct hyfw_error *err = NULL;
+	char *maps = NULL;
+
+	assert_int_equal(hyfw_file_read(AT_FDCWD, "/proc/self/maps", 1 << 22, &maps, NULL, &err), 0);
+	assert_null(strstr(maps, "libarchive"));
+	free(maps);
+	fixture_failed(fixture->ops->image_import(fixture->instance, "web", "/etc/passwd", &none, false, NULL, &err),
+		       EBADMSG, &err, "not a tar archive");
+	assert_int_equal(hyfw_file_read(AT_FDCWD, "/proc/self/maps", 1 << 22, &maps, NULL, &err), 0);
+	assert_non_null(strstr(maps, "libarchive"));
+	free(maps);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -482,6 +501,7 @@ int main(void)
 		TEST(an_image_in_use_stays),
 		TEST(gc_removes_layers_of_the_dead),
 		TEST(the_attachment_can_be_mounted),
+		TEST(libarchive_is_loaded_for_archives_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL) + overlay_tar_tests();
