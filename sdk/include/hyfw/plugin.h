@@ -182,6 +182,7 @@ struct hyfw_plugin {
 /* The one exported symbol. */
 typedef const struct hyfw_plugin *(*hyfw_plugin_entry_fn)(void);
 #define HYFW_PLUGIN_ENTRY "hyfw_plugin_entry_v1"
+__attribute__((visibility("default"))) const struct hyfw_plugin *hyfw_plugin_entry_v1(void);
 
 /* The ELF note (section .note.hyfw, owner "hyfw", type 1), read from the file
  * before it is loaded.  Format of notes: elf(5), Elf64_Nhdr. */
@@ -208,7 +209,6 @@ struct hyfw_plugin_note_section {
 			HYFW_NOTE_NAME,                                                                  \
 			{ HYFW_PLUGIN_MAGIC, HYFW_API_MAJOR, HYFW_API_MINOR, (min_minor_), (kind_) }    \
 		};                                                                                       \
-	__attribute__((visibility("default"))) const struct hyfw_plugin *hyfw_plugin_entry_v1(void);    \
 	const struct hyfw_plugin *hyfw_plugin_entry_v1(void)                                             \
 	{                                                                                                \
 		return &(descriptor_);                                                                   \
