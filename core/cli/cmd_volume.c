@@ -131,6 +131,18 @@ static int check_unused(const char *name, struct hyfw_error **err)
 	return result;
 }
 
+/* Under the lock that the first user of a volume takes. */
+static int remove_volume(struct hyfw_driver *keeper, const char *name, struct hyfw_error **err)
+{
+	HYFW_AUTO_CLOSE int lock = hyfw_store_lock("volume", name, err);
+	int result;
+
+	if (lock < 0)
+		return hyfw_wrap(err, "volume '%s'", name);
+	result = check_unused(name, err);
+	return result < 0 ? result : hyfw_storage_volume_remove(keeper, name, err);
+}
+
 static int main_rm(struct hyfw_cli *cli, int argc, char **argv)
 {
 	struct hyfw_error *err = NULL;
@@ -142,7 +154,7 @@ static int main_rm(struct hyfw_cli *cli, int argc, char **argv)
 	if (hyfw_registry_get(HYFW_KIND_STORAGE, KEEPER, &keeper, &err) < 0)
 		return hyfw_cli_error(err);
 	for (i = 1; i < argc; i++) {
-		if (check_unused(argv[i], &err) < 0 || hyfw_storage_volume_remove(keeper, argv[i], &err) < 0) {
+		if (remove_volume(keeper, argv[i], &err) < 0) {
 			status = hyfw_cli_error(err);
 			err = NULL;
 		} else if (!cli->quiet) {

@@ -323,7 +323,7 @@ static void a_layer_is_made_for_its_owner_and_goes(void **state)
 {
 	struct fixture *fixture = *state;
 	struct hyfw_subject subject = ROOT("web", "base");
-	const char *layer = fixture_path(fixture, "data/drivers/overlay/layers/web");
+	const char *layer = fixture_path(fixture, "data/drivers/overlay/layers/web+base");
 	const char *tree = make_tree(fixture, "t");
 	struct hyfw_attachment attachment;
 	struct hyfw_error *err = NULL;
@@ -356,7 +356,7 @@ static void a_layer_is_made_for_its_owner_and_goes(void **state)
 	fixture_failed(fixture_do(fixture, false, "web", &err), EEXIST, &err, "already");
 	fixture_undo(fixture, "web");
 	assert_true(fixture_exists(layer));
-	hyfw_pairs_set(&told.notes, "layer", "web");
+	hyfw_pairs_set(&told.notes, "layer", "web+base");
 	fixture_undo(fixture, "web");
 	assert_false(fixture_exists(layer));
 	fixture_undo(fixture, "web");
@@ -377,7 +377,7 @@ static void a_missing_image_is_told(void **state)
 	fixture_plan(fixture, &subject);
 	fixture_failed(fixture_do(fixture, false, "web", &err), ENOENT, &err, "not found");
 	fixture_undo(fixture, "web");
-	assert_false(fixture_exists(fixture_path(fixture, "data/drivers/overlay/layers/web")));
+	assert_false(fixture_exists(fixture_path(fixture, "data/drivers/overlay/layers/web+debain")));
 }
 
 static void an_image_in_use_stays(void **state)
@@ -413,8 +413,8 @@ static void gc_removes_layers_of_the_dead(void **state)
 	fixture_plan(fixture, &db);
 	fixture_apply(fixture, "db");
 	assert_int_equal(fixture->common->gc(fixture->instance, &alive, &err), 0);
-	assert_false(fixture_exists(fixture_path(fixture, "data/drivers/overlay/layers/web")));
-	assert_true(fixture_exists(fixture_path(fixture, "data/drivers/overlay/layers/db")));
+	assert_false(fixture_exists(fixture_path(fixture, "data/drivers/overlay/layers/web+base")));
+	assert_true(fixture_exists(fixture_path(fixture, "data/drivers/overlay/layers/db+base")));
 	assert_true(fixture_exists(in_image(fixture, "base", "etc")));
 }
 
@@ -461,7 +461,7 @@ static void the_attachment_can_be_mounted(void **state)
 	assert_false(fixture_exists(in_image(fixture, "base@1", "etc/new")));
 	assert_true(fixture_exists(in_image(fixture, "base@1", "etc/passwd")));
 	fixture_undo(fixture, "web"); /* with the kernel's own files in work/ and a whiteout */
-	assert_false(fixture_exists(fixture_path(fixture, "data/drivers/overlay/layers/web")));
+	assert_false(fixture_exists(fixture_path(fixture, "data/drivers/overlay/layers/web+base@1")));
 }
 
 /* The process that runs a container does all of the above but an import of an

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 /* How many characters must be changed, at most 'limit' + 1; two rows of the
- * usual table.  Names have at most 257 characters. */
+ * usual table. */
 static size_t distance(const char *one, const char *other)
 {
 	size_t row[OVERLAY_KEY_SIZE], length = strlen(other), i, j;
@@ -192,8 +192,8 @@ int overlay_image_list(struct overlay *overlay, struct hyfw_arena *arena, struct
 }
 
 /* Out of the way first, so that it is there whole or not at all.  A workload
- * links to its image before it looks for it, we look for links after the image
- * is gone: one of both sees the other. */
+ * makes its layer, which names the image, before it looks for the image, and we
+ * look for layers after the image is gone: one of both sees the other. */
 int overlay_image_remove(struct overlay *overlay, const char *name, struct hyfw_error **err)
 {
 	char key[OVERLAY_KEY_SIZE], trash[32];

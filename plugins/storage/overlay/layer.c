@@ -16,9 +16,27 @@
 #define NOTE_LAYER "layer"
 #define MAX_LAYERS 500
 
-static bool is_workload(const char *name)
+/* A layer is the directory "WORKLOAD+IMAGE": each further file would cost as much
+ * to remove as the rest of the undo of a start. */
+#define SEPARATOR '+'
+
+static bool is_layer(const char *name)
 {
-	return name && name[0] && name[0] != '.' && strlen(name) <= 200 && !strchr(name, '/');
+	return name && name[0] != '.' && !strchr(name, '/') && strchr(name, SEPARATOR);
+}
+
+static int layer_name(struct overlay *overlay, const char *workload, const char *key,
+		      char ret_layer[static NAME_MAX + 1], struct hyfw_error **err)
+{
+	int length;
+
+	if (!workload || !workload[0] || workload[0] == '.' || strchr(workload, '/') || strchr(workload, SEPARATOR))
+		return overlay->host->fail(err, EINVAL, "writable layer of '%s': not the name of a workload",
+					   workload ? workload : "");
+	length = snprintf(ret_layer, NAME_MAX + 1, "%s%c%s", workload, SEPARATOR, key);
+	if (length > NAME_MAX)
+		return overlay->host->fail(err, ENAMETOOLONG, "writable layer of %s: its name is too long", workload);
+	return 0;
 }
 
 int overlay_layer_check(struct overlay *overlay, const struct hyfw_subject *subject, struct hyfw_error **err)
@@ -44,8 +62,8 @@ int overlay_layer_plan(struct overlay *overlay, const struct hyfw_subject *subje
 		       struct hyfw_arena *arena, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = overlay->host;
-	const char *image = hyfw_map_get(&subject->settings, "image");
-	const char *layer = host->format(arena, "%s/layers/%s", overlay_data(overlay), subject->workload);
+	const char *image = hyfw_map_get(&subject->settings, "image"), *layer;
+	char key[OVERLAY_KEY_SIZE], name[NAME_MAX + 1];
 	const struct hyfw_pair args[] = {
 		{ "image", image },
 		{ "uid", host->format(arena, "%u", subject->idmap.count ? subject->idmap.host_uid : 0) },
@@ -53,18 +71,25 @@ int overlay_layer_plan(struct overlay *overlay, const struct hyfw_subject *subje
 		{ "count", host->format(arena, "%u", subject->idmap.count) },
 		{ "workload", subject->workload },
 	};
-	const struct hyfw_step step = {
+	struct hyfw_step step = {
 		.size = sizeof(step),
 		.verb = "layer",
-		.object = host->format(arena, "writable layer of %s", subject->workload),
-		.summary = host->format(arena, "make a writable layer on image %s at %s", image ? image : "", layer),
-		.commands = host->format(arena, "mkdir -p %s/upper %s/work", layer, layer),
 		.lifetime = subject->transient ? HYFW_LIFETIME_RUN : HYFW_LIFETIME_WORKLOAD,
 		.args = { sizeof(args) / sizeof(args[0]), args },
 	};
+	int result;
 
 	if (!image)
 		return host->fail(err, EINVAL, "workload %s: image is not set", subject->name);
+	result = overlay_key(overlay, image, key, err);
+	if (result == 0)
+		result = layer_name(overlay, subject->workload, key, name, err);
+	if (result < 0)
+		return result;
+	layer = host->format(arena, "%s/layers/%s", overlay_data(overlay), name);
+	step.object = host->format(arena, "writable layer of %s", subject->workload);
+	step.summary = host->format(arena, "make a writable layer on image %s at %s", image, layer);
+	step.commands = host->format(arena, "mkdir -p %s/upper %s/work", layer, layer);
 	return host->plan_step(plan, &step, err);
 }
 
@@ -106,16 +131,13 @@ static int make_owned(int dirfd, const char *name, const struct stat *as)
 	return fchmodat(dirfd, name, as->st_mode & 07777, 0) < 0 ? -errno : 0;
 }
 
-/* The new directory's link to its image comes first: see overlay_image_remove(). */
+/* The image is looked for after the layer has its name: see overlay_image_remove(). */
 static int fill(struct overlay *overlay, int layer, const char *image, const char *key,
 		const struct hyfw_map *args, struct hyfw_error **err)
 {
 	struct stat root;
-	int result;
+	int result = image_root(overlay, image, key, args, &root, err);
 
-	if (symlinkat(key, layer, "image") < 0)
-		return overlay->host->fail(err, errno, "link to image: %s", strerror(errno));
-	result = image_root(overlay, image, key, args, &root, err);
 	if (result < 0)
 		return result;
 	result = make_owned(layer, "upper", &root);
@@ -130,12 +152,14 @@ int overlay_layer_apply(struct overlay *overlay, struct hyfw_call *call, struct 
 {
 	const struct hyfw_map *args = &call->step->args;
 	const char *image = hyfw_map_get(args, "image"), *workload = hyfw_map_get(args, "workload");
-	char key[OVERLAY_KEY_SIZE];
+	char key[OVERLAY_KEY_SIZE], name[NAME_MAX + 1];
 	int layers, layer, result;
 
-	if (!image || !is_workload(workload))
+	if (!image)
 		return overlay->host->fail(err, EINVAL, "writable layer: damaged step");
 	result = overlay_key(overlay, image, key, err);
+	if (result == 0)
+		result = layer_name(overlay, workload, key, name, err);
 	if (result < 0)
 		return result;
 	layers = overlay_open(overlay, "layers", true, err);
@@ -143,16 +167,16 @@ int overlay_layer_apply(struct overlay *overlay, struct hyfw_call *call, struct 
 		return layers;
 	/* Without a note undo() does nothing: a layer that is there already is not
 	 * this step's. */
-	if (faccessat(layers, workload, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (faccessat(layers, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		result = overlay->host->fail(err, EEXIST,
 					     "there is a writable layer of %s already; `hyfw recover` removes what "
 					     "was left behind",
 					     workload);
 	else
-		result = overlay->host->note(call, NOTE_LAYER, workload, err);
-	if (result == 0 && mkdirat(layers, workload, 0700) < 0)
+		result = overlay->host->note(call, NOTE_LAYER, name, err);
+	if (result == 0 && mkdirat(layers, name, 0700) < 0)
 		result = overlay->host->fail(err, errno, "make writable layer of %s: %s", workload, strerror(errno));
-	layer = result == 0 ? openat(layers, workload, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	layer = result == 0 ? openat(layers, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
 	if (result == 0 && layer < 0)
 		result = overlay->host->fail(err, errno, "open writable layer of %s: %s", workload, strerror(errno));
 	if (result == 0)
@@ -165,18 +189,18 @@ int overlay_layer_apply(struct overlay *overlay, struct hyfw_call *call, struct 
 
 int overlay_layer_undo(struct overlay *overlay, struct hyfw_call *call, struct hyfw_error **err)
 {
-	const char *workload = hyfw_map_get(&call->record, NOTE_LAYER);
+	const char *layer = hyfw_map_get(&call->record, NOTE_LAYER);
 	struct hyfw_error *missing = NULL;
 	int layers, result;
 
-	if (!is_workload(workload))
+	if (!is_layer(layer))
 		return 0;
 	layers = overlay_open(overlay, "layers", false, &missing);
 	if (layers < 0) {
 		overlay->host->forget(&missing);
 		return 0;
 	}
-	result = overlay_remove(overlay, layers, workload, err);
+	result = overlay_remove(overlay, layers, layer, err);
 	close(layers);
 	return result < 0 ? overlay->host->wrap(err, "writable layer") : 0;
 }
@@ -211,13 +235,15 @@ int overlay_layer_attachment(struct overlay *overlay, const struct hyfw_subject 
 	const struct hyfw_host *host = overlay->host;
 	const char *image = hyfw_map_get(&subject->settings, "image");
 	const char **lower, *data = overlay_data(overlay);
-	char key[OVERLAY_KEY_SIZE];
+	char key[OVERLAY_KEY_SIZE], name[NAME_MAX + 1];
 	int images, result;
 
-	if (subject->kind != HYFW_SUBJECT_ROOT || !image || !is_workload(subject->workload))
+	if (subject->kind != HYFW_SUBJECT_ROOT || !image)
 		return host->fail(err, EINVAL, "%s: overlay makes root file systems from images only",
 				  subject->name ? subject->name : "");
 	result = overlay_key(overlay, image, key, err);
+	if (result == 0)
+		result = layer_name(overlay, subject->workload, key, name, err);
 	if (result < 0)
 		return result;
 	images = overlay_open(overlay, "images", false, err);
@@ -235,8 +261,8 @@ int overlay_layer_attachment(struct overlay *overlay, const struct hyfw_subject 
 		.flags = HYFW_ATTACH_NODEV | (subject->idmap.count > 0 ? HYFW_ATTACH_IDMAP : 0u),
 		.source_fd = -1,
 		.lower = lower,
-		.upper = host->format(arena, "%s/layers/%s/upper", data, subject->workload),
-		.work = host->format(arena, "%s/layers/%s/work", data, subject->workload),
+		.upper = host->format(arena, "%s/layers/%s/upper", data, name),
+		.work = host->format(arena, "%s/layers/%s/work", data, name),
 	};
 	return 0;
 }
@@ -245,7 +271,7 @@ int overlay_layer_attachment(struct overlay *overlay, const struct hyfw_subject 
 
 /* Calls 'each' for every layer until it returns non-zero. */
 static int for_each_layer(struct overlay *overlay,
-			  int (*each)(struct overlay *overlay, int layers, const char *workload,
+			  int (*each)(struct overlay *overlay, int layers, const char *layer,
 				      const void *context, struct hyfw_error **err),
 			  const void *context, struct hyfw_error **err)
 {
@@ -268,27 +294,23 @@ static int for_each_layer(struct overlay *overlay,
 		return overlay->host->fail(err, errno, "list writable layers: %s", strerror(errno));
 	}
 	while (result == 0 && (entry = readdir(listing)))
-		if (is_workload(entry->d_name))
+		if (is_layer(entry->d_name))
 			result = each(overlay, fd, entry->d_name, context, err);
 	closedir(listing);
 	return result;
 }
 
-static int refuse_user(struct overlay *overlay, int layers, const char *workload, const void *key,
+static int refuse_user(struct overlay *overlay, int layers, const char *layer, const void *key,
 		       struct hyfw_error **err)
 {
-	char path[NAME_MAX + 16], target[OVERLAY_KEY_SIZE];
-	ssize_t length;
+	const char *separator = strchr(layer, SEPARATOR);
+	int length = (int)(separator - layer);
 
-	snprintf(path, sizeof(path), "%s/image", workload);
-	length = readlinkat(layers, path, target, sizeof(target) - 1);
-	if (length < 0)
+	(void)layers;
+	if (strcmp(separator + 1, key) != 0)
 		return 0;
-	target[length] = '\0';
-	if (strcmp(target, key) != 0)
-		return 0;
-	return overlay->host->fail(err, EBUSY, "the image is used by workload %s; `hyfw rm %s` first", workload,
-				   workload);
+	return overlay->host->fail(err, EBUSY, "the image is used by workload %.*s; `hyfw rm %.*s` first", length, layer,
+				   length, layer);
 }
 
 int overlay_image_unused(struct overlay *overlay, const char *key, struct hyfw_error **err)
@@ -296,16 +318,16 @@ int overlay_image_unused(struct overlay *overlay, const char *key, struct hyfw_e
 	return for_each_layer(overlay, refuse_user, key, err);
 }
 
-static int remove_dead(struct overlay *overlay, int layers, const char *workload, const void *context,
+static int remove_dead(struct overlay *overlay, int layers, const char *layer, const void *context,
 		       struct hyfw_error **err)
 {
 	const struct hyfw_alive *alive = context;
-	size_t i;
+	size_t length = strcspn(layer, (const char[]){ SEPARATOR, '\0' }), i;
 
 	for (i = 0; alive->workloads && alive->workloads[i]; i++)
-		if (strcmp(alive->workloads[i], workload) == 0)
+		if (strncmp(alive->workloads[i], layer, length) == 0 && alive->workloads[i][length] == '\0')
 			return 0;
-	return overlay_remove(overlay, layers, workload, err);
+	return overlay_remove(overlay, layers, layer, err);
 }
 
 int overlay_layers_gc(struct overlay *overlay, const struct hyfw_alive *alive, struct hyfw_error **err)

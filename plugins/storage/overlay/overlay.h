@@ -19,8 +19,7 @@
  *     images/NAME/layers/0 ...     0 is the lowest; "name:tag" is stored as "name@tag"
  *     images/.import-X             an import under way, locked with flock(2)
  *     images/.trash-X              an image being deleted
- *     layers/WORKLOAD/upper, work
- *     layers/WORKLOAD/image        a link whose text is the stored name of the image
+ *     layers/WORKLOAD+NAME/upper, work     NAME is that of the image
  * Owners in an image are ids inside the workload; those in a writable layer are
  * ids of the host.  images/ and layers/ are closed to other users: both may hold
  * set-user-id files. */
@@ -36,7 +35,7 @@ struct overlay {
 	uint64_t max_files;
 };
 
-#define OVERLAY_KEY_SIZE 300
+#define OVERLAY_KEY_SIZE 176 /* a name, its tag and NUL; see overlay_key() */
 
 /* ---- store.c ---- */
 

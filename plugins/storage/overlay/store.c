@@ -17,7 +17,8 @@
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
-#define PART_MAX 128u
+#define NAME_LONGEST 100u
+#define TAG_LONGEST 64u /* with a workload's name they still fit into NAME_MAX */
 
 const char *overlay_data(struct overlay *overlay)
 {
@@ -34,11 +35,11 @@ int overlay_key(struct overlay *overlay, const char *name, char ret_key[static O
 		struct hyfw_error **err)
 {
 	size_t base = strspn(name, LOWER DIGITS "._-"), tag = 0;
-	bool good = base > 0 && base <= PART_MAX && strchr(LOWER DIGITS, name[0]);
+	bool good = base > 0 && base <= NAME_LONGEST && strchr(LOWER DIGITS, name[0]);
 
 	if (good && name[base] == ':') {
 		tag = strspn(name + base + 1, LOWER UPPER DIGITS "._-");
-		good = tag > 0 && tag <= PART_MAX && name[base + 1] != '.' && name[base + 1] != '-' &&
+		good = tag > 0 && tag <= TAG_LONGEST && name[base + 1] != '.' && name[base + 1] != '-' &&
 		       name[base + 1 + tag] == '\0';
 	} else if (good) {
 		good = name[base] == '\0';
