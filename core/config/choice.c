@@ -7,7 +7,7 @@
 #include "config/private.h"
 
 static void add(struct hyfw_choices *choices, enum hyfw_kind kind, const char *name,
-		const struct hyfw_config_value *value)
+		const struct hyfw_config_section *section, const struct hyfw_config_value *value)
 {
 	size_t i;
 
@@ -15,7 +15,7 @@ static void add(struct hyfw_choices *choices, enum hyfw_kind kind, const char *n
 		if (choices->items[i].kind == kind && strcmp(choices->items[i].name, name) == 0)
 			return;
 	choices->items = hyfw_grow(choices->items, choices->count + 1, sizeof(*choices->items));
-	choices->items[choices->count++] = (struct hyfw_choice){ kind, name, value };
+	choices->items[choices->count++] = (struct hyfw_choice){ kind, name, section, value };
 }
 
 void hyfw_choices_finish(struct hyfw_choices *choices)
@@ -28,11 +28,12 @@ void hyfw_choices_finish(struct hyfw_choices *choices)
 static void add_key(const struct hyfw_config *config, const struct hyfw_config_section *section,
 		    const char *key, enum hyfw_kind kind, struct hyfw_choices *choices)
 {
+	const struct hyfw_config_section *from = hyfw_config_supplier(config, section, key);
 	const struct hyfw_config_value *value;
 	size_t cursor = 0;
 
 	while ((value = hyfw_config_raw_value(config, section, key, &cursor)))
-		add(choices, kind, value->text, value);
+		add(choices, kind, value->text, value->origin.kind == HYFW_ORIGIN_DEFAULT ? section : from, value);
 }
 
 static void add_networks(const struct hyfw_config *config, const struct hyfw_config_section *workload,
@@ -47,9 +48,9 @@ static void add_networks(const struct hyfw_config *config, const struct hyfw_con
 		if (network)
 			add_key(config, network, "driver", HYFW_KIND_NETWORK, choices);
 		else if (strcmp(value->text, "none") == 0)
-			add(choices, HYFW_KIND_NETWORK, "none", value);
+			add(choices, HYFW_KIND_NETWORK, "none", workload, value);
 		else if (strcmp(value->text, "default") == 0)
-			add(choices, HYFW_KIND_NETWORK, "bridge", value);
+			add(choices, HYFW_KIND_NETWORK, "bridge", workload, value);
 	}
 }
 
@@ -72,7 +73,7 @@ static void add_volumes(const struct hyfw_config *config, const struct hyfw_conf
 		if (volume)
 			add_key(config, volume, "driver", HYFW_KIND_STORAGE, choices);
 		else
-			add(choices, HYFW_KIND_STORAGE, "dir", value);
+			add(choices, HYFW_KIND_STORAGE, "dir", workload, value);
 	}
 }
 

@@ -8,7 +8,8 @@
 struct hyfw_choice {
 	enum hyfw_kind kind;
 	const char *name;                      /* the configuration's */
-	const struct hyfw_config_value *value; /* that names it, perhaps of another section; NULL: implied */
+	const struct hyfw_config_section *section; /* that names it: itself, [defaults], the network's, ... */
+	const struct hyfw_config_value *value;     /* with this value */
 };
 
 struct hyfw_choices {

@@ -80,19 +80,15 @@ static void keep_driver(struct hyfw_config *config, struct drivers *drivers, str
 	hyfw_config_add_options(config, plugin->name, plugin->kind, plugin->options, plugin->option_stride);
 }
 
-static int load_choice(struct hyfw_config *config, struct drivers *drivers,
-		       const struct hyfw_config_section *section, const struct hyfw_choice *choice,
+static int load_choice(struct hyfw_config *config, struct drivers *drivers, const struct hyfw_choice *choice,
 		       struct hyfw_error **err)
 {
 	HYFW_AUTO_ERROR struct hyfw_error *cause = NULL;
 	struct hyfw_driver *driver;
 
-	if (hyfw_registry_get(choice->kind, choice->name, &driver, &cause) < 0) {
-		if (choice->value)
-			return hyfw_config_fail_value(err, cause->errnum, section, choice->value, "%s",
-						      cause->message);
-		return hyfw_config_fail_section(err, cause->errnum, section, "%s", cause->message);
-	}
+	if (hyfw_registry_get(choice->kind, choice->name, &driver, &cause) < 0)
+		return hyfw_config_fail_value(err, cause->errnum, choice->section, choice->value, "%s",
+					      cause->message);
 	keep_driver(config, drivers, driver);
 	return 0;
 }
@@ -107,7 +103,7 @@ static int load_choices(struct hyfw_config *config, struct drivers *drivers, str
 
 		hyfw_config_choose(config, config->sections[i], &choices);
 		for (j = 0; result == 0 && j < choices.count; j++)
-			result = load_choice(config, drivers, config->sections[i], &choices.items[j], err);
+			result = load_choice(config, drivers, &choices.items[j], err);
 		hyfw_choices_finish(&choices);
 	}
 	return result;
