@@ -124,8 +124,8 @@ int groups_choose(const struct hyfw_host *host, struct hyfw_arena *arena, const 
 void groups_values(const struct hyfw_host *host, struct hyfw_arena *arena, const struct group *group,
 		   const struct limits *limits, struct values *ret_values);
 
-/* Makes the directory and writes the values.  -EBUSY when it is there already
- * with processes in it. */
+/* Makes the directory and writes the values.  -EEXIST, and only then, when it
+ * was there already with something in it: it is not the caller's to remove. */
 int group_make(const struct hyfw_host *host, struct hyfw_arena *arena, const struct group *group,
 	       const struct limits *limits, struct hyfw_error **err);
 

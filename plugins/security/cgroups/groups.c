@@ -112,7 +112,7 @@ static char *above(const struct hyfw_host *host, struct hyfw_arena *arena, const
 	return host->format(arena, "%.*s", (int)(slash - path), path);
 }
 
-/* What the group's children must find in the parent 'path', which exists. */
+/* What the group must find in its parent 'path'. */
 static int prepare_parent(const struct hyfw_host *host, struct hyfw_arena *arena, const struct group *group,
 			  const char *path)
 {
@@ -127,7 +127,6 @@ static int prepare_parent(const struct hyfw_host *host, struct hyfw_arena *arena
 		return mount;
 	if (group->unified) {
 		result = v2_enable(mount, group->mask);
-		/* Children of the parent get the controllers only now. */
 		return result < 0 ? result : v2_enable(parent, group->mask);
 	}
 	if (group->mask & CONTROLLER_BIT(CONTROLLER_CPUSET))
@@ -140,26 +139,24 @@ static bool parent_matters(const struct group *group)
 	return group->unified ? group->mask != 0 : (group->mask & CONTROLLER_BIT(CONTROLLER_CPUSET)) != 0;
 }
 
+/* The directory comes first: with a child the parent cannot vanish any more, so
+ * that what is then set in it stays. */
 static int make_directory(const struct hyfw_host *host, struct hyfw_arena *arena, const struct group *group)
 {
 	char *parent = above(host, arena, group->path);
 	int tries, result = -ENOENT;
 
-	for (tries = 0; tries < MAKE_TRIES; tries++) {
-		result = parent_matters(group) ? prepare_parent(host, arena, group, parent) : 0;
-		if (result == 0)
-			result = mkdir(group->path, 0755) < 0 ? -errno : 0;
-		if (result == 0)
-			return 0;
+	for (tries = 0; result < 0 && tries < MAKE_TRIES; tries++) {
+		result = mkdir(group->path, 0755) < 0 ? -errno : 0;
 		/* Empty and ours by its name: left over by a run that died. */
 		if (result == -EEXIST && rmdir(group->path) < 0 && errno != ENOENT)
 			return -EEXIST;
 		if ((result == -ENOENT || result == -ENODEV) && mkdir(parent, 0755) < 0 && errno != EEXIST)
 			return -errno;
-		if (result != -EEXIST && result != -ENOENT && result != -ENODEV)
+		if (result < 0 && result != -EEXIST && result != -ENOENT && result != -ENODEV)
 			return result;
 	}
-	return result;
+	return result == 0 && parent_matters(group) ? prepare_parent(host, arena, group, parent) : result;
 }
 
 static int write_values(const struct hyfw_host *host, const struct group *group, int fd,
@@ -192,7 +189,7 @@ int group_make(const struct hyfw_host *host, struct hyfw_arena *arena, const str
 	int result = make_directory(host, arena, group);
 
 	if (result == -EEXIST)
-		return host->fail(err, EBUSY, "control group %s is still in use; `hyfw recover` clears what died",
+		return host->fail(err, EEXIST, "control group %s is still in use; `hyfw recover` clears what died",
 				  group->path);
 	if (result == -EBUSY)
 		return host->fail(err, EBUSY, "control group %s: its parents hold processes of their own, so "

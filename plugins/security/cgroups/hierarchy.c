@@ -50,7 +50,18 @@ static void read_unified(struct hierarchy *hierarchy)
 }
 
 /* "cpu" and "cpuacct" are often links to one directory "cpu,cpuacct": resolved,
- * so that controllers mounted together have equal paths. */
+ * so that controllers mounted together have equal paths.  Takes 'path' over. */
+static char *resolve(char *path)
+{
+	char *real, first;
+
+	if (readlink(path, &first, 1) < 0)
+		return path;
+	real = realpath(path, NULL);
+	free(path);
+	return real;
+}
+
 static int find_known(const char *mount, struct hierarchy *hierarchy)
 {
 	char *path;
@@ -64,8 +75,9 @@ static int find_known(const char *mount, struct hierarchy *hierarchy)
 		if (asprintf(&path, "%s/%s", mount, controller_names[i]) < 0)
 			return -ENOMEM;
 		if (is_type(path, CGROUP_SUPER_MAGIC))
-			hierarchy->v1[i] = realpath(path, NULL);
-		free(path);
+			hierarchy->v1[i] = resolve(path);
+		else
+			free(path);
 	}
 	if (asprintf(&path, "%s/unified", mount) < 0)
 		return -ENOMEM;

@@ -154,7 +154,7 @@ static int make(const struct hyfw_host *host, struct hyfw_call *call, const stru
 		return result;
 	result = group_make(host, call->arena, group, limits, err);
 	/* In use by somebody: not ours to clear away in undo(). */
-	if (result == -EBUSY && access(group->path, F_OK) == 0)
+	if (result == -EEXIST)
 		host->note(call, key, "", NULL);
 	return result;
 }
