@@ -37,6 +37,9 @@ int hyfw_cli_error(struct hyfw_error *err);
 int hyfw_cli_usage(const struct hyfw_command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Takes the argument of --format; -1 when it is neither table nor json, said. */
+int hyfw_cli_format(struct hyfw_cli *cli, const char *format);
+
 /* An aligned table: rows of 'columns' cells, the first row being the head. */
 struct hyfw_table;
 struct hyfw_table *hyfw_table_new(size_t columns);

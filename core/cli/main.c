@@ -14,11 +14,27 @@
 
 /* In the order of `hyfw help`. */
 static const struct hyfw_command *const commands[] = {
+	&hyfw_command_run,
+	&hyfw_command_create,
+	&hyfw_command_start,
+	&hyfw_command_stop,
+	&hyfw_command_kill,
+	&hyfw_command_rm,
+	&hyfw_command_exec,
+	&hyfw_command_logs,
+	&hyfw_command_ps,
+	&hyfw_command_inspect,
+	&hyfw_command_stats,
+	&hyfw_command_wait,
+	&hyfw_command_up,
+	&hyfw_command_down,
+	&hyfw_command_plan,
 	&hyfw_command_check,
+	&hyfw_command_recover,
 	&hyfw_command_image,
 	&hyfw_command_volume,
-	&hyfw_command_config,
 	&hyfw_command_plugin,
+	&hyfw_command_config,
 	&hyfw_command_completion,
 	NULL,
 };
@@ -77,17 +93,6 @@ static int unknown_command(const char *name)
 	return HYFW_EXIT_FAILED;
 }
 
-static int parse_format(struct hyfw_cli *cli, const char *format)
-{
-	if (strcmp(format, "json") == 0) {
-		cli->json = true;
-	} else if (strcmp(format, "table") != 0) {
-		fprintf(stderr, "hyfw: --format %s: must be table or json\n", format);
-		return -1;
-	}
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	enum { CONFIG = 256, ROOT, STATE, PLUGIN_PATH, FORMAT, VERSION };
@@ -116,7 +121,7 @@ int main(int argc, char **argv)
 		case STATE: options.runtime = optarg; break;
 		case PLUGIN_PATH: options.plugin_path = optarg; break;
 		case FORMAT:
-			if (parse_format(&cli, optarg) < 0)
+			if (hyfw_cli_format(&cli, optarg) < 0)
 				return HYFW_EXIT_FAILED;
 			break;
 		case 'q': cli.quiet = true; break;

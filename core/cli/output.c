@@ -32,6 +32,16 @@ int hyfw_cli_usage(const struct hyfw_command *command, const char *format, ...)
 	return HYFW_EXIT_FAILED;
 }
 
+int hyfw_cli_format(struct hyfw_cli *cli, const char *format)
+{
+	if (strcmp(format, "json") != 0 && strcmp(format, "table") != 0) {
+		fprintf(stderr, "hyfw: --format %s: must be table or json\n", format);
+		return -1;
+	}
+	cli->json = strcmp(format, "json") == 0;
+	return 0;
+}
+
 /* ---- tables ---- */
 
 struct hyfw_table {

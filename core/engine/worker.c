@@ -118,6 +118,17 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
+/* Only a command that is missing or cannot be executed has these two (isolation.h);
+ * the exit statuses are those of POSIX shells. */
+static int set_command_status(int result, struct hyfw_error **err)
+{
+	if (result == -ENOENT)
+		hyfw_error_set_status(err, 127);
+	if (result == -EACCES)
+		hyfw_error_set_status(err, 126);
+	return result;
+}
+
 static int do_create(struct hyfw_call *call, struct bring_up *up, struct hyfw_error **err)
 {
 	struct hyfw_worker *worker = up->worker;
@@ -128,7 +139,9 @@ static int do_create(struct hyfw_call *call, struct bring_up *up, struct hyfw_er
 		return result;
 	memcpy(up->workload.stdio, up->stdio, sizeof(up->workload.stdio));
 	worker->running.size = sizeof(worker->running);
-	result = hyfw_isolation_create(worker->isolation, call, &up->workload, &worker->running, err);
+	result = set_command_status(hyfw_isolation_create(worker->isolation, call, &up->workload,
+							  &worker->running, err),
+				    err);
 	worker->created = result == 0;
 	return result;
 }
@@ -158,7 +171,8 @@ static int do_step(struct hyfw_call *call, void *data, struct hyfw_error **err)
 	if (up->planned->kind == HYFW_KIND_ISOLATION && strcmp(call->step->verb, HYFW_VERB_CREATE) == 0)
 		return do_create(call, up, err);
 	if (up->planned->kind == HYFW_KIND_ISOLATION && strcmp(call->step->verb, HYFW_VERB_START) == 0)
-		return hyfw_isolation_start(up->worker->isolation, call, &up->worker->running, err);
+		return set_command_status(
+			hyfw_isolation_start(up->worker->isolation, call, &up->worker->running, err), err);
 	result = hyfw_definition_driver(up->worker->definition, (enum hyfw_kind)up->planned->kind,
 					up->planned->driver, &driver, err);
 	if (result < 0)

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * hyfw inspect: settings, state, the live confinement, and with --timing where
+ * the time of the start went. */
+#include <getopt.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "cli/cli.h"
+#include "cli/describe.h"
+#include "cli/session.h"
+#include "engine/store.h"
+
+/* ---- parts ---- */
+
+/* Repeated keys become arrays. */
+static struct json_object *map_to_object(const struct hyfw_map *map)
+{
+	struct json_object *object = json_object_new_object(), *there;
+	size_t i;
+
+	for (i = 0; i < map->count; i++) {
+		struct json_object *value = json_object_new_string(map->items[i].value);
+
+		if (!json_object_object_get_ex(object, map->items[i].key, &there)) {
+			json_object_object_add(object, map->items[i].key, value);
+		} else if (json_object_is_type(there, json_type_array)) {
+			json_object_array_add(there, value);
+		} else {
+			struct json_object *array = json_object_new_array();
+
+			json_object_array_add(array, json_object_get(there));
+			json_object_array_add(array, value);
+			json_object_object_add(object, map->items[i].key, array);
+		}
+	}
+	return object;
+}
+
+static struct json_object *endpoints(const struct hyfw_state *state)
+{
+	struct json_object *array = json_object_new_array();
+	size_t i;
+
+	for (i = 0; i < state->definition->network_count; i++) {
+		const struct hyfw_use *use = &state->definition->networks[i];
+		struct json_object *object;
+		struct hyfw_pairs record = { 0 };
+		struct hyfw_map map;
+
+		if (state->journal)
+			hyfw_journal_record(state->journal, HYFW_KIND_NETWORK, use->driver, use->name, &record);
+		map = hyfw_pairs_map(&record);
+		object = map_to_object(&map);
+		json_object_object_add(object, "network", json_object_new_string(use->name));
+		json_object_object_add(object, "driver", json_object_new_string(use->driver));
+		json_object_array_add(array, object);
+		hyfw_pairs_finish(&record);
+	}
+	return array;
+}
+
+static struct json_object *volumes(const struct hyfw_definition *definition)
+{
+	struct json_object *array = json_object_new_array();
+	size_t i;
+
+	for (i = 0; i < definition->volume_count; i++) {
+		struct json_object *object = json_object_new_object();
+
+		json_object_object_add(object, "source", json_object_new_string(definition->volumes[i].name));
+		json_object_object_add(object, "driver", json_object_new_string(definition->volumes[i].driver));
+		json_object_object_add(object, "target", json_object_new_string(definition->volumes[i].target));
+		json_object_object_add(object, "read_only",
+				       json_object_new_boolean(definition->volumes[i].read_only));
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
+static struct json_object *idmap(const struct hyfw_definition *definition)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "host_uid", json_object_new_int64(definition->idmap.host_uid));
+	json_object_object_add(object, "host_gid", json_object_new_int64(definition->idmap.host_gid));
+	json_object_object_add(object, "count", json_object_new_int64(definition->idmap.count));
+	return object;
+}
+
+/* What the driver reads from the running process. */
+static struct json_object *confinement(const struct hyfw_state *state)
+{
+	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
+	HYFW_AUTO_ERROR struct hyfw_error *err = NULL;
+	const char *isolation = hyfw_definition_isolation(state->definition);
+	struct json_object *object;
+	struct hyfw_pairs record = { 0 };
+	struct hyfw_map facts = { 0 }, map;
+	struct hyfw_driver *driver;
+
+	hyfw_journal_record(state->journal, HYFW_KIND_ISOLATION, isolation, NULL, &record);
+	map = hyfw_pairs_map(&record);
+	if (hyfw_definition_driver(state->definition, HYFW_KIND_ISOLATION, isolation, &driver, &err) == 0)
+		hyfw_isolation_describe(driver, &map, arena, &facts, &err);
+	object = map_to_object(&facts);
+	if (err)
+		json_object_object_add(object, "unknown", json_object_new_string(err->message));
+	hyfw_pairs_finish(&record);
+	return object;
+}
+
+static struct json_object *security_records(const struct hyfw_state *state)
+{
+	const struct hyfw_map settings = hyfw_pairs_map(&state->definition->settings);
+	struct json_object *object = json_object_new_object();
+	const char *module;
+	size_t cursor = 0;
+
+	while ((module = hyfw_map_next(&settings, "security", &cursor))) {
+		struct hyfw_pairs record = { 0 };
+		struct hyfw_map map;
+
+		hyfw_journal_record(state->journal, HYFW_KIND_SECURITY, module, NULL, &record);
+		map = hyfw_pairs_map(&record);
+		json_object_object_add(object, module, map_to_object(&map));
+		hyfw_pairs_finish(&record);
+	}
+	return object;
+}
+
+static struct json_object *inspect(const char *name, const struct hyfw_state *state)
+{
+	struct json_object *object = hyfw_describe_json(name, state);
+	const struct hyfw_map settings = hyfw_pairs_map(&state->definition->settings);
+
+	json_object_object_add(object, "settings", map_to_object(&settings));
+	json_object_object_add(object, "networks", endpoints(state));
+	json_object_object_add(object, "volumes", volumes(state->definition));
+	json_object_object_add(object, "idmap", idmap(state->definition));
+	if (state->status == HYFW_STATUS_RUNNING) {
+		json_object_object_add(object, "confinement", confinement(state));
+		json_object_object_add(object, "security", security_records(state));
+	}
+	return object;
+}
+
+/* ---- timing ---- */
+
+static int print_timing(const char *name, const struct hyfw_state *state)
+{
+	struct hyfw_table *table = hyfw_table_new(4);
+	uint64_t last;
+	size_t i;
+
+	if (!state->journal) {
+		hyfw_table_print(table);
+		fprintf(stderr, "hyfw: workload %s does not run; the times of a start are kept while it does\n",
+			name);
+		return HYFW_EXIT_FAILED;
+	}
+	last = state->journal->begin_us;
+	hyfw_table_add(table, "AT");
+	hyfw_table_add(table, "TOOK");
+	hyfw_table_add(table, "DRIVER");
+	hyfw_table_add(table, "STEP");
+	for (i = 0; i < state->journal->count; i++) {
+		const struct hyfw_entry *entry = &state->journal->entries[i];
+		HYFW_AUTO_FREE char *at = hyfw_format("%.2f ms", (double)(entry->intent_us - state->journal->begin_us) / 1000);
+		HYFW_AUTO_FREE char *took = hyfw_format("%.2f ms", (double)(entry->done_us - entry->intent_us) / 1000);
+		HYFW_AUTO_FREE char *step = hyfw_format("%s: %s", entry->verb, entry->object);
+
+		hyfw_table_add(table, at);
+		hyfw_table_add(table, took);
+		hyfw_table_add(table, entry->driver);
+		hyfw_table_add(table, step);
+		last = entry->done_us;
+	}
+	hyfw_table_print(table);
+	printf("in all %.2f ms\n", (double)(last - state->journal->begin_us) / 1000);
+	return 0;
+}
+
+/* ---- command ---- */
+
+static int one(const char *name, bool timing, struct json_object *array)
+{
+	struct hyfw_error *err = NULL;
+	struct hyfw_state state;
+	int status = 0;
+
+	if (hyfw_state_load(name, &state, &err) < 0)
+		status = hyfw_cli_error(err);
+	else if (timing)
+		status = print_timing(name, &state);
+	else
+		json_object_array_add(array, inspect(name, &state));
+	hyfw_state_finish(&state);
+	return status;
+}
+
+static int inspect_main(struct hyfw_cli *cli, int argc, char **argv)
+{
+	static const struct option flags[] = { { "timing", no_argument, NULL, 't' },
+					       { "format", required_argument, NULL, 'f' },
+					       { "help", no_argument, NULL, 'h' },
+					       { 0 } };
+	struct json_object *array;
+	bool timing = false;
+	int flag, status = 0;
+
+	while ((flag = getopt_long(argc, argv, "h", flags, NULL)) != -1) {
+		switch (flag) {
+		case 't': timing = true; break;
+		case 'f':
+			if (hyfw_cli_format(cli, optarg) < 0)
+				return HYFW_EXIT_FAILED;
+			break;
+		case 'h':
+			hyfw_session_help(&hyfw_command_inspect,
+					  "      --timing  where the time of the start went\n");
+			return 0;
+		default: return HYFW_EXIT_FAILED;
+		}
+	}
+	if (optind == argc)
+		return hyfw_cli_usage(&hyfw_command_inspect, "the name of a workload is missing");
+	hyfw_session_begin(cli);
+	array = json_object_new_array();
+	for (; optind < argc; optind++) {
+		const int result = one(argv[optind], timing, array);
+
+		status = result ? result : status;
+	}
+	if (!timing)
+		hyfw_cli_print_json(array);
+	json_object_put(array);
+	return status;
+}
+
+const struct hyfw_command hyfw_command_inspect = {
+	.name = "inspect",
+	.usage = "inspect [--timing] WORKLOAD...",
+	.summary = "Show everything about workloads, as JSON",
+	.main = inspect_main,
+};
