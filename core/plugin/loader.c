@@ -84,10 +84,12 @@ static const lt_dlvtable our_loader = {
  * knows no files: what it might find is not taken, see open_locked(). */
 static int replace_loaders(struct hyfw_error **err)
 {
+	lt_dlvtable *theirs = lt_dlloader_remove("lt_dlopen");
 	lt_dlloader loader = NULL;
 
-	if (!lt_dlloader_remove("lt_dlopen"))
+	if (!theirs)
 		return hyfw_fail(err, EIO, "libltdl: its own loader cannot be removed");
+	free(theirs); /* as lt_dlexit() would */
 	if (lt_dlloader_add(&our_loader) != 0)
 		return hyfw_fail(err, EIO, "libltdl: %s", lt_dlerror());
 	while ((loader = lt_dlloader_next(loader))) {
