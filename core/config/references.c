@@ -141,6 +141,9 @@ static int check_networks(const struct hyfw_config_section *workload, struct hyf
 		if (strcmp(value->normal, "none") == 0)
 			none = value;
 	}
+	if (count == 0)
+		return hyfw_config_fail(err, EINVAL, workload, "network",
+					"names no network; write none for that, or remove the line");
 	if (none && count > 1)
 		return hyfw_config_fail_value(err, EINVAL, workload, none,
 					      "'none' cannot stand beside other networks; leave out one or the other");

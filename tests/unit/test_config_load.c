@@ -38,6 +38,7 @@ static int setup(void **state)
 	install("fake-isolation");
 	install("fake-network");
 	install("fake-storage");
+	install("odd-newer");
 	install("fake-security");
 	return 0;
 }
@@ -132,8 +133,14 @@ static void bad_use_of_drivers_is_refused(void **state)
 		  "web.ini:7: [workload web] memory = 10M: none of its drivers (fake-isolation, fake-storage, fake-security, fake-network) honours this key" },
 		{ "[defaults]\nmemory = 10M\n", WEB FRONT,
 		  "main.ini:2: [workload web] memory = 10M: none of its drivers (fake-isolation, fake-storage, fake-security, fake-network) honours this key" },
-		{ "", "[volume x]\ndriver = fake-storage\n[network n]\ndriver = fake-network\nsubnet = 10.0.0.0/24\n[workload web]\nrootfs = /srv\n" FAKES "network =\npublish = 80\n",
-		  "web.ini:12: [workload web] publish = 80: none of its drivers (fake-isolation, fake-storage, fake-security) honours this key; network driver fake-network does" },
+		{ "", "[volume x]\ndriver = fake-storage\n[network n]\ndriver = fake-network\nsubnet = 10.0.0.0/24\n[workload web]\nrootfs = /srv\n" FAKES "network = o\npublish = 80\n[network o]\ndriver = odd-newer\nfirst = 9\n",
+		  "web.ini:12: [workload web] publish = 80: none of its drivers (fake-isolation, fake-storage, fake-security, odd-newer) honours this key; network driver fake-network does" },
+		{ "", WEB FRONT "[network o]\ndriver = odd-newer\nfirst = x\n",
+		  "web.ini:11: [network o] first = x: not a whole number" },
+		{ "", WEB "[network front]\ndriver = odd-newer\nsubnet = 10.0.0.0/24\n",
+		  "web.ini:9: [network front] subnet = 10.0.0.0/24: none of its drivers (odd-newer) honours this key; network driver fake-network does" },
+		{ "", WEB "[network other]\ndriver = odd-newer\n[network front]\ndriver = fake-network\nfirst = 1\n",
+		  "web.ini:11: [network front] first = 1: none of its drivers (fake-network) honours this key" },
 		{ "", WEB FRONT "[plugin other]\n",
 		  "web.ini:9: [plugin other]: nothing in this stack uses a driver of that name; remove the section" },
 		{ "", WEB FRONT "[plugin fake-network]\nfail_att = 1\n",

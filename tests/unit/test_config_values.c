@@ -168,6 +168,7 @@ static const struct {
 	{ "network = Foo", "network = Foo: not a name: at most 63 of a-z 0-9 _ . -, the first a letter or a digit" },
 	{ "network = fron", "network = fron: there is no [network fron]; did you mean 'front'?" },
 	{ "network = other", "network = other: there is no [network other]; add that section" },
+	{ "network =", "network =: names no network; write none for that, or remove the line" },
 	{ "network = front none", "network = none: 'none' cannot stand beside other networks; leave out one or the other" },
 	{ "network = front front", "network = front: 'front' is in the list twice" },
 	{ "depends_on = wbe", "depends_on = wbe: there is no [workload wbe]; did you mean 'web'?" },
