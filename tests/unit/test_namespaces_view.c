@@ -148,6 +148,28 @@ static void directories_and_files_are_bound(void **state)
 	free(made);
 }
 
+static void refuses_mount(const char *source, const char *target, const char *part)
+{
+	AUTO_CONTAINER container = { 0 };
+
+	container_init(&container, "true");
+	container_mount(&container, HYFW_ATTACHMENT_BIND, source, target, 0);
+	assert_true(container_create(&container) < 0);
+	if (!strstr(container.err->message, part))
+		fail_msg("%s on %s: %s", source, target, container.err->message);
+}
+
+static void what_cannot_be_mounted_is_told(void **state)
+{
+	(void)state;
+	refuses_mount("/etc/passwd", "/tmp", "mount /tmp: Is a directory");
+	refuses_mount("/etc", "/etc/passwd", "mount /etc/passwd: Not a directory");
+	refuses_mount("/etc", "/etc/passwd/x", "mount point /etc/passwd/x: Not a directory");
+	refuses_mount("/etc", "/", "mount /: Device or resource busy");
+	refuses_mount("/no/such", "/data", "volume at /data: open /no/such: No such file or directory");
+	refuses_mount("/proc/self/root", "/data", "volume at /data: open /proc/self/root: Too many levels");
+}
+
 /* A target that is, or goes through, a link out of the root must end up inside. */
 static void links_in_targets_stay_inside(void **state)
 {
@@ -317,6 +339,7 @@ int namespaces_view_tests(void)
 		cmocka_unit_test(a_read_only_root_stays_so),
 		cmocka_unit_test(tmpfs_has_size_and_mode),
 		cmocka_unit_test(directories_and_files_are_bound),
+		cmocka_unit_test(what_cannot_be_mounted_is_told),
 		cmocka_unit_test(links_in_targets_stay_inside),
 		cmocka_unit_test(proc_as_a_link_is_refused_or_stays_inside),
 		cmocka_unit_test(no_mount_is_seen_on_the_host),

@@ -59,6 +59,8 @@ static void mount_special(const struct ns_job *job, int dev, const char *type, c
 {
 	NS_AUTO_CLOSE int fd = ns_filesystem(type, options, attributes);
 
+	if (fd == -ENODEV && strcmp(type, "mqueue") == 0)
+		return; /* a kernel without message queues */
 	if (fd < 0)
 		ns_die(job, NS_STEP_MOUNT, type, -fd);
 	if (move_mount(fd, "", dev, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)

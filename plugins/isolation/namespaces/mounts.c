@@ -105,12 +105,21 @@ int ns_target_open(int root_fd, const char *target, bool directory)
 	return r < 0 ? r : open_inside(root_fd, target, 0);
 }
 
+static bool is_directory(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) < 0 || S_ISDIR(status.st_mode);
+}
+
 void ns_attach(const struct ns_job *job, int mount_fd, int root_fd, const char *target, bool directory)
 {
 	int fd = ns_target_open(root_fd, target, directory);
 
 	if (fd < 0)
 		ns_die(job, NS_STEP_TARGET, target, -fd);
+	if (is_directory(fd) != directory)
+		ns_die(job, NS_STEP_MOUNT, target, directory ? ENOTDIR : EISDIR);
 	if (move_mount(mount_fd, "", fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		ns_die(job, NS_STEP_MOUNT, target, errno);
 	close(fd);
@@ -140,13 +149,6 @@ static int make_tmpfs(const struct ns_job *job, const struct hyfw_attachment *at
 
 	return ns_filesystem("tmpfs", options,
 			     ns_attachment_attributes(attachment) | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-}
-
-static bool is_directory(int fd)
-{
-	struct stat status;
-
-	return fstat(fd, &status) < 0 || S_ISDIR(status.st_mode);
 }
 
 void ns_mounts_attach(const struct ns_job *job, int root_fd, const int *fds, size_t count)
