@@ -181,6 +181,43 @@ static void v2_is_made_below_its_parents(void **state)
 	assert_int_equal(hyfw_remove_tree(AT_FDCWD, root, NULL), 0);
 }
 
+/* Controllers of both versions on one machine: each is used where it is. */
+static void a_mixed_machine_uses_both_versions(void **state)
+{
+	char cpu[] = "/v1/cpu,cpuacct", pids[] = "/v1/pids", unified[] = "/v2";
+	struct hierarchy hierarchy = { .v1 = { [CONTROLLER_CPU] = cpu, [CONTROLLER_CPUACCT] = cpu,
+					       [CONTROLLER_PIDS] = pids },
+				       .unified = unified,
+				       .unified_has = CONTROLLER_BIT(CONTROLLER_MEMORY) };
+	struct hyfw_map settings = SETTINGS({ "memory", "52428800" }, { "pids", "64" }, { "cpus", "500" });
+	struct group groups[GROUPS_MAX];
+	struct hyfw_error *err = NULL;
+	struct values values;
+	struct limits limits;
+	size_t count;
+
+	(void)state;
+	limits_read(&settings, &limits);
+	assert_int_equal(groups_choose(&fake_host, fake.arena, &hierarchy, &limits, "web", groups, &count, &err), 0);
+	assert_int_equal(count, 3);
+	assert_string_equal(groups[0].controllers, "cpu,cpuacct");
+	assert_string_equal(groups[0].path, "/v1/cpu,cpuacct/hyfw-unittest/web");
+	assert_string_equal(groups[1].controllers, "pids");
+	assert_true(groups[2].unified);
+	groups_values(&fake_host, fake.arena, &groups[2], &limits, &values);
+	assert_string_equal(text_of(&values, "memory.max"), "52428800");
+	assert_string_equal(text_of(&values, "pids.max"), ""); /* is on v1 */
+	/* Where the controllers of the unified hierarchy are all on v1, it is left alone. */
+	hierarchy.unified_has = 0;
+	limits.memory = LIMIT_NONE;
+	assert_int_equal(groups_choose(&fake_host, fake.arena, &hierarchy, &limits, "web", groups, &count, &err), 0);
+	assert_int_equal(count, 2);
+	limits.memory = 52428800;
+	assert_int_equal(groups_choose(&fake_host, fake.arena, &hierarchy, &limits, "web", groups, &count, &err),
+			 -ENOTSUP);
+	hyfw_forget(&err);
+}
+
 static void v2_figures_are_read(void **state)
 {
 	char path[] = "/tmp/hyfw-cgroups-XXXXXX";
@@ -570,6 +607,7 @@ int main(void)
 		TEST(impossible_limits_are_refused),
 		TEST(ownership_is_in_the_path),
 		TEST(v2_is_made_below_its_parents),
+		TEST(a_mixed_machine_uses_both_versions),
 		TEST(v2_figures_are_read),
 		LIVE(limits_hold_and_are_counted),
 		LIVE(a_fork_bomb_is_killed),

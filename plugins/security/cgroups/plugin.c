@@ -127,8 +127,14 @@ static int cgroups_plan(void *data, const struct hyfw_subject *subject, struct h
 		return 0;
 	subject_limits(subject, &limits);
 	result = hierarchy(instance, err);
-	if (result == 0)
-		result = groups_choose(host, arena, &instance->hierarchy, &limits, subject->name, groups, &count, err);
+	if (result < 0)
+		return result;
+	if (limits.devices && !instance->hierarchy.v1[CONTROLLER_DEVICES]) {
+		host->log(HYFW_LOG_INFO, "workload %s: devices are not limited by a control group; that takes v1",
+			  subject->name);
+		limits.devices = false;
+	}
+	result = groups_choose(host, arena, &instance->hierarchy, &limits, subject->name, groups, &count, err);
 	if (result < 0)
 		return result;
 	step.object = host->format(arena, "control group %s", subject->name);
@@ -333,7 +339,7 @@ static const struct hyfw_plugin plugin = {
 	.api_minor = HYFW_API_MINOR,
 	.kind = HYFW_KIND_SECURITY,
 	.name = "cgroups",
-	.version = "1.0",
+	.version = "0.1.0",
 	.vendor = "hyfw",
 	.summary = "limits on CPU, memory and processes through control groups",
 	.capabilities = words,
