@@ -97,9 +97,15 @@ static void a_read_only_root_stays_so(void **state)
 	(void)state;
 	container_init(&container, "touch /x; touch /tmp/x && echo fine; touch /dev/shm/y && echo fine");
 	container.workload.read_only = true;
+	container.workload.root.flags |= HYFW_ATTACH_READ_ONLY; /* as the core says it */
 	container_mount(&container, HYFW_ATTACHMENT_TMPFS, NULL, "/tmp", 0);
+	container_mount(&container, HYFW_ATTACHMENT_BIND, "/etc/hosts", "/etc/hosts", HYFW_ATTACH_READ_ONLY);
 	container_run(&container);
 	assert_string_equal(container.output, "touch: /x: Read-only file system\nfine\nfine\n");
+	char *made = fixture_path("root/etc/hosts");
+
+	assert_int_equal(unlink(made), 0);
+	free(made);
 }
 
 static void tmpfs_has_size_and_mode(void **state)

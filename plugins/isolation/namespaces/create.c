@@ -114,8 +114,8 @@ static int open_mounts(struct making *making, int userns, int *fds, size_t *coun
 
 	/* Device files in an image are of no use to a workload: it has its own /dev. */
 	root.flags |= HYFW_ATTACH_NODEV;
-	/* With a writable layer it becomes read-only when the mount points are made. */
-	if (workload->read_only && root.kind == HYFW_ATTACHMENT_OVERLAY && root.upper)
+	/* It becomes read-only when the mount points are made (finish_root()). */
+	if (workload->read_only)
 		root.flags &= ~(uint32_t)HYFW_ATTACH_READ_ONLY;
 	r = ns_rootfs_open(making->host, &root, userns, label, &fds[0], err);
 	if (r < 0)
