@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <hyfw/host.h>
 #include <hyfw/plugin.h>
@@ -100,11 +101,14 @@ static uint64_t fake_clock(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* Of this process alone: other runs on the machine have their own objects. */
+static char fake_owner[16];
+
 static const struct hyfw_host fake_host = {
 	.size = sizeof(fake_host),
 	.api_major = HYFW_API_MAJOR,
 	.api_minor = HYFW_API_MINOR,
-	.owner = "hyfw-unittest",
+	.owner = fake_owner,
 	.fail = hyfw_fail,
 	.wrap = hyfw_wrap,
 	.forget = hyfw_forget,
@@ -122,6 +126,7 @@ static inline int fake_host_begin(void **state)
 {
 	(void)state;
 	memset(&fake, 0, sizeof(fake));
+	snprintf(fake_owner, sizeof(fake_owner), "hyfw-t%d", (int)getpid());
 	fake.arena = hyfw_arena_new();
 	return 0;
 }
