@@ -153,6 +153,60 @@ static int settle_plugins(struct hyfw_config *config, struct drivers *drivers, s
 	return result;
 }
 
+static bool declares(const struct hyfw_plugin *plugin, const char *key)
+{
+	const char *at = (const char *)plugin->options;
+
+	for (; at && ((const struct hyfw_option *)at)->name; at += plugin->option_stride)
+		if (((const struct hyfw_option *)at)->scope == HYFW_SCOPE_WORKLOAD &&
+		    strcmp(((const struct hyfw_option *)at)->name, key) == 0)
+			return true;
+	return false;
+}
+
+/* The driver that adds 'key' to [workload], among all there are; free(). */
+static char *declaring_driver(const char *key)
+{
+	struct hyfw_plugin_report *reports = NULL;
+	size_t count = 0, i;
+	char *name = NULL;
+
+	if (hyfw_registry_scan(&reports, &count, NULL) < 0)
+		return NULL;
+	for (i = 0; i < count && !name; i++)
+		if (reports[i].plugin && declares(reports[i].plugin, key))
+			name = hyfw_dup(reports[i].name);
+	hyfw_plugin_reports_free(reports, count);
+	return name;
+}
+
+/* [defaults] of the main configuration may have keys of drivers that this stack
+ * does not need.  Others that are unknown are left for validation to refuse. */
+static void settle_defaults(struct hyfw_config *config, struct drivers *drivers)
+{
+	struct hyfw_config_section *defaults = hyfw_config_find(config, "defaults", "");
+	struct hyfw_driver *driver;
+	size_t i = defaults ? defaults->count : 0;
+
+	while (i-- > 0) {
+		const struct hyfw_config_value *value = &defaults->values[i];
+		HYFW_AUTO_FREE char *name = NULL, *key = NULL;
+
+		if (!value->origin.main || hyfw_config_key(config, defaults, value->key))
+			continue;
+		key = hyfw_dup(value->key);
+		name = declaring_driver(key);
+		if (!name)
+			continue;
+		if (!config->keep_unused) {
+			hyfw_config_value_remove(defaults, key);
+			i = defaults->count;
+		} else if (hyfw_registry_get(0, name, &driver, NULL) == 0) {
+			keep_driver(config, drivers, driver);
+		}
+	}
+}
+
 /* ---- afterwards ---- */
 
 static void configure(const struct hyfw_config *config, const struct drivers *drivers)
@@ -186,14 +240,19 @@ static void set_verbosity(const struct hyfw_config *config)
 int hyfw_config_load_drivers_and_validate(struct hyfw_config *config, struct hyfw_error **err)
 {
 	struct drivers drivers = { 0 };
+	size_t cursor = 0;
 	int result;
 
 	if (config->validated)
 		return 0;
+	if (config->stack_path && !config->keep_unused && !hyfw_config_next(config, "workload", &cursor))
+		return hyfw_fail(err, EINVAL, "%s: there is no [workload NAME] in it", config->stack_path);
 	drop_unused(config);
 	result = load_choices(config, &drivers, err);
 	if (result == 0)
 		result = settle_plugins(config, &drivers, err);
+	if (result == 0)
+		settle_defaults(config, &drivers);
 	if (result == 0)
 		result = hyfw_config_validate(config, err);
 	if (result == 0)

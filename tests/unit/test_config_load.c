@@ -16,9 +16,10 @@
 static char plugins[] = "/var/lib/hyfw-config-XXXXXX";
 static struct hyfw_context context;
 
-static void install(const char *name)
+/* The built 'where'/NAME.so into the plugin directory. */
+static void install(const char *where, const char *name)
 {
-	HYFW_AUTO_FREE char *from = hyfw_format("%s/%s.so", FAKE_DRIVERS, name);
+	HYFW_AUTO_FREE char *from = hyfw_format("%s/%s.so", where, name);
 	HYFW_AUTO_FREE char *to = hyfw_format("%s/%s.so", plugins, name);
 	HYFW_AUTO_FREE char *data = NULL;
 	size_t size;
@@ -35,11 +36,11 @@ static int setup(void **state)
 		return 0; /* each test is skipped */
 	if (helper_setup(state) < 0 || !mkdtemp(plugins) || hyfw_context_init(&context, &options, NULL) < 0)
 		return -1;
-	install("fake-isolation");
-	install("fake-network");
-	install("fake-storage");
-	install("odd-newer");
-	install("fake-security");
+	install(FAKE_DRIVERS, "fake-isolation");
+	install(FAKE_DRIVERS, "fake-network");
+	install(FAKE_DRIVERS, "fake-storage");
+	install(FAKE_DRIVERS, "odd-newer");
+	install(FAKE_DRIVERS, "fake-security");
 	return 0;
 }
 
@@ -170,6 +171,33 @@ static void bad_use_of_drivers_is_refused(void **state)
 }
 
 /* Options as a driver would declare them, without one. */
+static void defaults_may_be_of_other_drivers(void **state)
+{
+	HYFW_AUTO_ERROR struct hyfw_error *err = NULL;
+	struct hyfw_config *config;
+
+	(void)state;
+	NEED_ROOT;
+	if (access(FAKE_DRIVERS "/../../plugins/cgroups.so", R_OK) < 0)
+		skip(); /* the cgroups driver is not built */
+	install(FAKE_DRIVERS "/../../plugins", "cgroups");
+	config = load("[defaults]\npids = 7\nstatistics = auto\n", "[workload web]\nrootfs = /srv\n" FAKES
+		      "network = front\n" FRONT, false, &err);
+	assert_null(config); /* pids is the core's and nobody here honours it */
+	assert_non_null(strstr(err->message, "honours this key; security driver cgroups does"));
+	hyfw_forget(&err);
+	config = load("[defaults]\nstatistics = auto\nenv = A=1\n", WEB FRONT, false, &err);
+	assert_non_null(config);
+	assert_null(hyfw_map_get(&hyfw_config_find(config, "workload", "web")->map, "statistics"));
+	assert_string_equal(hyfw_map_get(&hyfw_config_find(config, "workload", "web")->map, "env"), "A=1");
+	hyfw_config_free(config);
+	assert_null(load("[defaults]\nstatistcs = auto\n", WEB FRONT, false, &err));
+	assert_non_null(strstr(err->message, "main.ini:2: [defaults] statistcs: unknown key"));
+	hyfw_forget(&err);
+	assert_null(load("", "", false, &err));
+	assert_string_equal(err->message, "web.ini: there is no [workload NAME] in it");
+}
+
 static void options_of_drivers_are_keys(void **state)
 {
 	static const char *const modes[] = { "slow", "fast", NULL };
@@ -216,6 +244,7 @@ int main(void)
 		cmocka_unit_test(the_drivers_named_are_loaded),
 		cmocka_unit_test(what_is_unused_is_kept_and_checked_on_request),
 		cmocka_unit_test(bad_use_of_drivers_is_refused),
+		cmocka_unit_test(defaults_may_be_of_other_drivers),
 		cmocka_unit_test(options_of_drivers_are_keys),
 	};
 
