@@ -181,6 +181,7 @@ static void paths_that_lead_out_are_refused(void **state)
 		{ TAR_HARD_LINK, "evil", "/etc/passwd", "an absolute path" },
 		{ TAR_HARD_LINK, "evil", "../../../../../victim/file", "leads out of it" },
 		{ TAR_SYMLINK, ".", "/etc", "not a directory" },
+		{ TAR_FILE, "/\033[2J", NULL, "'/?[2J'" }, /* nothing for the terminal */
 	};
 	size_t i;
 

@@ -12,8 +12,10 @@
 
 int untar_refuse(const struct untar *untar, const char *path, const char *why, struct hyfw_error **err)
 {
-	return untar->writer->overlay->host->fail(err, EINVAL, "%s: refused: it holds '%.200s', %s",
-						  untar->writer->source, path, why);
+	char shown[LAYER_SHOWN];
+
+	return untar->writer->overlay->host->fail(err, EINVAL, "%s: refused: it holds '%s', %s",
+						  untar->writer->source, layer_shown(path, shown), why);
 }
 
 static const char *last_part(const char *path)
@@ -82,6 +84,7 @@ static int write_xattrs(const struct untar *untar, struct archive_entry *entry, 
 int untar_damaged(const struct untar *untar, struct hyfw_error **err)
 {
 	const char *why = untar->library->archive_error_string(untar->archive);
+	char shown[LAYER_SHOWN];
 
 	if (untar->writer->files == 0)
 		return untar->writer->overlay->host->fail(
@@ -89,7 +92,7 @@ int untar_damaged(const struct untar *untar, struct hyfw_error **err)
 			untar->writer->source);
 	return untar->writer->overlay->host->fail(err, EBADMSG, "%s: damaged after %llu files: %s",
 						  untar->writer->source, (unsigned long long)untar->writer->files,
-						  why ? why : "unreadable");
+						  layer_shown(why ? why : "unreadable", shown));
 }
 
 void untar_tell(const struct untar *untar)

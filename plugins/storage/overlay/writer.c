@@ -12,14 +12,27 @@
 #define LOOK_AT_SPACE (UINT64_C(32) << 20) /* bytes between two looks */
 #define RESERVE (UINT64_C(64) << 20)       /* left free for the rest of the machine */
 
+const char *layer_shown(const char *text, char ret_shown[static LAYER_SHOWN])
+{
+	size_t i;
+
+	for (i = 0; text[i] && i < LAYER_SHOWN - 4; i++)
+		ret_shown[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i];
+	memcpy(ret_shown + i, text[i] ? "..." : "", text[i] ? 4 : 1);
+	return ret_shown;
+}
+
 int layer_fail(const struct layer_writer *writer, int errnum, const char *path, struct hyfw_error **err)
 {
+	char shown[LAYER_SHOWN];
+
 	if (errnum == ENOSPC || errnum == EDQUOT)
 		return writer->overlay->host->fail(err, errnum,
 						   "%s: %s in %s; nothing was imported", writer->source,
 						   errnum == ENOSPC ? "No space left" : "Disk quota exceeded",
 						   overlay_data(writer->overlay));
-	return writer->overlay->host->fail(err, errnum, "%s: %s: %s", writer->source, path, strerror(errnum));
+	return writer->overlay->host->fail(err, errnum, "%s: %s: %s", writer->source, layer_shown(path, shown),
+					   strerror(errnum));
 }
 
 int layer_count_file(struct layer_writer *writer, struct hyfw_error **err)

@@ -48,6 +48,11 @@ int layer_finish_at(const struct layer_writer *writer, int dirfd, const char *na
  * other layers show, labels belong to the host.  Negative errno. */
 int layer_xattr(struct layer_writer *writer, int fd, const char *name, const void *value, size_t size);
 
+/* 'text' from an image as it can be shown on a terminal: at most 200 bytes, with
+ * '?' for control characters. */
+#define LAYER_SHOWN 204
+const char *layer_shown(const char *text, char ret_shown[static LAYER_SHOWN]);
+
 /* Fails with "SOURCE: PATH: strerror". */
 int layer_fail(const struct layer_writer *writer, int errnum, const char *path, struct hyfw_error **err);
 
