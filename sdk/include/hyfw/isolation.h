@@ -37,7 +37,8 @@ extern "C" {
 #define HYFW_TAKES_MOUNTS "takes-mounts"       /* BIND, OVERLAY, TMPFS attachments */
 #define HYFW_TAKES_BLOCK "takes-block"         /* BLOCK attachments */
 #define HYFW_TAKES_INTERFACE "takes-interface" /* endpoints put into its network namespace
-						* between create() and start() */
+						* between create() and start(); the
+						* loopback interface is up by then */
 #define HYFW_TAKES_TAP "takes-tap"             /* endpoints as taps, before create() */
 #define HYFW_TAKES_IDMAP "takes-idmap"         /* a user namespace with an own id range */
 
