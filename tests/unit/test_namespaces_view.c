@@ -42,7 +42,7 @@ static void kernel_file_systems_are_fresh_and_guarded(void **state)
 	says("mkdir /sys/x", "mkdir: can't create directory '/sys/x': Read-only file system\n");
 	says("grep ' /sys ' /proc/mounts | grep -c 'ro,nosuid,nodev,noexec'", "1\n");
 	says("grep ' /proc ' /proc/mounts | grep -c 'rw,nosuid,nodev,noexec'", "1\n");
-	says("ls /sys/class/net", "lo\n");
+	says("ls /sys/class/net; cat /sys/class/net/lo/flags", "lo\n0x9\n");
 }
 
 static void devices_are_private(void **state)

@@ -7,9 +7,12 @@
 #include <linux/keyctl.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 /* Ends with the creator.  Has to be said again after each change of credentials,
@@ -83,6 +86,18 @@ static void make_namespaces(const struct ns_job *job)
 		ns_die(job, NS_STEP_NAMESPACE, "network, ipc, cgroup", errno);
 }
 
+/* Here, because nobody else is inside the namespace without entering it. */
+static void bring_up_loopback(const struct ns_job *job)
+{
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_LOOPBACK };
+	NS_AUTO_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 && errno == EAFNOSUPPORT) /* a kernel without IPv4 */
+		return;
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+		ns_die(job, NS_STEP_LOOPBACK, "", errno);
+}
+
 static void set_hostname(const struct ns_job *job)
 {
 	const char *name = job->workload->hostname;
@@ -143,6 +158,7 @@ void ns_child_create(struct ns_job *job)
 	ns_kernelfs_take_proc(job, &kernelfs);
 	become_root(job);
 	make_namespaces(job);
+	bring_up_loopback(job);
 	ns_kernelfs_take_sys(job, &kernelfs);
 	set_hostname(job);
 	expect(job, NS_GO, fds, NS_FDS_MAX, &count);

@@ -11,6 +11,7 @@ static const char *const steps[] = {
 	[NS_STEP_NAMESPACE] = "make the namespace",
 	[NS_STEP_JOIN] = "join",
 	[NS_STEP_IDS] = "become root of the user namespace",
+	[NS_STEP_LOOPBACK] = "bring up the loopback interface",
 	[NS_STEP_HOSTNAME] = "set the host name",
 	[NS_STEP_ROOT] = "change to the root file system:",
 	[NS_STEP_MOUNT] = "mount",
