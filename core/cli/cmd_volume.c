@@ -137,8 +137,12 @@ static int remove_volume(struct hyfw_driver *keeper, const char *name, struct hy
 	HYFW_AUTO_CLOSE int lock = hyfw_store_lock("volume", name, err);
 	int result;
 
+	if (lock == -EINVAL) {
+		hyfw_forget(err);
+		return hyfw_fail(err, EINVAL, "volume '%s': not a usable name", name);
+	}
 	if (lock < 0)
-		return hyfw_wrap(err, "volume '%s'", name);
+		return hyfw_wrap(err, "volume %s", name);
 	result = check_unused(name, err);
 	return result < 0 ? result : hyfw_storage_volume_remove(keeper, name, err);
 }

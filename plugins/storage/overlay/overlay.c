@@ -22,6 +22,14 @@ static int probe(const struct hyfw_host *host, struct hyfw_arena *arena, struct 
 	return 0;
 }
 
+/* Without a configuration, as in a command that reads none, 'fallback'. */
+static uint64_t limit(const struct hyfw_map *settings, const char *key, int64_t fallback)
+{
+	int64_t value = hyfw_map_int(settings, key, fallback);
+
+	return value > 0 ? (uint64_t)value : UINT64_MAX;
+}
+
 static int open_instance(const struct hyfw_host *host, const struct hyfw_map *settings, void **ret_instance,
 			 struct hyfw_error **err)
 {
@@ -30,8 +38,8 @@ static int open_instance(const struct hyfw_host *host, const struct hyfw_map *se
 	if (!overlay)
 		return host->fail(err, ENOMEM, "out of memory");
 	overlay->host = host;
-	overlay->max_bytes = (uint64_t)hyfw_map_int(settings, "image_max_size", INT64_C(256) << 30);
-	overlay->max_files = (uint64_t)hyfw_map_int(settings, "image_max_files", 4000000);
+	overlay->max_bytes = limit(settings, "image_max_size", INT64_C(256) << 30);
+	overlay->max_files = limit(settings, "image_max_files", 4000000);
 	*ret_instance = overlay;
 	return 0;
 }
@@ -136,9 +144,9 @@ static const struct hyfw_need needs[] = {
 };
 static const struct hyfw_option options[] = {
 	{ .name = "image_max_size", .scope = HYFW_SCOPE_PLUGIN, .type = HYFW_OPTION_SIZE, .fallback = "256G",
-	  .min = 1, .max = INT64_MAX, .help = "The largest image that may be imported." },
+	  .help = "The largest image that may be imported; 0 for no limit." },
 	{ .name = "image_max_files", .scope = HYFW_SCOPE_PLUGIN, .type = HYFW_OPTION_INT, .fallback = "4000000",
-	  .min = 1, .max = INT64_MAX, .help = "The most files that an imported image may hold." },
+	  .max = INT64_MAX, .help = "The most files that an imported image may hold; 0 for no limit." },
 	{ 0 },
 };
 
