@@ -126,7 +126,10 @@ static int cgroups_plan(void *data, const struct hyfw_subject *subject, struct h
 	if (subject->kind != HYFW_SUBJECT_WORKLOAD)
 		return 0;
 	subject_limits(subject, &limits);
-	result = hierarchy(instance, err);
+	/* Not everybody who plans has asked check() before. */
+	result = limits_check(host, &limits, err);
+	if (result == 0)
+		result = hierarchy(instance, err);
 	if (result < 0)
 		return result;
 	if (limits.devices && !instance->hierarchy.v1[CONTROLLER_DEVICES]) {

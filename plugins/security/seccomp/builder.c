@@ -33,7 +33,7 @@ static int add_architectures(const struct hyfw_host *host, scmp_filter_ctx conte
 		int result = seccomp_arch_add(context, policy->architectures[i]);
 
 		if (result < 0 && result != -EEXIST)
-			return host->fail(err, -result, "seccomp: add an architecture: %s", strerror(-result));
+			return host->fail(err, -result, "add an architecture: %s", strerror(-result));
 	}
 	return 0;
 }
@@ -58,7 +58,7 @@ static int add_rules(const struct hyfw_host *host, scmp_filter_ctx context, cons
 		result = seccomp_rule_add_array(context, rule->action, number, rule->condition_count,
 						rule->conditions);
 		if (result < 0 && result != -EEXIST)
-			return host->fail(err, -result, "seccomp: rule %zu, for %s: %s", i, rule->name,
+			return host->fail(err, -result, "rule %zu, for %s: %s", i, rule->name,
 					  strerror(-result));
 	}
 	return 0;
@@ -75,19 +75,19 @@ static int export(const struct hyfw_host *host, struct hyfw_arena *arena, scmp_f
 	int result;
 
 	if (fd < 0)
-		return host->fail(err, errno, "seccomp: memfd_create: %s", strerror(errno));
+		return host->fail(err, errno, "memfd_create: %s", strerror(errno));
 	result = seccomp_export_bpf(context, fd);
 	if (result < 0)
-		return host->fail(err, -result, "seccomp: write the program: %s", strerror(-result));
+		return host->fail(err, -result, "write the program: %s", strerror(-result));
 	if (fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size % (off_t)sizeof(*program) != 0)
-		return host->fail(err, EIO, "seccomp: libseccomp wrote a damaged program");
+		return host->fail(err, EIO, "libseccomp wrote a damaged program");
 	count = (size_t)st.st_size / sizeof(*program);
 	if (count + before > INSTRUCTIONS_MAX)
-		return host->fail(err, E2BIG, "seccomp: the program has %zu instructions, the kernel takes %d",
+		return host->fail(err, E2BIG, "the program has %zu instructions, the kernel takes %d",
 				  count + before, INSTRUCTIONS_MAX);
 	program = host->alloc(arena, (count + before) * sizeof(*program));
 	if (pread(fd, program + before, (size_t)st.st_size, 0) != st.st_size)
-		return host->fail(err, EIO, "seccomp: the program cannot be read back");
+		return host->fail(err, EIO, "the program cannot be read back");
 	*ret_program = program;
 	*ret_count = count + before;
 	return 0;
@@ -124,7 +124,7 @@ int builder_build(const struct hyfw_host *host, struct hyfw_arena *arena, const 
 	int highest = 0, result;
 
 	if (!context)
-		return host->fail(err, EINVAL, "seccomp: libseccomp refuses the default action");
+		return host->fail(err, EINVAL, "libseccomp refuses the default action");
 	/* Programs of other architectures are ended, not left to guess. */
 	seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	/* A binary tree over the numbers: 9 comparisons instead of up to 400. */

@@ -56,7 +56,7 @@ static int seccomp_check(void *data, const struct hyfw_subject *subject, struct 
 	    strcmp(setting, FILTER_DEFAULT) == 0 || setting[0] == '/')
 		return 0;
 	return instance->host->fail(err, EINVAL,
-				    "seccomp: \"%s\" is neither default, unconfined nor an absolute path", setting);
+				    "\"%s\" is neither default, unconfined nor an absolute path", setting);
 }
 
 static int summary(const struct hyfw_host *host, const struct hyfw_subject *subject, struct hyfw_arena *arena,

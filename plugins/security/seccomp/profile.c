@@ -36,15 +36,15 @@ int profile_read(const struct hyfw_host *host, struct hyfw_arena *arena, const c
 	char *text;
 
 	if (path[0] != '/')
-		return host->fail(err, EINVAL, "seccomp: \"%s\" is neither default, unconfined nor an absolute path",
+		return host->fail(err, EINVAL, "\"%s\" is neither default, unconfined nor an absolute path",
 				  path);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return host->fail(err, errno, "seccomp: profile %s: %s", path, strerror(errno));
+		return host->fail(err, errno, "profile %s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return host->fail(err, EINVAL, "seccomp: profile %s is not a regular file", path);
+		return host->fail(err, EINVAL, "profile %s is not a regular file", path);
 	if (st.st_size > PROFILE_LIMIT)
-		return host->fail(err, EFBIG, "seccomp: profile %s is larger than %u bytes", path, PROFILE_LIMIT);
+		return host->fail(err, EFBIG, "profile %s is larger than %u bytes", path, PROFILE_LIMIT);
 	text = host->alloc(arena, (size_t)st.st_size + 1);
 	while (size < (size_t)st.st_size) {
 		ssize_t got = read(fd, text + size, (size_t)st.st_size - size);
@@ -52,13 +52,13 @@ int profile_read(const struct hyfw_host *host, struct hyfw_arena *arena, const c
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return host->fail(err, errno, "seccomp: profile %s: %s", path, strerror(errno));
+			return host->fail(err, errno, "profile %s: %s", path, strerror(errno));
 		if (got == 0)
 			break;
 		size += (size_t)got;
 	}
 	if (size == 0 || strlen(text) != size)
-		return host->fail(err, EINVAL, "seccomp: profile %s is %s", path,
+		return host->fail(err, EINVAL, "profile %s is %s", path,
 				  size ? "not text: it has a NUL byte" : "empty");
 	*ret_text = text;
 	*ret_size = size;
@@ -95,7 +95,7 @@ static int parse_text(const struct place *place, const char *text, size_t size, 
 		return 0;
 	}
 	json_object_put(object);
-	return place->host->fail(err, EINVAL, "seccomp: %s:%u: %s", place->path,
+	return place->host->fail(err, EINVAL, "%s:%u: %s", place->path,
 				 line_of(text, end > size ? size : end),
 				 error == json_tokener_success ? "not a JSON object" : json_tokener_error_desc(error));
 }
@@ -116,12 +116,12 @@ static int add_architecture(const struct place *place, struct json_object *value
 		token = seccomp_arch_resolve_name(lower);
 	}
 	if (token == 0)
-		return place->host->fail(err, EINVAL, "seccomp: %s: %s: unknown architecture %s", place->path,
+		return place->host->fail(err, EINVAL, "%s: %s: unknown architecture %s", place->path,
 					 place->where, name ? name : "null");
 	if (token == seccomp_arch_native())
 		return 0;
 	if (policy->architecture_count == ARCHITECTURES_MAX)
-		return place->host->fail(err, E2BIG, "seccomp: %s: %s: too many architectures", place->path,
+		return place->host->fail(err, E2BIG, "%s: %s: too many architectures", place->path,
 					 place->where);
 	policy->architectures[policy->architecture_count++] = token;
 	return 0;
@@ -182,7 +182,7 @@ static int add_flags(const struct place *place, struct json_object *list, struct
 		for (j = 0; j < count && (!name || strcmp(known[j].name, name) != 0); j++)
 			;
 		if (j == count)
-			return place->host->fail(err, EINVAL, "seccomp: %s: flags[%zu]: unknown flag %s", place->path,
+			return place->host->fail(err, EINVAL, "%s: flags[%zu]: unknown flag %s", place->path,
 						 i, name ? name : "null");
 		policy->flags |= known[j].flag;
 	}

@@ -14,7 +14,7 @@
 static int bad(const struct place *place, const char *key, const char *what, const char *value,
 	       struct hyfw_error **err)
 {
-	return place->host->fail(err, EINVAL, "seccomp: %s: %s: %s: %s%s%s", place->path, place->where, key, what,
+	return place->host->fail(err, EINVAL, "%s: %s: %s: %s%s%s", place->path, place->where, key, what,
 				 value ? " " : "", value ? value : "");
 }
 
