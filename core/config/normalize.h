@@ -20,6 +20,7 @@ int hyfw_normalize_env(const char *text, char **ret_normal, struct hyfw_error **
 int hyfw_normalize_label(const char *text, char **ret_normal, struct hyfw_error **err);
 int hyfw_normalize_user(const char *text, char **ret_normal, struct hyfw_error **err);
 int hyfw_normalize_hostname(const char *text, char **ret_normal, struct hyfw_error **err);
+int hyfw_normalize_memory_swap(const char *text, char **ret_normal, struct hyfw_error **err); /* -1: unlimited */
 int hyfw_normalize_cpuset(const char *text, char **ret_normal, struct hyfw_error **err);
 int hyfw_normalize_capability(const char *text, char **ret_normal, struct hyfw_error **err); /* "CAP_X", "ALL" */
 int hyfw_normalize_seccomp(const char *text, char **ret_normal, struct hyfw_error **err);

@@ -224,6 +224,26 @@ static bool same_part(const char *one, const char *other, unsigned part)
 	return strcspn(one, "|") == strcspn(other, "|") && strncmp(one, other, strcspn(one, "|")) == 0;
 }
 
+/* The same KEY of KEY=VALUE twice in files; of flags the later one wins. */
+static int check_pairs(const struct hyfw_config_section *workload, const char *key, struct hyfw_error **err)
+{
+	const struct hyfw_config_value *value, *other;
+	size_t cursor = 0;
+
+	while ((value = next_value(workload, key, &cursor))) {
+		size_t at = 0, length = strcspn(value->normal, "=") + 1;
+
+		if (value->origin.kind == HYFW_ORIGIN_FLAG)
+			continue;
+		while ((other = next_value(workload, key, &at)) && other != value)
+			if (strncmp(other->normal, value->normal, length) == 0)
+				return hyfw_config_fail_value(err, EINVAL, workload, value,
+							      "%.*s is given at line %u already; remove one of them",
+							      (int)length - 1, value->normal, other->origin.line);
+	}
+	return 0;
+}
+
 /* Mounts of one workload at the same path. */
 static int check_targets(const struct hyfw_config_section *workload, struct hyfw_error **err)
 {
@@ -320,7 +340,7 @@ static int check_memory(const struct hyfw_config_section *workload, struct hyfw_
 	if (both && !memory)
 		return hyfw_config_fail(err, EINVAL, workload, "memory_swap",
 					"is memory and swap together and needs memory; add that key");
-	if (both && both < memory)
+	if (both > 0 && both < memory)
 		return hyfw_config_fail(err, EINVAL, workload, "memory_swap",
 					"is memory and swap together and cannot be less than memory");
 	return 0;
@@ -338,6 +358,8 @@ static int check_workload(const struct hyfw_config *config, const struct hyfw_co
 	    (result = check_names(config, workload, "links", "workload", err)) < 0 ||
 	    (result = check_names(config, workload, "security", "", err)) < 0 ||
 	    (result = check_links(config, workload, err)) < 0 ||
+	    (result = check_pairs(workload, "env", err)) < 0 ||
+	    (result = check_pairs(workload, "label", err)) < 0 ||
 	    (result = check_targets(workload, err)) < 0)
 		return result;
 	return 0;

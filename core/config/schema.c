@@ -64,7 +64,8 @@ static const struct hyfw_key workload_keys[] = {
 	{ { "read_only", 0, HYFW_OPTION_BOOL, 0, "no", .help = "Make the root file system read-only." } },
 	/* limits */
 	{ { "memory", 0, HYFW_OPTION_SIZE, .min = 1 << 20, .max = INT64_MAX, .help = "Most memory it may use; no limit unless given here or in [defaults]." } },
-	{ { "memory_swap", 0, HYFW_OPTION_SIZE, .min = 1 << 20, .max = INT64_MAX, .help = "Most memory and swap together; without it no swap is used." } },
+	{ { "memory_swap", 0, HYFW_OPTION_SIZE, .help = "Most memory and swap together; without it no swap is used." },
+	  0, hyfw_normalize_memory_swap, "SIZE | unlimited" },
 	{ { "cpus", 0, HYFW_OPTION_CPUS, .min = 10, .max = 8192000, .help = "How many CPUs' worth of time it may use." } },
 	{ { "cpuset", 0, HYFW_OPTION_STRING, .help = "CPUs on which it may run." }, 0, hyfw_normalize_cpuset, "0-3,5" },
 	{ { "cpu_shares", 0, HYFW_OPTION_INT, .min = 2, .max = 262144, .help = "Weight when CPUs are busy; 1024 is the usual one." } },

@@ -77,6 +77,17 @@ int hyfw_parse_size(const char *text, int64_t *ret_bytes, struct hyfw_error **er
 	return 0;
 }
 
+int hyfw_normalize_memory_swap(const char *text, char **ret_normal, struct hyfw_error **err)
+{
+	int64_t bytes;
+	int result;
+
+	if (strcmp(text, "unlimited") == 0 || strcmp(text, "-1") == 0)
+		return give(ret_normal, -1);
+	result = hyfw_parse_size(text, &bytes, err);
+	return result < 0 ? result : give(ret_normal, bytes);
+}
+
 static int parse_duration(const char *text, int64_t *ret_ms, struct hyfw_error **err)
 {
 	static const struct {

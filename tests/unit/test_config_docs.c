@@ -79,6 +79,23 @@ static size_t count_items(const char *part, const char *key)
 	return count;
 }
 
+/* The default of 'key', as it stands behind its entry. */
+static void expect_default(const char *part, const struct hyfw_key *key)
+{
+	HYFW_AUTO_FREE char *item = hyfw_format("\n.BI %s \" = ", key->option.name), *entry = NULL;
+	HYFW_AUTO_FREE char *expected = hyfw_format("\nDefault:\n.BR \"%s\" .", key->option.fallback ?
+							key->option.fallback : "");
+	const char *at = strstr(part, item) + 1, *end = strstr(at, "\n.TP"), *section = strstr(at, "\n.S");
+
+	if (!end || (section && section < end))
+		end = section;
+	entry = hyfw_dup_n(at, (size_t)(end - at));
+	if (!key->option.fallback)
+		expected[strlen("\nDefault:")] = '\0';
+	if ((strstr(entry, expected) != NULL) != (key->option.fallback != NULL))
+		fail_msg("%s: its default is not that of the schema", key->option.name);
+}
+
 static void the_man_page_has_each_key_once(void **state)
 {
 	const struct hyfw_section_schema *section;
@@ -101,6 +118,7 @@ static void the_man_page_has_each_key_once(void **state)
 			if (count_items(part, key->option.name) != 1)
 				print_error("%s: %s\n", section->type, key->option.name);
 			assert_int_equal(count_items(part, key->option.name), 1);
+			expect_default(part, key);
 		}
 		assert_int_equal(count_items(part, ""), keys); /* and none that is not a key */
 	}

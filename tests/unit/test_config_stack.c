@@ -25,6 +25,7 @@ static const struct {
 	  "web.ini:4: [workload a] tmpfs = /data:size=1M: something else is mounted at /data already" },
 	{ "[workload a]\n" R "memory = 4M\nmemory_swap = 2M\n",
 	  "web.ini:4: [workload a] memory_swap = 2M: is memory and swap together and cannot be less than memory" },
+	{ "[workload a]\n" R "env = A=1\n  AB=1\n  A=2\n", "web.ini:5: [workload a] env = A=2: A is given at line 3 already; remove one of them" },
 	{ "[network none]\n", "web.ini:1: [network none]: 'none' stands for no network and cannot be the name of one" },
 	{ "[network x]\nsubnet = 10.0.0.1/24\n", "web.ini:2: [network x] subnet = 10.0.0.1/24: has bits behind its length; the subnet is 10.0.0.0/24" },
 	{ "[network x]\nsubnet = 10.0.0.0/31\n", "web.ini:2: [network x] subnet = 10.0.0.0/31: the subnet's length must be from /8 to /30" },

@@ -16,6 +16,7 @@ static const struct good good_values[] = {
 	{ "memory = 2097152", "2097152" },
 	{ "memory = 512KiB", NULL }, /* below the least: see bad_values */
 	{ "memory: 50M ; a comment", "52428800" },
+	{ "memory = 1M\nmemory_swap = unlimited", "1048576" },
 	{ "cpus = 0.25", "250" },
 	{ "cpus = 2", "2000" },
 	{ "cpus = 1.125", "1125" },
@@ -162,6 +163,7 @@ static const struct {
 	{ "env = HYFW_NOT_SET", "env = HYFW_NOT_SET: the environment has no variable HYFW_NOT_SET; write HYFW_NOT_SET=VALUE" },
 	{ "env = A=${HYFW_NOT_SET}", "env = A=${HYFW_NOT_SET}: the environment has no variable HYFW_NOT_SET; set it, or write $${ for a plain ${" },
 	{ "env = A=${x", "env = A=${x: after '${' comes the name of a variable and '}'" },
+	{ "env = A=1 \n  A=2", NULL },
 	{ "label = a", "label = a: must be KEY=VALUE" },
 	{ "command = sh -c 'a", "command = sh -c 'a: a quote (') is not closed" },
 	{ "command = a\\", "command = a\\: a backslash at the end quotes nothing" },
