@@ -62,6 +62,11 @@ int fake_check(void *instance, const struct hyfw_subject *subject, struct hyfw_e
 	return fake_fails(instance, "check", err);
 }
 
+static bool reached(const struct fake_limits *limits, int64_t count)
+{
+	return count == limits->die_at || count == limits->hang_at || count == limits->fail_at;
+}
+
 static int misbehave(const struct fake *fake, const struct fake_limits *limits, int64_t count, const char *what,
 		     struct hyfw_error **err)
 {
@@ -100,14 +105,28 @@ int fake_apply(void *instance, struct hyfw_call *call, struct hyfw_error **err)
 	return misbehave(fake, &fake->apply, ++fake->applied, "step", err);
 }
 
+/* True once for all processes: the next attempt at the same undo goes well. */
+static bool first_time(const struct fake *fake)
+{
+	char path[4096];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/undo-misbehaved", fake->host->directory(fake->driver, HYFW_DIRECTORY_DATA));
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 int fake_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
 {
 	struct fake *fake = instance;
 	int result = fake_fails(fake, "undo", err);
 	char path[4096];
 
-	if (result == 0)
-		result = misbehave(fake, &fake->undo, ++fake->undone, "undo", err);
+	fake->undone++;
+	if (result == 0 && reached(&fake->undo, fake->undone) && first_time(fake))
+		result = misbehave(fake, &fake->undo, fake->undone, "undo", err);
 	if (result < 0)
 		return result;
 	trace_path(fake, call, path, sizeof(path));

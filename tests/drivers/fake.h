@@ -5,7 +5,10 @@
  *
  *     fail_at = N   hang_at = N   die_at = N   the N-th step done by this process, after it
  *                                              left its trace
- *     undo_fail_at, undo_hang_at, undo_die_at  the same for undo(), before the trace goes
+ *     undo_fail_at, undo_hang_at, undo_die_at  the same for undo(), before the trace goes,
+ *                                              once: the file undo-misbehaved in the data
+ *                                              directory remembers it; `fail_in = undo` is
+ *                                              for ever
  *     fail_in = OP                             that operation ("plan", "open", ...)
  */
 #ifndef HYFW_TESTS_FAKE_H
