@@ -73,6 +73,8 @@ static int ask(struct hyfw_plan *plan, const struct hyfw_definition *definition,
 	plan->current.workload = hyfw_arena_dup(plan->arena, subject->workload);
 	plan->current.about = subject->kind;
 	plan->current.network = subject->kind == HYFW_SUBJECT_ENDPOINT ? subject->index : 0;
+	if (hyfw_driver_check(driver, subject, err) < 0)
+		return -(*err)->errnum;
 	return hyfw_driver_plan(driver, subject, plan, plan->arena, err);
 }
 
