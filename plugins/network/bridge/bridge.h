@@ -117,6 +117,9 @@ struct bridge_veth {
 };
 int bridge_link_make_veth(struct bridge *bridge, const struct bridge_veth *veth, struct hyfw_error **err);
 
+/* Waits until 'name' of 'socket' can really send. */
+void bridge_link_settle(struct nl_sock *socket, const char *name);
+
 /* Refuses a subnet that an interface other than 'except' is in; with 'routes'
  * also one that something else is routed to. */
 int bridge_link_check_subnet(struct bridge *bridge, const struct bridge_subnet *subnet, const char *except,

@@ -178,7 +178,13 @@ static int endpoint_connect(struct bridge *bridge, struct hyfw_call *call, const
 
 	bridge_mac(endpoint->address, veth.mac);
 	r = bridge_link_make_veth(bridge, &veth, err);
-	return r < 0 ? r : bridge_netns_configure(bridge, call->netns_fd, &inside, err);
+	if (r >= 0)
+		r = bridge_netns_configure(bridge, call->netns_fd, &inside, err);
+	if (r < 0)
+		return r;
+	bridge_link_settle(bridge->route, veth.host_name);
+	bridge_link_settle(bridge->route, arg(call, "master"));
+	return 0;
 }
 
 int bridge_endpoint_apply(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err)

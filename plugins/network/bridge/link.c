@@ -10,6 +10,7 @@
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
 #include <netlink/route/route.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bridge.h"
@@ -268,6 +269,30 @@ int bridge_link_make_veth(struct bridge *bridge, const struct bridge_veth *veth,
 		return link_fail(bridge, err, r, "create the veth pair", veth->host_name);
 	r = bridge_message_send(socket, link_port_message(veth));
 	return r < 0 ? link_fail(bridge, err, r, "set up the bridge port", veth->host_name) : 0;
+}
+
+#define OPERSTATE_UP 6 /* IF_OPER_UP of linux/if.h, which does not go with net/if.h */
+
+/* The kernel notices carriers in a worker that may wait for a second, and until
+ * then bridge ports and interfaces drop what is sent.  Asking for the interface
+ * makes it look at once (rtnl_getlink() since 6.8); older kernels are waited for. */
+void bridge_link_settle(struct nl_sock *socket, const char *name)
+{
+	const struct timespec pause = { .tv_nsec = 5000000 };
+	int tries;
+
+	for (tries = 0; tries < 250; tries++) {
+		struct rtnl_link *link;
+		bool up;
+
+		if (rtnl_link_get_kernel(socket, 0, name, &link) < 0)
+			return;
+		up = rtnl_link_get_operstate(link) == OPERSTATE_UP;
+		rtnl_link_put(link);
+		if (up)
+			return;
+		nanosleep(&pause, NULL);
+	}
 }
 
 /* ---- looking around ------------------------------------------------------- */

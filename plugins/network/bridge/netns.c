@@ -115,6 +115,7 @@ static int netns_apply(struct bridge *bridge, struct nl_sock *socket, const stru
 		r = netns_route(socket, index, inside->gateway);
 	if (r < 0)
 		return bridge->host->fail(err, -r, "cannot configure it: %s", strerror(-r));
+	bridge_link_settle(socket, inside->interface);
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "bridge.h"
 
 #define RANDOM_TRIES 64
+#define NOTE_TARGET "published_to" /* the address that the ports lead to */
 
 static const char *arg(const struct hyfw_call *call, const char *key)
 {
@@ -238,7 +239,7 @@ int bridge_publish_apply(struct bridge *bridge, struct hyfw_call *call, struct h
 	if (r >= 0)
 		r = bridge_endpoint_address(bridge, call, &address, err);
 	if (r >= 0)
-		r = host->note(call, HYFW_NOTE_ADDRESS, address, err);
+		r = host->note(call, NOTE_TARGET, address, err);
 	for (i = 0; i < count && r >= 0; i++) {
 		list[i].to = address;
 		r = list[i].port ? port_take_fixed(host, call, &list[i], err)
@@ -283,7 +284,7 @@ static int port_give_back(struct bridge *bridge, struct hyfw_call *call, struct 
 int bridge_publish_undo(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = bridge->host;
-	const char *address = hyfw_map_get(&call->record, HYFW_NOTE_ADDRESS);
+	const char *address = hyfw_map_get(&call->record, NOTE_TARGET);
 	struct bridge_publication *list;
 	size_t count, i;
 	int r;
