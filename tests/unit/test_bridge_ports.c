@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Published ports, and the way out. */
+#include "bridge_traffic.h"
+
+/* A second machine, 192.0.2.9, behind the host's 192.0.2.1. */
+static int outside_new(void)
+{
+	int netns = netns_new();
+	HYFW_AUTO_FREE char *path = hyfw_format("/proc/%d/fd/%d", getpid(), netns),
+			    *make = hyfw_format("link add out0 type veth peer name eth0 netns %s", path);
+
+	traffic_ip(make);
+	traffic_ip("address add 192.0.2.1/24 dev out0");
+	traffic_ip("link set out0 up");
+	return netns;
+}
+
+static int outside_configure(const void *unused)
+{
+	(void)unused;
+	traffic_ip("address add 192.0.2.9/24 dev eth0");
+	traffic_ip("link set eth0 up");
+	traffic_ip("route add 10.77.3.0/24 via 192.0.2.1");
+	return 0;
+}
+
+static void outside_remove(int netns)
+{
+	traffic_ip("link del out0");
+	close(netns);
+}
+
+static int web_up(struct workload *web, const char *name, const char *publish, struct hyfw_error **err)
+{
+	const struct hyfw_pair settings[] = { { "publish", publish } };
+
+	return workload_up(web, name, &(struct hyfw_map){ 1, settings }, NULL, err);
+}
+
+static void published_port_is_reached_from_everywhere(void **state)
+{
+	HYFW_AUTO_FREE char *before = machine_state();
+	struct journal network;
+	struct workload web;
+	pid_t server;
+	int outside = outside_new();
+
+	(void)state;
+	assert_int_equal(traffic_run(outside, outside_configure, NULL), 0);
+	OK(network_up(&network, "front", &network_map, &err));
+	OK(web_up(&web, "web", "|8888|80|tcp", &err));
+	server = traffic_serve(web.netns, "0.0.0.0", 80);
+	assert_int_equal(traffic_connect(-1, "127.0.0.1", 8888), 0);
+	assert_int_equal(traffic_connect(-1, "192.0.2.1", 8888), 0);
+	assert_int_equal(traffic_connect(-1, "10.77.3.1", 8888), 0);
+	assert_int_equal(traffic_connect(outside, "192.0.2.1", 8888), 0);
+	if (bridge_fixture_routed())
+		assert_int_equal(traffic_connect(web.netns, "192.0.2.1", 8888), 0);
+	assert_int_equal(traffic_connect(outside, "10.77.3.2", 80), ECONNREFUSED); /* not published there */
+	traffic_stop(server);
+	workload_down(&web);
+	assert_int_equal(traffic_connect(-1, "127.0.0.1", 8888), ECONNREFUSED);
+	network_down(&network);
+	outside_remove(outside);
+	assert_state(before);
+}
+
+static void workloads_go_out_unless_internal(void **state)
+{
+	static const struct hyfw_pair internal[] = { { "subnet", "10.77.3.0/24" }, { "internal", "true" } };
+	struct journal network;
+	struct workload web;
+	int outside = outside_new(), i;
+	pid_t server;
+
+	(void)state;
+	assert_int_equal(traffic_run(outside, outside_configure, NULL), 0);
+	server = traffic_serve(outside, "192.0.2.9", 80);
+	for (i = 0; i < 2; i++) {
+		OK(network_up(&network, "front", i ? &(struct hyfw_map){ 2, internal } : &network_map, &err));
+		OK(workload_up(&web, "web", NULL, NULL, &err));
+		assert_int_equal(traffic_connect(web.netns, "192.0.2.9", 80), i ? ECONNREFUSED : 0);
+		workload_down(&web);
+		network_down(&network);
+	}
+	traffic_stop(server);
+	outside_remove(outside);
+}
+
+static void published_port_is_no_way_around_links(void **state)
+{
+	struct hyfw_map notes_db, notes_web;
+	struct journal network;
+	struct workload web, db;
+	pid_t server;
+
+	(void)state;
+	OK(network_up(&network, "front", &network_map, &err));
+	OK(web_up(&web, "web", "|8888|80|tcp", &err));
+	OK(workload_up(&db, "db", NULL, NULL, &err));
+	server = traffic_serve(web.netns, "0.0.0.0", 80);
+	assert_int_equal(traffic_connect(db.netns, "10.77.3.1", 8888), ECONNREFUSED);
+	notes_db = hyfw_pairs_map(&db.journal.steps[0].record);
+	notes_web = hyfw_pairs_map(&web.journal.steps[0].record);
+	OK(fixture.network->link(fixture.instance, "front", &notes_db, &notes_web, true, &err));
+	if (bridge_fixture_routed())
+		assert_int_equal(traffic_connect(db.netns, "10.77.3.1", 8888), 0);
+	traffic_stop(server);
+	workload_down(&db);
+	workload_down(&web);
+	network_down(&network);
+}
+
+static void addresses_and_random_ports(void **state)
+{
+	struct journal network;
+	struct workload web, other;
+	const char *port;
+	pid_t server;
+
+	(void)state;
+	OK(network_up(&network, "front", &network_map, &err));
+	OK(web_up(&web, "web", "127.0.0.1|0|80|tcp", &err));
+	OK(web_up(&other, "other", "|0|80|tcp", &err));
+	server = traffic_serve(web.netns, "0.0.0.0", 80);
+	port = journal_note(&web.journal, "publish.80/tcp");
+	assert_non_null(port);
+	assert_string_not_equal(port, journal_note(&other.journal, "publish.80/tcp"));
+	assert_int_equal(traffic_connect(-1, "127.0.0.1", (unsigned)atoi(port)), 0);
+	assert_int_equal(traffic_connect(-1, "10.77.3.1", (unsigned)atoi(port)), ECONNREFUSED);
+	traffic_stop(server);
+	workload_down(&other);
+	workload_down(&web);
+	network_down(&network);
+}
+
+static void assert_refused(const char *publish, int errnum, const char *sentence)
+{
+	struct hyfw_error *err = NULL;
+	struct workload refused;
+
+	assert_int_equal(web_up(&refused, "refused", publish, &err), -errnum);
+	if (!strstr(err->message, sentence))
+		fail_msg("\"%s\" does not say \"%s\"", err->message, sentence);
+	hyfw_forget(&err);
+	journal_finish(&refused.journal);
+	close(refused.netns);
+}
+
+static void ports_in_use_are_refused(void **state)
+{
+	struct journal network;
+	struct workload web;
+	pid_t process, server;
+	HYFW_AUTO_FREE char *before = NULL;
+
+	(void)state;
+	OK(network_up(&network, "front", &network_map, &err));
+	OK(web_up(&web, "web", "|8888|80|tcp", &err));
+	process = traffic_serve(-1, "127.0.0.1", 7777);
+	server = traffic_serve(web.netns, "0.0.0.0", 80);
+	before = machine_state();
+	assert_refused("|7777|80|tcp", EADDRINUSE, "port 7777/tcp is in use");
+	assert_refused("|8888|80|tcp", EADDRINUSE, "web");
+	assert_refused("198.51.100.7|9000|80|tcp", EADDRNOTAVAIL, "198.51.100.7 is no address of this host");
+	assert_refused("::1|9000|80|tcp", EOPNOTSUPP, "IPv4 addresses only");
+	assert_refused("|9000|0|tcp", EINVAL, "from 1 to 65535");
+	assert_refused("|9000|80|sctp", EINVAL, "tcp or udp");
+	assert_refused("|9000|80", EINVAL, "ADDRESS|HOSTPORT|PORT|PROTO");
+	assert_state(before);
+	assert_int_equal(traffic_connect(-1, "127.0.0.1", 8888), 0); /* still the first one's */
+	traffic_stop(process);
+	traffic_stop(server);
+	workload_down(&web);
+	network_down(&network);
+}
+
+int bridge_port_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(published_port_is_reached_from_everywhere),
+		cmocka_unit_test(workloads_go_out_unless_internal),
+		cmocka_unit_test(published_port_is_no_way_around_links),
+		cmocka_unit_test(addresses_and_random_ports),
+		cmocka_unit_test(ports_in_use_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
