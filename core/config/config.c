@@ -177,6 +177,18 @@ int hyfw_config_set(struct hyfw_config *config, const char *type, const char *na
 	return hyfw_config_value_read(section, known, key, text, &origin, false, err);
 }
 
+const struct hyfw_config_value *hyfw_config_next_value(const struct hyfw_config_section *section,
+						       const char *key, size_t *cursor)
+{
+	while (*cursor < section->count) {
+		const struct hyfw_config_value *value = &section->values[(*cursor)++];
+
+		if (value->normal && strcmp(value->key, key) == 0)
+			return value;
+	}
+	return NULL;
+}
+
 /* ---- what a key comes to ---- */
 
 static const struct hyfw_config_section *fallbacks_for(const struct hyfw_config *config, const char *type)

@@ -45,6 +45,10 @@ struct hyfw_config_section *hyfw_config_section_add(struct hyfw_config *config,
 void hyfw_config_section_drop(struct hyfw_config *config, const struct hyfw_config_section *section);
 const char *hyfw_config_path_keep(struct hyfw_config *config, const char *path);
 
+/* The next value of 'key' in 'section' that has a normal form; '*cursor' starts at 0. */
+const struct hyfw_config_value *hyfw_config_next_value(const struct hyfw_config_section *section,
+						       const char *key, size_t *cursor);
+
 /* The section that supplies 'key' to 'section': itself, [defaults] or the
  * schema's defaults; NULL when none does. */
 const struct hyfw_config_section *hyfw_config_supplier(const struct hyfw_config *config,
@@ -77,6 +81,10 @@ int hyfw_config_fail_section(struct hyfw_error **err, int errnum, const struct h
  * in use without having been written. */
 void hyfw_config_add_implied(struct hyfw_config *config);
 int hyfw_config_check_references(const struct hyfw_config *config, struct hyfw_error **err);
+
+/* clashes.c: what one workload, or two, cannot have twice. */
+int hyfw_config_check_twice(const struct hyfw_config_section *workload, struct hyfw_error **err);
+int hyfw_config_check_ports(const struct hyfw_config *config, struct hyfw_error **err);
 
 /* honours.c: each key that was set is put into effect by somebody. */
 int hyfw_config_check_honours(const struct hyfw_config *config, struct hyfw_error **err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * What sections say about each other: networks and workloads that are named
- * exist, dependencies have no cycle, nothing is asked for twice. */
+ * exist, dependencies have no cycle, networks do not overlap. */
 #include <errno.h>
 #include <string.h>
 
@@ -10,19 +10,6 @@
 #include "config/private.h"
 
 static const struct hyfw_origin built_in = { .kind = HYFW_ORIGIN_DEFAULT };
-
-/* The next value of 'key' in 'section'. */
-static const struct hyfw_config_value *next_value(const struct hyfw_config_section *section, const char *key,
-						  size_t *cursor)
-{
-	while (*cursor < section->count) {
-		const struct hyfw_config_value *value = &section->values[(*cursor)++];
-
-		if (value->normal && strcmp(value->key, key) == 0)
-			return value;
-	}
-	return NULL;
-}
 
 /* ---- sections that nobody wrote ---- */
 
@@ -66,10 +53,10 @@ void hyfw_config_add_implied(struct hyfw_config *config)
 			imply(config, "plugin", config->options[i].driver);
 	while ((workload = hyfw_config_next(config, "workload", &cursor))) {
 		from = hyfw_config_supplier(config, workload, "network");
-		for (at = 0; from && (value = next_value(from, "network", &at));)
+		for (at = 0; from && (value = hyfw_config_next_value(from, "network", &at));)
 			imply_network(config, value->normal);
 		from = hyfw_config_supplier(config, workload, "volume");
-		for (at = 0; from && (value = next_value(from, "volume", &at));)
+		for (at = 0; from && (value = hyfw_config_next_value(from, "volume", &at));)
 			imply_volume(config, value->normal);
 	}
 }
@@ -105,10 +92,10 @@ static int check_names(const struct hyfw_config *config, const struct hyfw_confi
 	const struct hyfw_config_value *value, *other;
 	size_t cursor = 0;
 
-	while ((value = next_value(section, key, &cursor))) {
+	while ((value = hyfw_config_next_value(section, key, &cursor))) {
 		size_t at = 0;
 
-		while ((other = next_value(section, key, &at)) && other != value)
+		while ((other = hyfw_config_next_value(section, key, &at)) && other != value)
 			if (strcmp(other->normal, value->normal) == 0)
 				return hyfw_config_fail_value(err, EINVAL, section, value,
 							      "'%s' is in the list twice", value->normal);
@@ -125,7 +112,7 @@ static bool on_network(const struct hyfw_config_section *workload, const char *n
 	const struct hyfw_config_value *value;
 	size_t cursor = 0;
 
-	while ((value = next_value(workload, "network", &cursor)))
+	while ((value = hyfw_config_next_value(workload, "network", &cursor)))
 		if (strcmp(value->normal, network) == 0)
 			return true;
 	return false;
@@ -136,7 +123,7 @@ static int check_networks(const struct hyfw_config_section *workload, struct hyf
 	const struct hyfw_config_value *value, *none = NULL;
 	size_t cursor = 0, count = 0;
 
-	while ((value = next_value(workload, "network", &cursor))) {
+	while ((value = hyfw_config_next_value(workload, "network", &cursor))) {
 		count++;
 		if (strcmp(value->normal, "none") == 0)
 			none = value;
@@ -156,12 +143,12 @@ static int check_links(const struct hyfw_config *config, const struct hyfw_confi
 	const struct hyfw_config_value *value, *network;
 	size_t cursor = 0;
 
-	while ((value = next_value(workload, "links", &cursor))) {
+	while ((value = hyfw_config_next_value(workload, "links", &cursor))) {
 		const struct hyfw_config_section *peer = hyfw_config_find(config, "workload", value->normal);
 		bool common = false;
 		size_t at = 0;
 
-		while ((network = next_value(workload, "network", &at)))
+		while ((network = hyfw_config_next_value(workload, "network", &at)))
 			common |= strcmp(network->normal, "none") != 0 && on_network(peer, network->normal);
 		if (!common)
 			return hyfw_config_fail_value(err, EINVAL, workload, value,
@@ -185,7 +172,7 @@ static int visit(const struct hyfw_config *config, size_t index, enum visit *vis
 	int result = 0;
 
 	visits[index] = OPEN;
-	while (result == 0 && (value = next_value(section, "depends_on", &cursor))) {
+	while (result == 0 && (value = hyfw_config_next_value(section, "depends_on", &cursor))) {
 		const struct hyfw_config_section *other = hyfw_config_find(config, "workload", value->normal);
 
 		for (next = 0; next < config->count && config->sections[next] != other; next++)
@@ -210,111 +197,6 @@ static int check_cycles(const struct hyfw_config *config, struct hyfw_error **er
 	for (i = 0; result == 0 && i < config->count; i++)
 		if (visits[i] == UNSEEN && strcmp(config->sections[i]->type, "workload") == 0)
 			result = visit(config, i, visits, err);
-	return result;
-}
-
-/* ---- what cannot be had twice ---- */
-
-static bool same_part(const char *one, const char *other, unsigned part)
-{
-	for (; part > 0; part--) {
-		one = strchr(one, '|') + 1;
-		other = strchr(other, '|') + 1;
-	}
-	return strcspn(one, "|") == strcspn(other, "|") && strncmp(one, other, strcspn(one, "|")) == 0;
-}
-
-/* The same KEY of KEY=VALUE twice in files; of flags the later one wins. */
-static int check_pairs(const struct hyfw_config_section *workload, const char *key, struct hyfw_error **err)
-{
-	const struct hyfw_config_value *value, *other;
-	size_t cursor = 0;
-
-	while ((value = next_value(workload, key, &cursor))) {
-		size_t at = 0, length = strcspn(value->normal, "=") + 1;
-
-		if (value->origin.kind == HYFW_ORIGIN_FLAG)
-			continue;
-		while ((other = next_value(workload, key, &at)) && other != value)
-			if (strncmp(other->normal, value->normal, length) == 0)
-				return hyfw_config_fail_value(err, EINVAL, workload, value,
-							      "%.*s is given at line %u already; remove one of them",
-							      (int)length - 1, value->normal, other->origin.line);
-	}
-	return 0;
-}
-
-/* Mounts of one workload at the same path. */
-static int check_targets(const struct hyfw_config_section *workload, struct hyfw_error **err)
-{
-	size_t i, j;
-
-	for (i = 0; i < workload->count; i++) {
-		const struct hyfw_config_value *one = &workload->values[i];
-		unsigned one_part = strcmp(one->key, "volume") == 0;
-
-		if (!one->normal || (!one_part && strcmp(one->key, "tmpfs") != 0))
-			continue;
-		for (j = 0; j < i; j++) {
-			const struct hyfw_config_value *other = &workload->values[j];
-			const char *path = one_part ? strchr(one->normal, '|') + 1 : one->normal, *other_path;
-
-			if (!other->normal || (strcmp(other->key, "volume") != 0 && strcmp(other->key, "tmpfs") != 0))
-				continue;
-			other_path = strcmp(other->key, "volume") == 0 ? strchr(other->normal, '|') + 1 : other->normal;
-			if (same_part(path, other_path, 0))
-				return hyfw_config_fail_value(err, EINVAL, workload, one,
-							      "something else is mounted at %.*s already",
-							      (int)strcspn(path, "|"), path);
-		}
-	}
-	return 0;
-}
-
-/* Two published ports that would take the same address and port of the host. */
-static bool same_host_port(const char *one, const char *other)
-{
-	bool any = *one == '|' || *other == '|';
-
-	return (any || same_part(one, other, 0)) && same_part(one, other, 1) && same_part(one, other, 3) &&
-	       strncmp(strchr(one, '|'), "|0|", 3) != 0;
-}
-
-struct published {
-	const struct hyfw_config_section *workload;
-	const struct hyfw_config_value *value;
-};
-
-static int check_port(const struct published *taken, size_t count, const struct published *port,
-		      struct hyfw_error **err)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		if (same_host_port(taken[i].value->normal, port->value->normal))
-			return hyfw_config_fail_value(err, EADDRINUSE, port->workload, port->value,
-						      "workload %s publishes on that port of the host too (%s); "
-						      "choose another", taken[i].workload->name, taken[i].value->text);
-	return 0;
-}
-
-static int check_ports(const struct hyfw_config *config, struct hyfw_error **err)
-{
-	HYFW_AUTO_FREE struct published *taken = NULL;
-	const struct hyfw_config_section *workload;
-	size_t cursor = 0, count = 0;
-	int result = 0;
-
-	while (result == 0 && (workload = hyfw_config_next(config, "workload", &cursor))) {
-		struct published port = { .workload = workload };
-		size_t at = 0;
-
-		while (result == 0 && (port.value = next_value(workload, "publish", &at))) {
-			result = check_port(taken, count, &port, err);
-			taken = hyfw_grow(taken, count + 1, sizeof(*taken));
-			taken[count++] = port;
-		}
-	}
 	return result;
 }
 
@@ -358,9 +240,7 @@ static int check_workload(const struct hyfw_config *config, const struct hyfw_co
 	    (result = check_names(config, workload, "links", "workload", err)) < 0 ||
 	    (result = check_names(config, workload, "security", "", err)) < 0 ||
 	    (result = check_links(config, workload, err)) < 0 ||
-	    (result = check_pairs(workload, "env", err)) < 0 ||
-	    (result = check_pairs(workload, "label", err)) < 0 ||
-	    (result = check_targets(workload, err)) < 0)
+	    (result = hyfw_config_check_twice(workload, err)) < 0)
 		return result;
 	return 0;
 }
@@ -402,5 +282,5 @@ int hyfw_config_check_references(const struct hyfw_config *config, struct hyfw_e
 		result = check_workload(config, section, err);
 	if (result == 0)
 		result = check_cycles(config, err);
-	return result < 0 ? result : check_ports(config, err);
+	return result < 0 ? result : hyfw_config_check_ports(config, err);
 }
