@@ -56,6 +56,16 @@ struct hyfw_idmap {
 	uint32_t count;
 };
 
+/* Normal forms of the core's own keys, beyond those of the types (plugin.h):
+ *     env, label   "KEY=VALUE"
+ *     volume       "SOURCE|TARGET|ro" or "|rw"; SOURCE is a volume's name or an absolute path
+ *     tmpfs        "PATH|BYTES|MODE", MODE octal; 0 where it was not given
+ *     publish      see network.h
+ *     cap_add, cap_drop   "CAP_NET_ADMIN", or "ALL"
+ *     seccomp      "default", "unconfined" or an absolute path
+ *     memory_swap  bytes of memory and swap together, "-1" for no limit
+ *     stop_signal  its number
+ *     restart      "no", "on-failure", "on-failure:N", "always", "unless-stopped" */
 struct hyfw_subject {
 	size_t size;
 	enum hyfw_subject_kind kind;
