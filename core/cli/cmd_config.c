@@ -159,9 +159,10 @@ static int config_main(struct hyfw_cli *cli, int argc, char **argv)
 			return HYFW_EXIT_FAILED;
 		}
 	}
-	if (optind == argc || strcmp(argv[optind], "show") != 0)
-		return hyfw_cli_usage(&hyfw_command_config, "%s%s", optind == argc ? "what?" : "there is no ",
-				      optind == argc ? "" : argv[optind]);
+	if (optind == argc)
+		return hyfw_cli_usage(&hyfw_command_config, "the verb is missing; there is `show`");
+	if (strcmp(argv[optind], "show") != 0)
+		return hyfw_cli_usage(&hyfw_command_config, "'%s' is not a verb of it; there is `show`", argv[optind]);
 	return show(cli, origin, argv + optind + 1);
 }
 
