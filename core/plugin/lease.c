@@ -18,7 +18,7 @@
 #define OWNER_LONGEST 512
 /* A pool's directory goes with its last lease, so that a taker may find it gone
  * between two calls. */
-#define ATTEMPTS 1000
+#define ATTEMPTS 10000
 
 /* Who holds 'item'; -ENOENT when nobody does. */
 static int read_owner(int pool_fd, const char *item, char **ret_owner)
