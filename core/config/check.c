@@ -64,7 +64,6 @@ static void check_workload(struct check *check, const struct hyfw_config_section
 
 	ask(check, HYFW_KIND_STORAGE, hyfw_map_get(&workload->map, "storage"), &root);
 	check_endpoints(check, workload);
-	subject.workload = NULL; /* only for endpoints and roots */
 	ask(check, HYFW_KIND_ISOLATION, subject.isolation, &subject);
 	while ((module = hyfw_map_next(&workload->map, "security", &cursor)))
 		ask(check, HYFW_KIND_SECURITY, module, &subject);
@@ -90,4 +89,22 @@ unsigned hyfw_config_check_drivers(const struct hyfw_config *config,
 		}
 	}
 	return check.refusals;
+}
+
+static void keep_first(void *user, const struct hyfw_error *refusal)
+{
+	struct hyfw_error **first = user;
+
+	if (!*first)
+		hyfw_fail(first, refusal->errnum, "%s", refusal->message);
+}
+
+int hyfw_config_require_drivers(const struct hyfw_config *config, struct hyfw_error **err)
+{
+	struct hyfw_error *first = NULL;
+
+	if (hyfw_config_check_drivers(config, keep_first, &first) == 0)
+		return 0;
+	*err = first;
+	return -first->errnum;
 }

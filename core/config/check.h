@@ -11,4 +11,7 @@
 unsigned hyfw_config_check_drivers(const struct hyfw_config *config,
 				   void (*report)(void *user, const struct hyfw_error *refusal), void *user);
 
+/* The same for commands that go on to make changes: the first refusal is the error. */
+int hyfw_config_require_drivers(const struct hyfw_config *config, struct hyfw_error **err);
+
 #endif

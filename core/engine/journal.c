@@ -31,6 +31,40 @@ int64_t hyfw_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* ---- ownership ---- */
+
+static struct hyfw_journal *owned;
+
+/* After fork() the child has the list and not the locks. */
+const struct hyfw_journal *hyfw_journal_owned(const char *path)
+{
+	const struct hyfw_journal *journal;
+
+	for (journal = owned; journal; journal = journal->next_owned)
+		if (journal->owner == getpid() && strcmp(journal->path, path) == 0)
+			return journal;
+	return NULL;
+}
+
+static void own(struct hyfw_journal *journal)
+{
+	journal->owner = getpid();
+	journal->next_owned = owned;
+	owned = journal;
+}
+
+static void disown(const struct hyfw_journal *journal)
+{
+	struct hyfw_journal **at;
+
+	for (at = &owned; *at; at = &(*at)->next_owned) {
+		if (*at == journal) {
+			*at = journal->next_owned;
+			return;
+		}
+	}
+}
+
 /* ---- life ---- */
 
 static struct hyfw_journal *journal_new(const char *path, bool sync)
@@ -48,6 +82,8 @@ int hyfw_journal_open(const char *path, bool sync, struct hyfw_journal **ret_jou
 	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = journal_new(path, sync);
 	struct stat st;
 
+	if (hyfw_journal_owned(path))
+		return hyfw_fail(err, EBUSY, "this very process is working on it");
 	journal->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (journal->fd < 0)
 		return hyfw_fail_errno(err, errno, "journal %s", path);
@@ -57,6 +93,7 @@ int hyfw_journal_open(const char *path, bool sync, struct hyfw_journal **ret_jou
 	/* Removed between open and lock: whoever had it is done with it. */
 	if (fstat(journal->fd, &st) < 0 || st.st_nlink == 0)
 		return hyfw_fail(err, EBUSY, "it was just removed; try again");
+	own(journal);
 	if (st.st_size > 0 && hyfw_journal_load(journal, err) < 0)
 		return -(*err)->errnum;
 	*ret_journal = HYFW_STEAL(journal);
@@ -66,12 +103,17 @@ int hyfw_journal_open(const char *path, bool sync, struct hyfw_journal **ret_jou
 int hyfw_journal_read(const char *path, struct hyfw_journal **ret_journal, struct hyfw_error **err)
 {
 	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = journal_new(path, false);
+	const struct hyfw_journal *mine = hyfw_journal_owned(path);
+	int result;
 
-	journal->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	journal->fd = mine ? mine->fd : open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (journal->fd < 0)
 		return hyfw_fail_errno(err, errno, "journal %s", path);
-	if (hyfw_journal_load(journal, err) < 0)
-		return -(*err)->errnum;
+	result = hyfw_journal_load(journal, err);
+	if (mine)
+		journal->fd = -1; /* the owner's, to be closed by it alone */
+	if (result < 0)
+		return result;
 	*ret_journal = HYFW_STEAL(journal);
 	return 0;
 }
@@ -113,6 +155,7 @@ void hyfw_journal_close(struct hyfw_journal *journal)
 {
 	if (!journal)
 		return;
+	disown(journal);
 	forget_entries(journal);
 	free(journal->entries);
 	if (journal->fd >= 0)
@@ -120,13 +163,6 @@ void hyfw_journal_close(struct hyfw_journal *journal)
 	free(journal->operation);
 	free(journal->path);
 	free(journal);
-}
-
-void hyfw_journal_abandon(struct hyfw_journal *journal)
-{
-	/* Record locks are per process (fcntl(2)): the child's close drops none of
-	 * the parent's. */
-	hyfw_journal_close(journal);
 }
 
 void hyfw_journal_clear(struct hyfw_journal *journal)

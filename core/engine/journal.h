@@ -17,7 +17,9 @@
  * is moved to quarantine.
  *
  * Ownership: the process that works on a journal holds a record lock on it
- * (base/files.h), which goes with the process.  A journal that is not committed
+ * (base/files.h), which goes with the process.  Closing any descriptor of a file
+ * drops the locks that its process has on it, so a process never opens a journal
+ * it owns a second time: the functions below know which ones those are.  A journal that is not committed
  * and has no owner is unfinished business for recover.c.
  */
 #ifndef HYFW_ENGINE_JOURNAL_H
@@ -48,6 +50,8 @@ struct hyfw_entry {
 
 struct hyfw_journal {
 	int fd;
+	pid_t owner;           /* the process that has the lock; 0 for mere readers */
+	struct hyfw_journal *next_owned;
 	char *path;
 	bool sync;             /* what it describes outlives a reboot: fsync each record */
 	bool committed;
@@ -76,10 +80,6 @@ int hyfw_journal_read_fd(int fd, struct hyfw_journal **ret_journal, struct hyfw_
 
 /* Gives the lock back and frees; the file stays.  Accepts NULL. */
 void hyfw_journal_close(struct hyfw_journal *journal);
-
-/* After fork(): the lock stayed with the parent, so the child must not use the
- * journal; frees it without another effect. */
-void hyfw_journal_abandon(struct hyfw_journal *journal);
 
 /* Empties the file of a journal in which nothing is left to undo, keeping the
  * lock. */

@@ -19,6 +19,9 @@ char *hyfw_journal_line(struct json_object *record);
 /* Reads the open file into the journal. */
 int hyfw_journal_load(struct hyfw_journal *journal, struct hyfw_error **err);
 
+/* The journal at 'path' that this very process owns; NULL. */
+const struct hyfw_journal *hyfw_journal_owned(const char *path);
+
 struct hyfw_entry *hyfw_journal_add_entry(struct hyfw_journal *journal);
 
 /* A map as [["key","value"],...], which keeps order and repeated keys. */

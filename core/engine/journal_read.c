@@ -219,7 +219,6 @@ int hyfw_journal_load(struct hyfw_journal *journal, struct hyfw_error **err)
 	char *line, *end;
 	size_t size, good = 0;
 
-	/* The lock of this process must survive: read through our own descriptor. */
 	size = (size_t)lseek(journal->fd, 0, SEEK_END);
 	if (size > HYFW_JOURNAL_LIMIT)
 		return hyfw_fail(err, EFBIG, "journal %s: larger than %u bytes", journal->path,
@@ -246,8 +245,11 @@ int hyfw_journal_load(struct hyfw_journal *journal, struct hyfw_error **err)
 
 pid_t hyfw_journal_owner(const char *path)
 {
-	HYFW_AUTO_CLOSE int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	HYFW_AUTO_CLOSE int fd = -1;
 
+	if (hyfw_journal_owned(path))
+		return getpid();
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	return fd < 0 ? 0 : hyfw_lock_holder(fd);
 }
 

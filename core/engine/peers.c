@@ -22,7 +22,6 @@ static void each_other(const char *self, visitor visit, void *data)
 		HYFW_AUTO_FREE char *path = hyfw_path_runtime(names.items[i], "journal");
 		HYFW_AUTO_JOURNAL struct hyfw_journal *journal = NULL;
 
-		/* Never our own: closing a second descriptor would drop our lock. */
 		if (strcmp(names.items[i], self) == 0 || hyfw_journal_read(path, &journal, NULL) < 0)
 			continue;
 		visit(names.items[i], journal, data);

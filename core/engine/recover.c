@@ -277,22 +277,25 @@ static int gc_driver(void *data, struct hyfw_error **err)
 	const struct hyfw_plugin_report *found = data;
 	HYFW_AUTO_FREE char *networks_path = hyfw_path_shared("network", "", NULL);
 	HYFW_AUTO_FREE char *volumes_path = hyfw_path_shared("volume", "", NULL);
-	struct hyfw_strings workloads = { 0 }, networks = { 0 }, volumes = { 0 };
+	struct hyfw_strings workloads = { 0 }, running = { 0 }, networks = { 0 }, volumes = { 0 };
 	static const char *const none[] = { NULL };
 	struct hyfw_alive alive = { .size = sizeof(alive) };
 	struct hyfw_driver *driver;
 	int result;
 
 	hyfw_store_workloads(&workloads, NULL);
+	running_names(&running);
 	hyfw_store_names(networks_path, &networks, NULL);
 	hyfw_store_names(volumes_path, &volumes, NULL);
 	alive.workloads = workloads.items ? (const char *const *)workloads.items : none;
+	alive.running = running.items ? (const char *const *)running.items : none;
 	alive.networks = networks.items ? (const char *const *)networks.items : none;
 	alive.volumes = volumes.items ? (const char *const *)volumes.items : none;
 	result = hyfw_registry_get((enum hyfw_kind)found->plugin->kind, found->name, &driver, err);
 	if (result == 0)
 		result = hyfw_driver_gc(driver, &alive, err);
 	hyfw_strings_finish(&workloads);
+	hyfw_strings_finish(&running);
 	hyfw_strings_finish(&networks);
 	hyfw_strings_finish(&volumes);
 	return result;

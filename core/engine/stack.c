@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/files.h"
+#include "config/check.h"
 #include "engine/apply.h"
 #include "engine/control.h"
 #include "engine/core_steps.h"
@@ -46,6 +47,8 @@ int hyfw_stack_new(const struct hyfw_config *config, struct hyfw_stack *ret_stac
 	}
 	if (result == 0)
 		result = hyfw_order(ret_stack->workloads, ret_stack->count, &ret_stack->levels, err);
+	if (result == 0)
+		result = hyfw_config_require_drivers(config, err);
 	if (result < 0)
 		hyfw_stack_finish(ret_stack);
 	return result;
@@ -154,13 +157,24 @@ static int bring_up_one(void *data, struct hyfw_error **err)
 	return result;
 }
 
+/* The entry of the workload that is replaced goes with it. */
+static int take_old_down(struct hyfw_journal *journal, const char *name, struct hyfw_error **err)
+{
+	struct hyfw_entry *entry = hyfw_journal_find(journal, 0, "core", name, HYFW_CORE_WORKLOAD);
+	int result = hyfw_workload_take_down(name, err);
+
+	if (result == 0 && entry)
+		result = hyfw_journal_undone(journal, (size_t)(entry - journal->entries), err);
+	return result;
+}
+
 static int begin_job(struct hyfw_journal *journal, struct job *job, struct hyfw_error **err)
 {
 	const bool create = job->need != NEED_START;
 	int result = 0;
 
 	if (job->need == NEED_REPLACE)
-		result = hyfw_workload_take_down(job->definition->name, err);
+		result = take_old_down(journal, job->definition->name, err);
 	if (result == 0)
 		result = hyfw_apply_core(journal, NULL, create ? HYFW_CORE_WORKLOAD : HYFW_CORE_RUN,
 					 job->definition->name, "what", "workload", HYFW_LIFETIME_SHARED, err);
@@ -286,6 +300,11 @@ static void stop_levels(struct hyfw_definition **workloads, const unsigned *leve
 	free(guards);
 }
 
+static bool is_workload(const struct hyfw_entry *entry)
+{
+	return entry->state != HYFW_ENTRY_UNDONE && strcmp(entry->verb, HYFW_CORE_WORKLOAD) == 0;
+}
+
 static void stop_all(const struct hyfw_journal *journal)
 {
 	struct hyfw_definition **workloads = hyfw_new((journal->count + 1) * sizeof(*workloads));
@@ -293,8 +312,7 @@ static void stop_all(const struct hyfw_journal *journal)
 	size_t i, count = 0;
 
 	for (i = 0; i < journal->count; i++)
-		if (journal->entries[i].state != HYFW_ENTRY_UNDONE &&
-		    strcmp(journal->entries[i].verb, HYFW_CORE_WORKLOAD) == 0 &&
+		if (is_workload(&journal->entries[i]) &&
 		    hyfw_store_definition(journal->entries[i].subject, &workloads[count], NULL) == 0)
 			count++;
 	if (hyfw_order(workloads, count, &levels, NULL) == 0)
@@ -317,18 +335,23 @@ int hyfw_stack_down(const char *name, hyfw_stack_report report, struct hyfw_erro
 {
 	HYFW_AUTO_FREE char *path = hyfw_path_stack(name, "journal");
 	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = NULL;
+	HYFW_AUTO_FREE bool *was_there = NULL;
 	size_t i;
 	int result;
 
 	if (access(path, F_OK) < 0)
 		return 0;
 	result = open_stack(name, &journal, err);
-	if (result == 0)
-		result = hyfw_journal_begin(journal, "down", err);
+	if (result < 0)
+		return result;
+	was_there = hyfw_new((journal->count + 1) * sizeof(*was_there));
+	for (i = 0; i < journal->count; i++)
+		was_there[i] = is_workload(&journal->entries[i]);
+	result = hyfw_journal_begin(journal, "down", err);
 	if (result == 0)
 		result = finish_down(journal, name, err);
 	for (i = 0; result == 0 && report && i < journal->count; i++)
-		if (strcmp(journal->entries[i].verb, HYFW_CORE_WORKLOAD) == 0)
+		if (was_there[i])
 			report(journal->entries[i].subject, "removed");
 	return result < 0 ? hyfw_wrap(err, "stack %s", name) : 0;
 }

@@ -2,6 +2,7 @@
 # write of a journal, of an `up` and of a `down`, in whichever process makes it
 # (the command or a monitor), then `hyfw recover`.
 load helpers
+export BATS_TEST_TIMEOUT=1200
 
 # Two workloads with a network, a volume, limits and a published port.
 make_stack() {

@@ -87,7 +87,7 @@ machine_snapshot() {
 		own_processes | sed 's/^[0-9]* /process /'
 		find "$DATA" "$STATE" -mindepth 1 -xdev \( \( -name cache -o -path "$STATE/locks" \) -prune -o -printf 'file %y %p\n' \) 2>/dev/null || true
 	} | awk -v owner="$owner" -v data="$HYFW_TEST_DATA" '
-		match($0, /hyfw-[0-9a-f]{8}/) && index($0, owner) == 0 { next }
+		match($0, /hyfw-[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]/) && index($0, owner) == 0 { next }
 		/hyfw-test-/ && index($0, substr(data, match(data, /hyfw-test-/))) == 0 { next }
 		{ print }' | sort
 }

@@ -519,7 +519,7 @@ static void gc_removes_only_the_dead(void **state)
 {
 	struct hyfw_subject dead = WORKLOAD("dead", { "pids", "50" }), kept = WORKLOAD("kept", { "pids", "50" });
 	const char *const names[] = { "kept", NULL };
-	struct hyfw_alive alive = { .size = sizeof(alive), .workloads = names };
+	struct hyfw_alive alive = { .size = sizeof(alive), .running = names };
 	struct hyfw_error *err = NULL;
 	struct hyfw_map record;
 	struct group groups[GROUPS_MAX];

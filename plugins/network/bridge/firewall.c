@@ -408,7 +408,7 @@ int bridge_firewall_gc(struct bridge *bridge, const struct hyfw_alive *alive, st
 		return firewall_run_removal(bridge, commands, err);
 	}
 	for (i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
-		firewall_collect(bridge, commands, sets[i][0], sets[i][1], sets[i][2], alive->workloads);
+		firewall_collect(bridge, commands, sets[i][0], sets[i][1], sets[i][2], alive->running);
 	firewall_collect(bridge, commands, "inet", "set", "uplinked", alive->networks);
 	firewall_collect(bridge, commands, "inet", "set", "bridges", alive->networks);
 	if (json_object_array_length(commands) > 0)

@@ -45,7 +45,7 @@ static void sweep_endpoint(void *context, const char *name, int index, const cha
 	char mac[18];
 
 	address = workload ? strchr(++workload, ':') : NULL;
-	if (!address || is_alive(sweep->alive->workloads, workload, (size_t)(address - workload)))
+	if (!address || is_alive(sweep->alive->running, workload, (size_t)(address - workload)))
 		return;
 	sweep_delete(sweep, name, index);
 	snprintf(pool, sizeof(pool), "net-%.*s", (int)(workload - 1 - network), network);

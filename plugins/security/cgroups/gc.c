@@ -12,8 +12,8 @@ static bool is_alive(const struct hyfw_alive *alive, const char *name)
 {
 	size_t i;
 
-	for (i = 0; alive->workloads && alive->workloads[i]; i++)
-		if (strcmp(alive->workloads[i], name) == 0)
+	for (i = 0; alive->running && alive->running[i]; i++)
+		if (strcmp(alive->running[i], name) == 0)
 			return true;
 	return false;
 }

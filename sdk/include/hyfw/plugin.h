@@ -99,9 +99,11 @@ struct hyfw_need {
 /* What exists, for gc(). */
 struct hyfw_alive {
 	size_t size;
-	const char *const *workloads; /* NULL-terminated names */
-	const char *const *networks;
-	const char *const *volumes;
+	const char *const *workloads; /* NULL-terminated names of all there are ... */
+	const char *const *networks;  /* in use */
+	const char *const *volumes;   /* in use */
+	const char *const *running;   /* ... and of those workloads that run: only these
+				       * have objects of lifetime RUN */
 };
 
 struct hyfw_common_ops {

@@ -70,7 +70,7 @@ struct hyfw_subject {
 	size_t size;
 	enum hyfw_subject_kind kind;
 	const char *name;            /* of the network, volume or workload */
-	const char *workload;        /* ENDPOINT and ROOT: the workload; else NULL */
+	const char *workload;        /* ENDPOINT, ROOT and WORKLOAD: the workload; else NULL */
 	uint32_t index;              /* ENDPOINT: 0 for the first network of the workload (eth0), ... */
 	struct hyfw_map settings;    /* keys of the section [network], [volume] or [workload];
 				      * ENDPOINT: of the workload.  Normalised, see types.h */
