@@ -196,16 +196,17 @@ static bool begins_list(const struct hyfw_config_section *section, const struct 
 }
 
 /* The value at 'index' into 'to', in normal form. */
-static int read_value(const struct hyfw_config *config, const struct hyfw_config_section *section, size_t index,
+static int read_value(const struct hyfw_config *config, struct hyfw_config_section *section, size_t index,
 		      struct hyfw_config_section *to, struct hyfw_error **err)
 {
-	const struct hyfw_config_value *value = &section->values[index];
+	struct hyfw_config_value *value = &section->values[index];
 	const struct hyfw_key *key = hyfw_config_key(config, section, value->key);
 	size_t first = to->count, i;
 	int result;
 
 	if (!key)
 		return unknown_key(config, section, value, err);
+	value->secret = key->option.flags & HYFW_OPTION_SECRET; /* before any message shows it */
 	result = check_place(section, key, value, err);
 	if (result == 0 && !(key->option.flags & HYFW_OPTION_LIST))
 		result = check_once(section, index, err);

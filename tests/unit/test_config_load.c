@@ -210,10 +210,14 @@ static void options_of_drivers_are_keys(void **state)
 	};
 	static const char text[] = "[network n]\ntoken = s3cret\n[volume v]\nhome = ${HYFW_TEST}/x\n"
 				   "[workload web]\nrootfs = /srv\nmodes = fast\n  slow fast\n";
+	static const char *const leaks[] = {
+		"[network n]\ntoken = a\ntoken = s3cret\n", "[network n]\ntoken = a\n  s3cret\n",
+		"[network n]\ntoken = ${s3cret}\n", "[network n]\ntokne = s3cret\n",
+	};
 	struct hyfw_config *config = hyfw_config_new();
 	HYFW_AUTO_ERROR struct hyfw_error *err = NULL;
 	const struct hyfw_config_section *web, *network;
-	size_t cursor = 0;
+	size_t cursor = 0, i;
 
 	(void)state;
 	NEED_ROOT;
@@ -235,7 +239,18 @@ static void options_of_drivers_are_keys(void **state)
 	assert_string_equal(hyfw_map_get(&network->map, "token"), "s3cret");
 	assert_int_equal(hyfw_config_fail(&err, 5, network, "token", "is wrong"), -5);
 	assert_string_equal(err->message, "web.ini:2: [network n] token = ***: is wrong");
+	hyfw_forget(&err);
 	hyfw_config_free(config);
+	for (i = 0; i < HYFW_COUNT(leaks); i++) {
+		put_file("web.ini", leaks[i]);
+		config = hyfw_config_new();
+		assert_int_equal(hyfw_config_read_stack(config, "web.ini", &err), 0);
+		hyfw_config_add_options(config, "driver", HYFW_KIND_NETWORK, options, sizeof(options[0]));
+		assert_true(hyfw_config_validate(config, &err) < 0);
+		assert_null(strstr(err->message, "s3cret"));
+		hyfw_forget(&err);
+		hyfw_config_free(config);
+	}
 }
 
 int main(void)
