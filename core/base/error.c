@@ -87,7 +87,7 @@ int hyfw_error_set_status(struct hyfw_error **err, int status)
 	return -(*err)->errnum;
 }
 
-void hyfw_error_free(struct hyfw_error *err)
+__attribute__((visibility("default"))) void hyfw_error_free(struct hyfw_error *err)
 {
 	if (!err)
 		return;

@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "cli/cli.h"
-#include "cli/describe.h"
+#include "engine/describe.h"
 #include "cli/session.h"
 #include "engine/store.h"
 

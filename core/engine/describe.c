@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "cli/describe.h"
+#include "engine/describe.h"
 
 #include <json-c/json.h>
 #include <stdio.h>

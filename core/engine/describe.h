@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Workloads in words and in JSON, for ps and inspect. */
-#ifndef HYFW_CLI_DESCRIBE_H
-#define HYFW_CLI_DESCRIBE_H
+ * Workloads in words and in JSON, for ps, inspect and libhyfw. */
+#ifndef HYFW_ENGINE_DESCRIBE_H
+#define HYFW_ENGINE_DESCRIBE_H
 
 #include "engine/store.h"
 
