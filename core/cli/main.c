@@ -87,6 +87,15 @@ static void print_help(FILE *to)
 	fputs("\n`hyfw COMMAND --help` tells about one of them; hyfw(1) about all.\n", to);
 }
 
+/* The status, or a failure when what was printed did not arrive. */
+static int printed(int status)
+{
+	if (fflush(stdout) == 0)
+		return status;
+	perror("hyfw: standard output");
+	return status ? status : HYFW_EXIT_FAILED;
+}
+
 static int unknown_command(const char *name)
 {
 	fprintf(stderr, "hyfw: there is no command '%s'; `hyfw help` lists them\n", name);
@@ -125,8 +134,8 @@ int main(int argc, char **argv)
 				return HYFW_EXIT_FAILED;
 			break;
 		case 'q': cli.quiet = true; break;
-		case 'h': print_help(stdout); return 0;
-		case VERSION: puts("hyfw " HYFW_VERSION); return 0;
+		case 'h': print_help(stdout); return printed(0);
+		case VERSION: puts("hyfw " HYFW_VERSION); return printed(0);
 		default: return HYFW_EXIT_FAILED;
 		}
 	}
@@ -136,7 +145,7 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[optind], "help") == 0) {
 		print_help(stdout);
-		return 0;
+		return printed(0);
 	}
 	command = find_command(argv[optind]);
 	if (!command)
@@ -149,7 +158,5 @@ int main(int argc, char **argv)
 	optind = 0; /* getopt(3): start over for the command's own flags */
 	status = command->main(&cli, argc, argv);
 	hyfw_context_finish(&cli.context);
-	if (fflush(stdout) != 0 && status == 0)
-		status = HYFW_EXIT_FAILED;
-	return status;
+	return printed(status);
 }

@@ -53,9 +53,10 @@ teardown() { common_teardown; }
 
 # The mark of this instance: FNV-1a of "STATE:DATA", as core/base/context.c has it.
 owner_mark() {
-	local text=$STATE:$DATA hash=2166136261 i
+	local text=$STATE:$DATA hash=2166136261 i code
 	for ((i = 0; i < ${#text}; i++)); do
-		hash=$(((hash ^ $(printf '%d' "'${text:i:1}")) * 16777619 & 0xffffffff))
+		printf -v code %d "'${text:i:1}"
+		hash=$(((hash ^ code) * 16777619 & 0xffffffff))
 	done
 	printf 'hyfw-%08x' "$hash"
 }
@@ -85,26 +86,23 @@ machine_snapshot() {
 			nft -s list table $table 2>/dev/null | sed "s/^/nft $table: /"
 		done
 		own_processes | sed 's/^[0-9]* /process /'
-		find "$DATA" "$STATE" -mindepth 1 -xdev \( \( -name cache -o -path "$STATE/locks" \) -prune -o -printf 'file %y %p\n' \) 2>/dev/null || true
-	} | awk -v owner="$owner" -v data="$HYFW_TEST_DATA" '
-		match($0, /hyfw-[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]/) && index($0, owner) == 0 { next }
-		/hyfw-test-/ && index($0, substr(data, match(data, /hyfw-test-/))) == 0 { next }
+		# Not the directories and locks that an instance has once it was used.
+		find "$DATA" "$STATE" -mindepth 1 -xdev \( \( -name cache -o -name locks \) -prune -o -printf 'file %y %p\n' \) 2>/dev/null |
+			grep -vE "^file d ($DATA|$STATE)/([a-z]+|(drivers|shared)/[a-z]+)$" || true
+	} | awk -v owner="$owner" -v test="${HYFW_TEST_DATA##*/}" '
+		/hyfw-/ && index($0, owner) == 0 && index($0, test) == 0 { next }
 		{ print }' | sort
 }
 
 # "PID NAME" of the processes of this instance: its monitors and commands by their
 # binary and directories, its workloads by their control group.
 own_processes() {
-	local directory owner pid line
+	local owner file pid
 	owner=$(owner_mark)
-	for directory in /proc/[0-9]*; do
-		pid=${directory#/proc/}
-		if grep -q "$owner" "$directory/cgroup" 2>/dev/null; then
-			echo "$pid workload"
-		elif [ "$(readlink "$directory/exe" 2>/dev/null)" = "$HYFW" ] &&
-			tr '\0' ' ' <"$directory/cmdline" 2>/dev/null | grep -q -F "$STATE"; then
-			echo "$pid hyfw"
-		fi
+	grep -ls "$owner" /proc/[0-9]*/cgroup | sed 's,/proc/\([0-9]*\)/.*,\1 workload,' || true
+	find /proc -maxdepth 2 -path '/proc/[0-9]*/exe' -lname "$HYFW*" 2>/dev/null | while read -r file; do
+		pid=${file//[!0-9]/}
+		if tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q -F "$STATE"; then echo "$pid hyfw"; fi
 	done
 }
 
@@ -112,7 +110,7 @@ own_processes() {
 # process: wait for them, but not for ever.
 assert_machine_as() { # FILE
 	local try now=$BATS_TEST_TMPDIR/now
-	for try in $(seq 30); do
+	for try in $(seq 20); do
 		machine_snapshot >"$now"
 		if cmp -s "$1" "$now"; then return 0; fi
 		sleep 0.1

@@ -57,8 +57,7 @@ box() { # NAME COMMAND...
 	box inside sleep 60
 	run hyfw exec inside -- sh -c 'exit 6'
 	[ "$status" -eq 6 ]
-	run hyfw exec inside -- no-such-command
-	[ "$status" -eq 127 ]
+	run -127 hyfw exec inside -- no-such-command
 	run hyfw exec inside -- /bin/not-executable
 	[ "$status" -eq 126 ]
 	run hyfw exec -e X=y -w /srv -u web inside -- sh -c 'echo $X; pwd; id -u'

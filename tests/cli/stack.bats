@@ -131,9 +131,8 @@ s.bind(('127.0.0.1', $PORT)); s.listen(); time.sleep(60)" 3>&- &
 @test "one workload that cannot start takes the whole stack back" {
 	two_tier
 	sed -i 's/^command = httpd -f -p 80 .*/command = no-such-command/' "$STACK"
-	run --separate-stderr hyfw up "$STACK"
-	echo "$status $stderr"
-	[ "$status" -eq 127 ]
+	run -127 --separate-stderr hyfw up "$STACK"
+	echo "$stderr"
 	[[ $stderr == *no-such-command* ]]
 	[ -z "$(hyfw ps -a -q)" ]
 	hyfw volume rm two-data || true
