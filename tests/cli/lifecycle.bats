@@ -196,7 +196,7 @@ box() { # NAME COMMAND...
 @test "a killed monitor takes its workload with it, and recover leaves nothing" {
 	box orphan sleep 60
 	local monitor pid
-	monitor=$(hyfw --format json inspect orphan | json 0 monitor)
+	monitor=$(hyfw --format json inspect orphan | json 0 monitor_pid)
 	pid=$(hyfw --format json inspect orphan | json 0 pid)
 	kill -KILL "$monitor"
 	wait_until 5 test ! -d "/proc/$pid"
