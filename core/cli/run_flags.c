@@ -9,7 +9,6 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
-#include "config/check.h"
 #include "config/config.h"
 #include "config/load.h"
 
@@ -228,8 +227,7 @@ static int make_definition(struct parse *parse, struct hyfw_error **err)
 	if (core)
 		parse->request->step_timeout_ms = (unsigned)hyfw_map_int(&core->map, "step_timeout", 0);
 	parse->request->definition->transient = parse->request->remove;
-	result = hyfw_definition_add_image_defaults(parse->request->definition, err);
-	return result == 0 ? hyfw_config_require_drivers(parse->config, err) : result;
+	return hyfw_definition_add_image_defaults(parse->request->definition, err);
 }
 
 int hyfw_run_parse(const struct hyfw_command *command, struct hyfw_cli *cli, int argc, char **argv,

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "engine/journal_format.h"
 #include "engine/serve.h"
 #include "engine/store.h"
 #include "engine/worker.h"
@@ -22,6 +23,7 @@
 
 #define FIRST_DELAY_MS 100u
 #define LONGEST_DELAY_MS 60000u
+#define STEP_NEWS_US 500000u
 #define STEADY_MS 10000 /* after that long a run the delay starts small again */
 
 /* ---- process ---- */
@@ -133,14 +135,19 @@ struct monitor {
 	struct hyfw_worker worker;
 	int socket, signals;
 	bool started;  /* the launcher knows that it runs */
+	uint64_t told_us; /* when it was last told of a step */
 };
 
+/* Quick steps are not worth waking the launcher for: its limit is in seconds. */
 static void tell_step(void *data)
 {
 	struct monitor *monitor = data;
+	const uint64_t now = hyfw_now_us();
 
-	if (!monitor->started)
-		send_plain(monitor->socket, HYFW_MESSAGE_STEP, 0);
+	if (monitor->started || now - monitor->told_us < STEP_NEWS_US)
+		return;
+	monitor->told_us = now;
+	send_plain(monitor->socket, HYFW_MESSAGE_STEP, 0);
 }
 
 static void end_run(struct monitor *monitor, const struct hyfw_served *served, unsigned restarts)
@@ -221,6 +228,7 @@ void hyfw_monitor_main(struct hyfw_definition *definition, const struct hyfw_lau
 	int status = -1;
 
 	monitor.signals = set_up_process();
+	monitor.told_us = hyfw_now_us();
 	if (hyfw_worker_open(&monitor.worker, definition, &failure) == 0) {
 		monitor.worker.progress = tell_step;
 		monitor.worker.progress_data = &monitor;
