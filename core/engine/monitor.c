@@ -57,6 +57,7 @@ static void let_go_of_caller(void)
 	dup2(null, STDERR_FILENO);
 	if (chdir("/") < 0)
 		return;
+	hyfw_registry_rest();
 	malloc_trim(0);
 }
 

@@ -181,6 +181,17 @@ static void close_all(struct hyfw_driver **drivers)
 	}
 }
 
+void hyfw_registry_rest(void)
+{
+	struct hyfw_driver *driver;
+
+	pthread_mutex_lock(&registry_lock);
+	for (driver = loaded; driver; driver = driver->next)
+		if (driver->plugin.kind != HYFW_KIND_ISOLATION)
+			hyfw_driver_close(driver);
+	pthread_mutex_unlock(&registry_lock);
+}
+
 void hyfw_registry_close(void)
 {
 	pthread_mutex_lock(&registry_lock);

@@ -24,6 +24,10 @@ struct hyfw_plugin_report {
 int hyfw_registry_scan(struct hyfw_plugin_report **ret_reports, size_t *ret_count, struct hyfw_error **err);
 void hyfw_plugin_reports_free(struct hyfw_plugin_report *reports, size_t count);
 
+/* Closes the instances of all but isolation drivers, to be opened again when they
+ * are next used: while a workload merely runs, its monitor needs no more. */
+void hyfw_registry_rest(void);
+
 /* Closes all instances; plugins stay mapped (RTLD_NODELETE). */
 void hyfw_registry_close(void);
 
