@@ -55,7 +55,7 @@ teardown() { common_teardown; }
 owner_mark() {
 	local text=$STATE:$DATA hash=2166136261 i code
 	for ((i = 0; i < ${#text}; i++)); do
-		printf -v code %d "'${text:i:1}"
+		printf -v code '%d' "'${text:i:1}"
 		hash=$(((hash ^ code) * 16777619 & 0xffffffff))
 	done
 	printf 'hyfw-%08x' "$hash"
@@ -68,10 +68,11 @@ machine_snapshot() {
 	local owner path interface alias table
 	owner=$(owner_mark)
 	{
-		for path in /sys/class/net/*; do
-			interface=${path##*/}
-			alias=$(cat "$path/ifalias" 2>/dev/null) || continue
-			echo "interface $interface $alias"
+		for path in /sys/class/net/*/; do
+			alias=
+			{ read -r alias <"$path/ifalias"; } 2>/dev/null || true
+			interface=${path%/}
+			echo "interface ${interface##*/} $alias"
 		done
 		ip -o addr show 2>/dev/null | awk '{ print "address", $2, $4 }' | grep -v ' hy' || true
 		ip route show table all 2>/dev/null | grep -v ' dev hy' | sed 's/^/route /' || true
@@ -97,13 +98,9 @@ machine_snapshot() {
 # "PID NAME" of the processes of this instance: its monitors and commands by their
 # binary and directories, its workloads by their control group.
 own_processes() {
-	local owner file pid
-	owner=$(owner_mark)
-	grep -ls "$owner" /proc/[0-9]*/cgroup | sed 's,/proc/\([0-9]*\)/.*,\1 workload,' || true
-	find /proc -maxdepth 2 -path '/proc/[0-9]*/exe' -lname "$HYFW*" 2>/dev/null | while read -r file; do
-		pid=${file//[!0-9]/}
-		if tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q -F "$STATE"; then echo "$pid hyfw"; fi
-	done
+	grep -l -s -F "$(owner_mark)" /proc/[0-9]*/cgroup | cut -d/ -f3 | sed 's/$/ workload/' || true
+	find /proc/[0-9]* -maxdepth 1 -name exe -lname "$HYFW" 2>/dev/null | sed 's/exe$/cmdline/' |
+		xargs -r grep -l -s -F -- "$STATE" | cut -d/ -f3 | sed 's/$/ hyfw/' || true
 }
 
 # The kernel takes namespaces and interfaces down a moment after their last
