@@ -67,6 +67,14 @@ crash_at() { # N COMMAND...
 	[ "$(passed)" -ge "$at" ]
 }
 
+# recover leaves a stack alone that is up.
+assert_up_and_down() {
+	hyfw recover
+	is_status back running
+	is_status front running
+	hyfw down "$STACK"
+}
+
 assert_recovered() { # WHAT
 	hyfw recover >"$BATS_TEST_TMPDIR/recover" 2>&1 || {
 		echo "$1: recover failed"
@@ -87,6 +95,7 @@ assert_recovered() { # WHAT
 	[ "$points" -gt 100 ]
 	for ((at = 1; at <= points; at++)); do
 		crash_at "$at" up "$STACK" || echo "up has fewer points than $at this time"
+		[ "$at" -lt "$points" ] || assert_up_and_down # after the last write it is complete
 		assert_recovered "up killed at $at of $points"
 	done
 }
@@ -99,6 +108,7 @@ assert_recovered() { # WHAT
 	for ((at = 1; at <= points; at++)); do
 		hyfw up "$STACK" >/dev/null
 		crash_at "$at" down "$STACK" || echo "down has fewer points than $at this time"
+		[ "$at" -gt 1 ] || assert_up_and_down # before the first write it has not begun
 		assert_recovered "down killed at $at of $points"
 	done
 }
