@@ -24,7 +24,7 @@ load helpers
 	hyfw up "$HYFW_TOP/conf/examples/quickstart.ini"
 	wait_until 5 curl -fsS --max-time 1 http://127.0.0.1:8888/
 	hyfw down "$HYFW_TOP/conf/examples/quickstart.ini"
-	hyfw volume rm quickstart-logs
+	drop_volume quickstart-logs
 	hyfw image rm quickstart-nginx
 }
 
@@ -33,12 +33,11 @@ load helpers
 	hyfw check "$HYFW_TOP/conf/examples/two-tier.ini"
 	hyfw up "$HYFW_TOP/conf/examples/two-tier.ini"
 	wait_until 5 curl -fsS --max-time 1 http://127.0.0.1:8889/
-	hyfw exec store -- sh -c 'echo row >/data/row'
-	wait_until 5 hyfw exec web -- wget -q -T 2 -O /dev/null http://store:5432/row
+	wait_until 5 hyfw exec web -- probe connect store 5432 1000
 	# Nothing outside: `back` is internal.
 	run hyfw exec store -- ip route
 	[[ $output != *default* ]]
 	hyfw down "$HYFW_TOP/conf/examples/two-tier.ini"
-	hyfw volume rm two-tier-data
+	drop_volume two-tier-data
 	hyfw image rm busybox
 }

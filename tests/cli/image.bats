@@ -82,9 +82,10 @@ load helpers
 
 @test "an import that is killed leaves no image, and the next one works" {
 	"${HYFW_COMMAND[@]}" image import half "$ROOTFS" 3>&- &
+	local pid=$!
 	sleep 0.02
-	kill -KILL $! 2>/dev/null || true
-	wait || true
+	kill -KILL "$pid" 2>/dev/null || true
+	wait "$pid" || true
 	hyfw recover
 	hyfw image rm half 2>/dev/null || true
 	hyfw image import half "$ROOTFS"

@@ -7,7 +7,7 @@
  *     probe fds           open descriptors above 2 and what they are
  *     probe fork N MS     forks until it fails or N children sleep MS; "fork COUNT ERRNO"
  *     probe eat MB MS     touches MB of memory and keeps it for MS
- *     probe connect IP PORT MS    "connect ok", "connect ECONNREFUSED", "connect ETIMEDOUT"
+ *     probe connect HOST PORT MS  "connect ok", "connect ECONNREFUSED", "connect ETIMEDOUT"
  *     probe kill SIGNAL   ends itself with SIGNAL
  */
 #include <arpa/inet.h>
@@ -475,6 +475,21 @@ static int eat_memory(size_t megabytes, long ms)
 	return 0;
 }
 
+/* A name by /etc/hosts; a static getaddrinfo() would want libraries. */
+static bool look_up(const char *name, struct in_addr *ret_address)
+{
+	FILE *hosts = fopen("/etc/hosts", "re");
+	char line[512], address[64], host[256];
+	bool found = inet_pton(AF_INET, name, ret_address) == 1;
+
+	while (hosts && !found && fgets(line, sizeof(line), hosts))
+		found = sscanf(line, "%63s %255s", address, host) == 2 && strcmp(host, name) == 0 &&
+			inet_pton(AF_INET, address, ret_address) == 1;
+	if (hosts)
+		fclose(hosts);
+	return found;
+}
+
 static int try_connect(const char *address, const char *port, long ms)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)) };
@@ -482,7 +497,7 @@ static int try_connect(const char *address, const char *port, long ms)
 	struct pollfd ready = { .fd = fd, .events = POLLOUT };
 	socklen_t size = sizeof(failure);
 
-	if (fd < 0 || inet_pton(AF_INET, address, &to.sin_addr) != 1)
+	if (fd < 0 || !look_up(address, &to.sin_addr))
 		return 2;
 	errno = 0;
 	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 && errno == EINPROGRESS) {
