@@ -1,9 +1,13 @@
 # INI files: check, plan, up, down, and everything that can be wrong in them.
 load helpers
 
+# busybox as the first process does not hear SIGTERM, and nobody wants to wait ten
+# seconds for it: the stacks here stop with SIGKILL.
+
 two_tier() {
 	write_stack two <<-END
 		[defaults]
+		stop_signal = SIGKILL
 		memory = 32M
 		pids = 32
 
@@ -29,7 +33,10 @@ two_tier() {
 	END
 }
 
-setup() { PORT=$(free_port); }
+setup() {
+	PORT=$(free_port)
+	STACK=$BATS_TEST_TMPDIR/bad.ini   # what `... | write_stack bad` writes
+}
 
 @test "up serves the page, down leaves the machine as it was" {
 	two_tier
@@ -141,6 +148,7 @@ s.bind(('127.0.0.1', $PORT)); s.listen(); time.sleep(60)" 3>&- &
 @test "neighbours are refused, linked ones allowed" {
 	write_stack neighbours <<-END
 		[defaults]
+		stop_signal = SIGKILL
 		network = shared
 		[workload server]
 		image = box
@@ -245,7 +253,7 @@ refused() {
 	refused "" missing.ini
 	STACK=$BATS_TEST_TMPDIR
 	refused ""
-	: | write_stack empty
+	: | write_stack bad
 	refused ""
 }
 
@@ -263,12 +271,13 @@ refused() {
 		[workload web]
 		image = box
 		network = none
+		stop_signal = SIGKILL
 		command = sh -c "echo $WORD; sleep 60"
 		env = WORD=${HYFW_TEST_WORD}
 	END
 	HYFW_TEST_WORD=from-outside hyfw up "$STACK"
 	wait_until 5 bash -c "$(printf '%q ' "${HYFW_COMMAND[@]}") logs web | grep -q from-outside"
-	hyfw down "$STACK"
+	hyfw down vars
 	unset HYFW_TEST_WORD
 	run --separate-stderr hyfw check "$STACK"
 	echo "$stderr"
@@ -277,7 +286,7 @@ refused() {
 }
 
 @test "a random host port is told by ps or inspect and works" {
-	hyfw run -d --name random -p 0:80 box httpd -f -p 80 -h /srv
+	hyfw run -d --name random -p 80 box httpd -f -p 80 -h /srv
 	local port
 	port=$(hyfw ps | grep -oE '[0-9]+->80' | cut -d- -f1)
 	echo "$port"
