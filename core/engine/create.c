@@ -151,7 +151,7 @@ int hyfw_worker_remove(const char *name, struct hyfw_error **err)
 	hyfw_busy_add("workload", name);
 	result = hyfw_journal_open(path, true, &journal, err);
 	if (result == 0)
-		result = hyfw_journal_begin(journal, "remove", err);
+		result = hyfw_journal_resume(journal, "remove", err);
 	if (result == 0)
 		result = remove_journaled(journal, definition, name, err);
 	if (result == 0)

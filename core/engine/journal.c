@@ -77,25 +77,38 @@ static struct hyfw_journal *journal_new(const char *path, bool sync)
 	return journal;
 }
 
+static int fail_busy(int fd, struct hyfw_error **err)
+{
+	const pid_t holder = hyfw_lock_holder(fd);
+
+	if (holder <= 0)
+		return hyfw_fail(err, EBUSY, "another process was just working on it; try again");
+	return hyfw_fail(err, EBUSY, "process %d is working on it; wait for it to end", (int)holder);
+}
+
 int hyfw_journal_open(const char *path, bool sync, struct hyfw_journal **ret_journal, struct hyfw_error **err)
 {
 	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = journal_new(path, sync);
 	struct stat st;
+	int result;
 
 	if (hyfw_journal_owned(path))
 		return hyfw_fail(err, EBUSY, "this very process is working on it");
 	journal->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (journal->fd < 0)
 		return hyfw_fail_errno(err, errno, "journal %s", path);
-	if (hyfw_lock_take(journal->fd, true, false) < 0)
-		return hyfw_fail(err, EBUSY, "process %d is working on it; wait for it to end",
-				 (int)hyfw_lock_holder(journal->fd));
+	result = hyfw_lock_take(journal->fd, true, false);
+	if (result == -EAGAIN)
+		return fail_busy(journal->fd, err);
+	if (result < 0)
+		return hyfw_fail_errno(err, -result, "lock journal %s", path);
 	/* Removed between open and lock: whoever had it is done with it. */
 	if (fstat(journal->fd, &st) < 0 || st.st_nlink == 0)
 		return hyfw_fail(err, EBUSY, "it was just removed; try again");
 	own(journal);
-	if (st.st_size > 0 && hyfw_journal_load(journal, err) < 0)
-		return -(*err)->errnum;
+	result = st.st_size > 0 ? hyfw_journal_load(journal, err) : 0;
+	if (result < 0)
+		return result;
 	*ret_journal = HYFW_STEAL(journal);
 	return 0;
 }
@@ -122,11 +135,14 @@ int hyfw_journal_read_fd(int fd, struct hyfw_journal **ret_journal, struct hyfw_
 {
 	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = journal_new("of a run", false);
 
+	int result;
+
 	journal->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (journal->fd < 0)
 		return hyfw_fail_errno(err, errno, "journal");
-	if (hyfw_journal_load(journal, err) < 0)
-		return -(*err)->errnum;
+	result = hyfw_journal_load(journal, err);
+	if (result < 0)
+		return result;
 	*ret_journal = HYFW_STEAL(journal);
 	return 0;
 }
@@ -144,11 +160,8 @@ static void entry_finish(struct hyfw_entry *entry)
 
 static void forget_entries(struct hyfw_journal *journal)
 {
-	size_t i;
-
-	for (i = 0; i < journal->count; i++)
-		entry_finish(&journal->entries[i]);
-	journal->count = 0;
+	while (journal->count > 0)
+		entry_finish(&journal->entries[--journal->count]);
 }
 
 void hyfw_journal_close(struct hyfw_journal *journal)
@@ -167,27 +180,37 @@ void hyfw_journal_close(struct hyfw_journal *journal)
 
 void hyfw_journal_clear(struct hyfw_journal *journal)
 {
-	forget_entries(journal);
-	journal->exited = false;
-	if (ftruncate(journal->fd, 0) < 0)
+	/* Where it cannot be emptied the old records stay, and so do their ids. */
+	if (hyfw_journal_live(journal) > 0 || ftruncate(journal->fd, 0) < 0)
 		return;
+	forget_entries(journal);
+	journal->size = 0;
+	journal->exited = false;
 }
 
 /* ---- records ---- */
 
+/* A record that could not be written whole (disk full) is cut off again: what
+ * comes next must start on a line of its own. */
 static int append(struct hyfw_journal *journal, struct json_object *record, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *line = hyfw_journal_line(record);
+	const size_t size = strlen(line);
 	int result;
 
 	json_object_put(record);
 	hyfw_crash_point();
-	result = hyfw_write_all(journal->fd, line, strlen(line));
+	result = hyfw_write_all(journal->fd, line, size);
 	if (result == 0 && journal->sync && fdatasync(journal->fd) < 0)
 		result = -errno;
 	hyfw_crash_point();
-	if (result < 0)
-		return hyfw_fail_errno(err, -result, "write journal %s", journal->path);
+	if (result < 0) {
+		hyfw_fail_errno(err, -result, "write journal %s", journal->path);
+		if (ftruncate(journal->fd, journal->size) < 0)
+			hyfw_wrap(err, "and its torn end stays");
+		return result;
+	}
+	journal->size += (off_t)size;
 	return 0;
 }
 
@@ -221,6 +244,7 @@ int hyfw_journal_begin(struct hyfw_journal *journal, const char *operation, stru
 	journal->begin_us = hyfw_now_us();
 	journal->begin_time = hyfw_now_ms();
 	journal->operations++;
+	json_object_object_add(record, "t", json_object_new_int64((int64_t)journal->begin_us));
 	add_text(record, "op", operation);
 	json_object_object_add(record, "n", json_object_new_int64(journal->operations));
 	json_object_object_add(record, "time", json_object_new_int64(journal->begin_time));
@@ -230,6 +254,13 @@ int hyfw_journal_begin(struct hyfw_journal *journal, const char *operation, stru
 	journal->committed = false;
 	journal->exited = false;
 	return append(journal, record, err);
+}
+
+int hyfw_journal_resume(struct hyfw_journal *journal, const char *operation, struct hyfw_error **err)
+{
+	if (!journal->committed && journal->operation && strcmp(journal->operation, operation) == 0)
+		return 0;
+	return hyfw_journal_begin(journal, operation, err);
 }
 
 static struct hyfw_entry *entry_copy(struct hyfw_journal *journal, const struct hyfw_entry *from)
@@ -257,6 +288,7 @@ int hyfw_journal_intent(struct hyfw_journal *journal, const struct hyfw_entry *f
 	struct hyfw_entry *entry = entry_copy(journal, from);
 	struct json_object *record = step_record("intent", entry);
 	const struct hyfw_map args = hyfw_pairs_map(&entry->args);
+	int result;
 
 	json_object_object_add(record, "kind", json_object_new_int64(entry->kind));
 	json_object_object_add(record, "lifetime", json_object_new_int(entry->lifetime));
@@ -266,8 +298,12 @@ int hyfw_journal_intent(struct hyfw_journal *journal, const struct hyfw_entry *f
 	add_text(record, "verb", entry->verb);
 	add_text(record, "object", entry->object);
 	json_object_object_add(record, "args", hyfw_map_to_json(&args));
-	*ret_index = journal->count - 1;
-	return append(journal, record, err);
+	result = append(journal, record, err);
+	if (result < 0)
+		entry_finish(&journal->entries[--journal->count]);
+	else
+		*ret_index = journal->count - 1;
+	return result;
 }
 
 int hyfw_journal_note(struct hyfw_journal *journal, size_t index, const char *key, const char *value,
@@ -301,8 +337,10 @@ int hyfw_journal_undone(struct hyfw_journal *journal, size_t index, struct hyfw_
 
 int hyfw_journal_commit(struct hyfw_journal *journal, struct hyfw_error **err)
 {
-	journal->committed = true;
-	return append(journal, record_new("commit"), err);
+	const int result = append(journal, record_new("commit"), err);
+
+	journal->committed = journal->committed || result == 0;
+	return result;
 }
 
 int hyfw_journal_exit(struct hyfw_journal *journal, int status, bool oom_killed, struct hyfw_error **err)

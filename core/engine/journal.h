@@ -13,8 +13,9 @@
  *     commit  the operation is complete: without an owner nothing is to be undone
  *     exit    the workload ended with this status
  * A torn last line is what a crash leaves and is dropped; damage anywhere else
- * marks the journal 'damaged': what stands before it is still undone, the file
- * is moved to quarantine.
+ * marks the journal 'damaged': what stands before it still counts, the next owner
+ * puts a copy of the whole into quarantine and cuts the rest off.  A journal of a
+ * newer version is left alone (-EPROTONOSUPPORT).
  *
  * Ownership: the process that works on a journal holds a record lock on it
  * (base/files.h), which goes with the process.  Closing any descriptor of a file
@@ -52,6 +53,7 @@ struct hyfw_journal {
 	int fd;
 	pid_t owner;           /* the process that has the lock; 0 for mere readers */
 	struct hyfw_journal *next_owned;
+	off_t size;            /* bytes of whole records in the file */
 	char *path;
 	bool sync;             /* what it describes outlives a reboot: fsync each record */
 	bool committed;
@@ -81,11 +83,14 @@ int hyfw_journal_read_fd(int fd, struct hyfw_journal **ret_journal, struct hyfw_
 /* Gives the lock back and frees; the file stays.  Accepts NULL. */
 void hyfw_journal_close(struct hyfw_journal *journal);
 
-/* Empties the file of a journal in which nothing is left to undo, keeping the
- * lock. */
+/* Empties the file, keeping the lock.  Nothing happens while there is an entry
+ * that is not undone. */
 void hyfw_journal_clear(struct hyfw_journal *journal);
 
 int hyfw_journal_begin(struct hyfw_journal *journal, const char *operation, struct hyfw_error **err);
+/* The same, unless the last operation is this one and not committed: an attempt
+ * that is made again adds nothing to the file. */
+int hyfw_journal_resume(struct hyfw_journal *journal, const char *operation, struct hyfw_error **err);
 /* '*ret_index' of the new entry in journal->entries. */
 int hyfw_journal_intent(struct hyfw_journal *journal, const struct hyfw_entry *entry, size_t *ret_index,
 			struct hyfw_error **err);
@@ -98,6 +103,9 @@ int hyfw_journal_exit(struct hyfw_journal *journal, int status, bool oom_killed,
 
 /* The process that owns the journal at 'path'; 0 when nobody does or there is none. */
 pid_t hyfw_journal_owner(const char *path);
+
+/* How many entries are not undone. */
+size_t hyfw_journal_live(const struct hyfw_journal *journal);
 
 /* True when an entry is neither undone nor of a committed operation. */
 bool hyfw_journal_unfinished(const struct hyfw_journal *journal);

@@ -11,6 +11,10 @@
 #include "base/cleanup.h"
 #include "base/files.h"
 #include "engine/journal_format.h"
+#include "engine/quarantine.h"
+#include "plugin/host.h"
+
+#define NUMBER_MOST 1000000000 /* of ids and operations; an int holds it */
 
 /* CRC-32 as in IEEE 802.3 (reflected, polynomial 0xedb88320). */
 static uint32_t crc32(const char *data, size_t size)
@@ -65,10 +69,11 @@ int hyfw_map_from_json(struct json_object *array, struct hyfw_pairs *pairs)
 
 		if (!json_object_is_type(pair, json_type_array) || json_object_array_length(pair) != 2)
 			return -EINVAL;
+		if (!json_object_is_type(json_object_array_get_idx(pair, 0), json_type_string) ||
+		    !json_object_is_type(json_object_array_get_idx(pair, 1), json_type_string))
+			return -EINVAL;
 		key = json_object_get_string(json_object_array_get_idx(pair, 0));
 		value = json_object_get_string(json_object_array_get_idx(pair, 1));
-		if (!key || !value)
-			return -EINVAL;
 		hyfw_pairs_add(pairs, key, value);
 	}
 	return 0;
@@ -105,10 +110,21 @@ struct hyfw_entry *hyfw_journal_add_entry(struct hyfw_journal *journal)
 	return entry;
 }
 
+/* A number of ours is in 'least' to 'most'. */
+static bool number_in(struct json_object *record, const char *key, int64_t least, int64_t most)
+{
+	const int64_t number = number_of(record, key);
+
+	return number >= least && number <= most;
+}
+
 static int take_begin(struct hyfw_journal *journal, struct json_object *record)
 {
-	if (number_of(record, "version") > HYFW_JOURNAL_VERSION)
-		return -EPROTO;
+	if (number_in(record, "version", HYFW_JOURNAL_VERSION + 1, INT64_MAX))
+		return -EPROTONOSUPPORT;
+	if (!text_of(record, "op") || !number_in(record, "version", 1, HYFW_JOURNAL_VERSION) ||
+	    !number_in(record, "n", 1, NUMBER_MOST))
+		return -EINVAL;
 	free(journal->operation);
 	journal->operation = hyfw_dup(text_of(record, "op"));
 	journal->operations = (unsigned)number_of(record, "n");
@@ -116,24 +132,33 @@ static int take_begin(struct hyfw_journal *journal, struct json_object *record)
 	journal->begin_time = number_of(record, "time");
 	journal->committed = false;
 	journal->exited = false;
-	return journal->operation ? 0 : -EINVAL;
+	return 0;
+}
+
+/* Whatever undo will rely on; ids rise. */
+static bool intent_is_whole(const struct hyfw_journal *journal, struct json_object *record)
+{
+	const int64_t last = journal->count > 0 ? journal->entries[journal->count - 1].id : 0;
+
+	return text_of(record, "driver") && text_of(record, "verb") && text_of(record, "object") &&
+	       text_of(record, "subject") && number_in(record, "id", last + 1, NUMBER_MOST) &&
+	       number_in(record, "kind", 0, HYFW_KIND_SECURITY) &&
+	       number_in(record, "lifetime", 0, HYFW_LIFETIME_SHARED);
 }
 
 static int take_intent(struct hyfw_journal *journal, struct json_object *record)
 {
 	struct hyfw_entry *entry;
 	struct json_object *args;
-	const char *driver = text_of(record, "driver"), *verb = text_of(record, "verb");
 
-	if (!driver || !verb || number_of(record, "id") <= 0 ||
-	    !json_object_object_get_ex(record, "args", &args))
+	if (!intent_is_whole(journal, record) || !json_object_object_get_ex(record, "args", &args))
 		return -EINVAL;
 	entry = hyfw_journal_add_entry(journal);
 	entry->id = (unsigned)number_of(record, "id");
 	entry->kind = (unsigned)number_of(record, "kind");
 	entry->lifetime = (enum hyfw_lifetime)number_of(record, "lifetime");
-	entry->driver = hyfw_dup(driver);
-	entry->verb = hyfw_dup(verb);
+	entry->driver = hyfw_dup(text_of(record, "driver"));
+	entry->verb = hyfw_dup(text_of(record, "verb"));
 	entry->subject = hyfw_dup(text_of(record, "subject"));
 	entry->workload = hyfw_dup(text_of(record, "workload"));
 	entry->object = hyfw_dup(text_of(record, "object"));
@@ -145,7 +170,7 @@ static int take_intent(struct hyfw_journal *journal, struct json_object *record)
 /* note, done and undone: about an entry that was seen. */
 static int take_about(struct hyfw_journal *journal, struct json_object *record, const char *type)
 {
-	const unsigned id = (unsigned)number_of(record, "id");
+	const int64_t id = number_of(record, "id");
 	struct hyfw_entry *entry = NULL;
 	size_t i;
 
@@ -193,17 +218,30 @@ static int take_record(struct hyfw_journal *journal, struct json_object *record)
 	return -EINVAL;
 }
 
+/* Exactly what hyfw_journal_line() writes: eight lower-case hex digits. */
+static bool read_crc(const char *line, uint32_t *ret_crc)
+{
+	static const char digits[] = "0123456789abcdef";
+	int i;
+
+	*ret_crc = 0;
+	for (i = 0; i < 8; i++) {
+		const char *digit = line[i] ? strchr(digits, line[i]) : NULL;
+
+		if (!digit)
+			return false;
+		*ret_crc = *ret_crc << 4 | (uint32_t)(digit - digits);
+	}
+	return line[8] == ' ';
+}
+
 static int take_line(struct hyfw_journal *journal, char *line, size_t length)
 {
 	struct json_object *record;
-	char *end;
-	unsigned long crc;
+	uint32_t crc;
 	int result;
 
-	if (length < 10 || line[8] != ' ')
-		return -EINVAL;
-	crc = strtoul(line, &end, 16);
-	if (end != line + 8 || crc != crc32(line + 9, length - 9))
+	if (length < 10 || !read_crc(line, &crc) || crc != crc32(line + 9, length - 9))
 		return -EINVAL;
 	record = json_tokener_parse(line + 9);
 	if (!record)
@@ -213,31 +251,78 @@ static int take_line(struct hyfw_journal *journal, char *line, size_t length)
 	return result;
 }
 
+static int read_whole(const struct hyfw_journal *journal, char **ret_data, size_t *ret_size,
+		      struct hyfw_error **err)
+{
+	const off_t end = lseek(journal->fd, 0, SEEK_END);
+	HYFW_AUTO_FREE char *data = NULL;
+	size_t size = 0;
+
+	if (end < 0)
+		return hyfw_fail_errno(err, errno, "journal %s", journal->path);
+	if (end > (off_t)HYFW_JOURNAL_LIMIT)
+		return hyfw_fail(err, EFBIG, "journal %s: larger than %u bytes", journal->path,
+				 HYFW_JOURNAL_LIMIT);
+	data = hyfw_new((size_t)end + 1);
+	while (size < (size_t)end) {
+		const ssize_t got = pread(journal->fd, data + size, (size_t)end - size, (off_t)size);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return hyfw_fail_errno(err, errno, "journal %s", journal->path);
+		if (got == 0) /* its owner has just emptied it */
+			break;
+		size += (size_t)got;
+	}
+	*ret_data = HYFW_STEAL(data);
+	*ret_size = size;
+	return 0;
+}
+
+/* What stands behind the last good line goes, so that the next record starts on a
+ * line of its own and is found again.  A torn end is nothing; of a damaged file a
+ * copy is kept. */
+static int cut(struct hyfw_journal *journal, size_t good, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *kept = NULL;
+
+	if (journal->damaged) {
+		if (hyfw_quarantine(journal, &kept, err) < 0)
+			return hyfw_wrap(err, "journal %s is damaged", journal->path);
+		hyfw_host_table()->log(HYFW_LOG_ERROR,
+				       "journal %s is damaged; what stands before the damage still counts, "
+				       "%s is a copy of the whole", journal->path, kept);
+	}
+	if (ftruncate(journal->fd, (off_t)good) < 0)
+		return hyfw_fail_errno(err, errno, "journal %s: cut its end off", journal->path);
+	return 0;
+}
+
 int hyfw_journal_load(struct hyfw_journal *journal, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *data = NULL;
 	char *line, *end;
-	size_t size, good = 0;
+	size_t size = 0, good = 0;
+	int result = read_whole(journal, &data, &size, err);
 
-	size = (size_t)lseek(journal->fd, 0, SEEK_END);
-	if (size > HYFW_JOURNAL_LIMIT)
-		return hyfw_fail(err, EFBIG, "journal %s: larger than %u bytes", journal->path,
-				 HYFW_JOURNAL_LIMIT);
-	data = hyfw_new(size + 1);
-	if (pread(journal->fd, data, size, 0) != (ssize_t)size)
-		return hyfw_fail(err, EIO, "journal %s: cannot be read whole", journal->path);
+	if (result < 0)
+		return result;
 	for (line = data; (end = memchr(line, '\n', size - (size_t)(line - data))); line = end + 1) {
 		*end = '\0';
-		if (take_line(journal, line, (size_t)(end - line)) < 0) {
+		result = take_line(journal, line, (size_t)(end - line));
+		if (result == -EPROTONOSUPPORT)
+			return hyfw_fail(err, EPROTONOSUPPORT, "journal %s was written by a newer hyfw, "
+					 "which has to finish it", journal->path);
+		if (result < 0) {
 			journal->damaged = true;
 			break;
 		}
 		good = (size_t)(end + 1 - data);
 	}
-	/* Cut the torn end off, so that the next record starts on its own line. */
-	if (!journal->damaged && good < size && (fcntl(journal->fd, F_GETFL) & O_ACCMODE) == O_RDWR &&
-	    ftruncate(journal->fd, (off_t)good) < 0)
-		return hyfw_fail_errno(err, errno, "journal %s: cut its torn end off", journal->path);
+	journal->size = (off_t)good;
+	if (good < size && (fcntl(journal->fd, F_GETFL) & O_ACCMODE) == O_RDWR && journal->owner)
+		return cut(journal, good, err);
 	return 0;
 }
 
@@ -253,16 +338,18 @@ pid_t hyfw_journal_owner(const char *path)
 	return fd < 0 ? 0 : hyfw_lock_holder(fd);
 }
 
+size_t hyfw_journal_live(const struct hyfw_journal *journal)
+{
+	size_t i, live = 0;
+
+	for (i = 0; i < journal->count; i++)
+		live += journal->entries[i].state != HYFW_ENTRY_UNDONE;
+	return live;
+}
+
 bool hyfw_journal_unfinished(const struct hyfw_journal *journal)
 {
-	size_t i;
-
-	if (journal->committed)
-		return false;
-	for (i = 0; i < journal->count; i++)
-		if (journal->entries[i].state != HYFW_ENTRY_UNDONE)
-			return true;
-	return journal->operations > 0;
+	return !journal->committed && (hyfw_journal_live(journal) > 0 || journal->operations > 0);
 }
 
 static bool matches(const struct hyfw_entry *entry, unsigned kind, const char *driver, const char *subject)

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -29,9 +28,11 @@ void hyfw_recovery_finish(struct hyfw_recovery *recovery)
 
 static void report(struct hyfw_recovery *recovery, const char *what, const char *name, struct hyfw_error *failure)
 {
+	HYFW_AUTO_FREE char *prefix = hyfw_format("%s %s: ", what, name);
+	const bool told = failure && strncmp(failure->message, prefix, strlen(prefix)) == 0;
 	HYFW_AUTO_FREE char *sentence =
-		failure ? hyfw_format("%s %s: %s", what, name, failure->message)
-			: hyfw_format("%s %s: finished undoing what a crash left", what, name);
+		hyfw_format("%s%s", told ? "" : prefix,
+			    failure ? failure->message : "finished undoing what a crash left");
 
 	hyfw_strings_add(failure ? &recovery->failed : &recovery->done, sentence);
 }
@@ -84,22 +85,6 @@ bool hyfw_recover_needed(void)
 	return any("busy", busy_ownerless) || any("workloads", ownerless);
 }
 
-/* ---- quarantine ---- */
-
-/* What stood before the damage is undone by now; the file is kept for people. */
-static void quarantine(const struct hyfw_journal *journal, const char *name)
-{
-	const char *runtime = hyfw_context_current()->runtime;
-	HYFW_AUTO_FREE char *directory = hyfw_format("%s/quarantine", runtime);
-	HYFW_AUTO_FREE char *path = hyfw_format("%s/%s-%d", directory, name, (int)getpid());
-
-	if (hyfw_make_directories(directory, 0700, NULL) < 0 || rename(journal->path, path) < 0)
-		return;
-	hyfw_host_table()->log(HYFW_LOG_ERROR,
-			       "the journal of %s was damaged; what it still told was undone, it is now %s",
-			       name, path);
-}
-
 /* ---- the run of a workload ---- */
 
 static void save_end(const struct hyfw_journal *journal, const char *name)
@@ -130,8 +115,6 @@ static int recover_run(void *data, struct hyfw_error **err)
 		return hyfw_wrap(err, "workload %s", name);
 	if (definition && !definition->transient && journal->operations > 0)
 		save_end(journal, name);
-	if (journal->damaged)
-		quarantine(journal, name);
 	return hyfw_remove_tree(AT_FDCWD, directory, err);
 }
 
@@ -142,25 +125,42 @@ int hyfw_recover_workload(const char *name, struct hyfw_error **err)
 
 /* ---- marks of unfinished business ---- */
 
+/* What the journal of a mark says there is to do. */
+enum business { BUSINESS_DONE, BUSINESS_UNFINISHED, BUSINESS_DAMAGED };
+
+static enum business business_of(const char *path)
+{
+	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = NULL;
+
+	/* One that is missing, or not to be read, is for those who open it. */
+	if (hyfw_journal_read(path, &journal, NULL) < 0 || journal->operations == 0)
+		return journal && journal->damaged ? BUSINESS_DAMAGED : BUSINESS_UNFINISHED;
+	if (!hyfw_journal_unfinished(journal))
+		return BUSINESS_DONE;
+	return journal->damaged ? BUSINESS_DAMAGED : BUSINESS_UNFINISHED;
+}
+
 static int recover_create(void *data, struct hyfw_error **err)
 {
-	const char *name = data;
-	HYFW_AUTO_FREE char *path = hyfw_path_workload(false, name, "journal");
-	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = NULL;
-	bool unfinished = true;
-
-	if (hyfw_journal_read(path, &journal, NULL) == 0)
-		unfinished = hyfw_journal_unfinished(journal) || journal->operations == 0;
-	hyfw_journal_close(HYFW_STEAL(journal));
-	if (unfinished)
-		return hyfw_worker_remove(name, err);
-	hyfw_busy_remove("workload", name);
-	return 0;
+	return hyfw_worker_remove(data, err);
 }
 
 static int recover_stack(void *data, struct hyfw_error **err)
 {
 	return hyfw_stack_recover(data, err);
+}
+
+/* What a damaged journal does not tell any more may be wanted: that a workload was
+ * created to its end, for one.  So nothing is removed for it. */
+static void report_damage(struct hyfw_recovery *recovery, bool stack, const char *name, const char *path)
+{
+	HYFW_AUTO_FREE char *sentence =
+		stack ? hyfw_format("stack %s: %s is damaged; `hyfw down` of it removes what it still tells of",
+				    name, path)
+		      : hyfw_format("workload %s: %s is damaged; `hyfw rm -f %s` removes what it still tells of",
+				    name, path, name);
+
+	hyfw_strings_add(&recovery->failed, sentence);
 }
 
 static void recover_mark(struct hyfw_recovery *recovery, const char *mark)
@@ -170,11 +170,15 @@ static void recover_mark(struct hyfw_recovery *recovery, const char *mark)
 	HYFW_AUTO_FREE char *directory = hyfw_dup(journal);
 	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
 	const bool stack = mark[0] == 's';
+	enum business business;
 
 	if (!journal || hyfw_journal_owner(journal) != 0)
 		return;
 	*strrchr(directory, '/') = '\0';
-	if (access(directory, F_OK) < 0) {
+	business = access(directory, F_OK) < 0 ? BUSINESS_DONE : business_of(journal);
+	if (business == BUSINESS_DAMAGED)
+		report_damage(recovery, stack, name, journal);
+	if (business != BUSINESS_UNFINISHED) {
 		hyfw_busy_remove(stack ? "stack" : "workload", name);
 		return;
 	}

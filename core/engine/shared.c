@@ -112,7 +112,7 @@ static int destroy(struct hyfw_journal *journal, const char *what, const char *n
 {
 	HYFW_AUTO_FREE char *directory = hyfw_path_shared(what, name, NULL);
 	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;
-	int result = hyfw_journal_begin(journal, "remove", err);
+	int result = hyfw_journal_resume(journal, "remove", err);
 
 	read_definition(what, name, &definition);
 	if (result == 0)

@@ -81,20 +81,11 @@ static int open_stack(const char *name, struct hyfw_journal **ret_journal, struc
 	return result < 0 ? hyfw_wrap(err, "stack %s", name) : 0;
 }
 
-static size_t live_entries(const struct hyfw_journal *journal)
-{
-	size_t i, live = 0;
-
-	for (i = 0; i < journal->count; i++)
-		live += journal->entries[i].state != HYFW_ENTRY_UNDONE;
-	return live;
-}
-
 /* Removes the stack when none of its workloads is left, else commits what is. */
 static int settle(struct hyfw_journal *journal, const char *name, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *directory = hyfw_path_stack(name, NULL);
-	int result = live_entries(journal) > 0 ? hyfw_journal_commit(journal, err)
+	int result = hyfw_journal_live(journal) > 0 ? hyfw_journal_commit(journal, err)
 						: hyfw_remove_tree(AT_FDCWD, directory, err);
 
 	if (result == 0)
@@ -347,7 +338,7 @@ int hyfw_stack_down(const char *name, hyfw_stack_report report, struct hyfw_erro
 	was_there = hyfw_new((journal->count + 1) * sizeof(*was_there));
 	for (i = 0; i < journal->count; i++)
 		was_there[i] = is_workload(&journal->entries[i]);
-	result = hyfw_journal_begin(journal, "down", err);
+	result = hyfw_journal_resume(journal, "down", err);
 	if (result == 0)
 		result = finish_down(journal, name, err);
 	for (i = 0; result == 0 && report && i < journal->count; i++)
