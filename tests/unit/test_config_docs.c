@@ -7,6 +7,9 @@
 
 #include "config/schema.h"
 
+/* What stands behind it in hyfw.ini is not the schema's. */
+#define DRIVERS_MARK "# ---- keys of the drivers"
+
 static char *template_text(void)
 {
 	char *text = NULL;
@@ -21,11 +24,19 @@ static char *template_text(void)
 static void hyfw_ini_is_what_the_schema_prints(void **state)
 {
 	HYFW_AUTO_FREE char *expected = template_text(), *found = NULL;
+	char *tail;
 
 	(void)state;
-	if (getenv("HYFW_UPDATE"))
-		put_file(HYFW_SOURCE "/conf/hyfw.ini", expected);
 	assert_int_equal(hyfw_file_read(AT_FDCWD, HYFW_SOURCE "/conf/hyfw.ini", 1 << 20, &found, NULL, NULL), 0);
+	tail = strstr(found, DRIVERS_MARK);
+	assert_non_null(tail); /* the keys of drivers: tests/cli/config.bats asks them */
+	if (getenv("HYFW_UPDATE")) {
+		HYFW_AUTO_FREE char *whole = hyfw_format("%s\n%s", expected, tail);
+
+		put_file(HYFW_SOURCE "/conf/hyfw.ini", whole);
+		return;
+	}
+	tail[-1] = '\0';
 	assert_string_equal(found, expected);
 }
 
