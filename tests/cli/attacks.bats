@@ -45,14 +45,27 @@ stress() { # NAME FLAG...
 	[ "$memory" -eq 0 ] || [ "$memory" -gt $((100 << 20)) ]
 }
 
-@test "stress-ng with cpus 0.25 and memory 50M never goes above" {
+@test "stress-ng with cpus 0.25 stays at a quarter of a CPU" {
+	[ -x "$ROOTFS/bin/stress-ng" ] || skip "stress-ng is not installed"
+	stress slow --cpus 0.25
+	local cpu
+	cpu=$(cpu_used slow)
+	echo "cpu $cpu/1000"
+	[ "$cpu" -gt 100 ]
+	[ "$cpu" -le 275 ]       # a tenth more for where the periods begin
+}
+
+# Short of memory, stress-ng is in the kernel's reclaim nearly all of its time, and
+# Linux since 6.18 throttles a task only when it goes back to user mode: up to 0.44
+# of a CPU was seen over four seconds.  Without limits it is all there are.
+@test "stress-ng with cpus 0.25 and memory 50M: never above 50M, and slow" {
 	[ -x "$ROOTFS/bin/stress-ng" ] || skip "stress-ng is not installed"
 	stress limited --cpus 0.25 --memory 50M
 	local cpu memory
 	cpu=$(cpu_used limited) memory=$(memory_peak limited)
 	echo "cpu $cpu/1000 memory $memory"
 	[ "$cpu" -gt 0 ]
-	[ "$cpu" -le 275 ]       # a tenth more for where the periods begin
+	[ "$cpu" -le 600 ]
 	[ "$memory" -le $((50 << 20)) ]
 	[ "$memory" -gt $((10 << 20)) ]
 }
