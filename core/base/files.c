@@ -105,6 +105,38 @@ int hyfw_file_write(const char *path, const void *data, size_t size, mode_t mode
 	return 0;
 }
 
+/* Where the file system has no O_TMPFILE: a named file, unlinked once linked. */
+static int claim_named(int dirfd, const char *name, const char *text)
+{
+	HYFW_AUTO_FREE char *temporary = hyfw_format(".%d.%s", (int)gettid(), name);
+	HYFW_AUTO_CLOSE int fd =
+		openat(dirfd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int result;
+
+	if (fd < 0)
+		return -errno;
+	result = hyfw_write_all(fd, text, strlen(text));
+	if (result == 0 && linkat(dirfd, temporary, dirfd, name, 0) < 0)
+		result = -errno;
+	unlinkat(dirfd, temporary, 0);
+	return result;
+}
+
+int hyfw_file_claim(int dirfd, const char *name, const char *text)
+{
+	HYFW_AUTO_CLOSE int fd = openat(dirfd, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+	char path[64];
+	int result;
+
+	if (fd < 0)
+		return errno == EOPNOTSUPP || errno == EISDIR ? claim_named(dirfd, name, text) : -errno;
+	result = hyfw_write_all(fd, text, strlen(text));
+	if (result < 0)
+		return result;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, path, dirfd, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+}
+
 int hyfw_file_poke(int dirfd, const char *path, const char *text)
 {
 	HYFW_AUTO_CLOSE int fd = openat(dirfd, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);

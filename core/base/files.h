@@ -19,6 +19,10 @@ int hyfw_file_read(int dirfd, const char *path, size_t limit, char **ret_data, s
 int hyfw_file_write(const char *path, const void *data, size_t size, mode_t mode, bool sync,
 		    struct hyfw_error **err);
 
+/* Makes 'name' with its whole content in one step, so that nobody ever sees it
+ * half written; -EEXIST when there is one.  No error text, negative errno. */
+int hyfw_file_claim(int dirfd, const char *name, const char *text);
+
 /* Writes to an existing file (cgroup, proc, sys); no error text, negative errno. */
 int hyfw_file_poke(int dirfd, const char *path, const char *text);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -56,92 +57,107 @@ struct hyfw_idmap hyfw_ids_preview(const char *workload)
 	return hyfw_ids_map(start + i);
 }
 
-/* 1 when taken, 0 when somebody has it. */
-static int try_range(const char *range, const char *workload, struct hyfw_error **err)
+static int open_ranges(bool make, struct hyfw_error **err)
 {
-	HYFW_AUTO_FREE char *path = range_path(range);
-	HYFW_AUTO_CLOSE int fd = -1;
-	int attempt;
+	HYFW_AUTO_FREE char *path = range_path("");
+	int fd;
 
-	for (attempt = 0; attempt < 2 && fd < 0; attempt++) {
-		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		if (fd < 0 && errno == EEXIST)
-			return 0;
-		if (fd < 0 && errno == ENOENT) {
-			HYFW_AUTO_FREE char *directory = range_path("");
-
-			if (hyfw_make_directories(directory, 0755, err) < 0)
-				return -(*err)->errnum;
-		}
-	}
-	if (fd < 0)
-		return hyfw_fail_errno(err, errno, "%s", path);
-	if (hyfw_write_all(fd, workload, strlen(workload)) < 0) {
-		unlink(path);
-		return hyfw_fail_errno(err, ENOSPC, "%s", path);
-	}
-	return 1;
+	if (make && hyfw_make_directories(path, 0755, err) < 0)
+		return -(*err)->errnum;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? hyfw_fail_errno(err, errno, "%s", path) : fd;
 }
 
 int hyfw_ids_take(struct hyfw_call *call, struct hyfw_error **err)
 {
 	const unsigned start = start_of(call->workload);
+	HYFW_AUTO_CLOSE int ranges = open_ranges(true, err);
 	unsigned i;
 
+	if (ranges < 0)
+		return -(*err)->errnum;
 	for (i = 0; i < RANGES; i++) {
 		HYFW_AUTO_FREE char *range = hyfw_format("%u", (start + i) % RANGES);
-		HYFW_AUTO_FREE char *path = range_path(range);
 		int result;
 
-		if (access(path, F_OK) == 0)
+		if (faccessat(ranges, range, F_OK, 0) == 0)
 			continue;
 		result = hyfw_apply_note(call, "range", range, err);
+		if (result < 0)
+			return result;
+		result = hyfw_file_claim(ranges, range, call->workload);
 		if (result == 0)
-			result = try_range(range, call->workload, err);
-		if (result != 0)
-			return result < 0 ? result : 0;
+			return 0;
+		if (result != -EEXIST)
+			return hyfw_fail_errno(err, -result, "ids: take range %s", range);
 	}
 	return hyfw_fail(err, ENOSPC, "all %u id ranges are taken; remove workloads or use userns = host", RANGES);
 }
 
-static bool belongs_to(const char *path, const char *workload)
+static char *owner_of(int ranges, const char *range)
+{
+	char *owner = NULL;
+
+	hyfw_file_read(ranges, range, 4096, &owner, NULL, NULL);
+	return owner;
+}
+
+/* Those who give ranges back take turns: between reading the owner and unlinking
+ * nobody may free the range for a stranger to take it. */
+static void drop_of(int ranges, const char *range, const char *workload)
 {
 	HYFW_AUTO_FREE char *owner = NULL;
 
-	/* An empty file is what a crash between making and writing leaves. */
-	return hyfw_file_read(AT_FDCWD, path, 4096, &owner, NULL, NULL) == 0 &&
-	       (owner[0] == '\0' || strcmp(owner, workload) == 0);
+	while (flock(ranges, LOCK_EX) < 0 && errno == EINTR)
+		continue;
+	owner = owner_of(ranges, range);
+	if (owner && strcmp(owner, workload) == 0)
+		unlinkat(ranges, range, 0);
+	flock(ranges, LOCK_UN);
 }
 
 int hyfw_ids_drop(const char *range, const char *workload, struct hyfw_error **err)
 {
-	HYFW_AUTO_FREE char *path = NULL;
+	HYFW_AUTO_ERROR struct hyfw_error *missing = NULL;
+	HYFW_AUTO_CLOSE int ranges = -1;
 
 	if (!range)
 		return 0;
-	if (strspn(range, "0123456789") != strlen(range))
+	if (*range == '\0' || strspn(range, "0123456789") != strlen(range))
 		return hyfw_fail(err, EINVAL, "'%s' is not a range of ids", range);
-	path = range_path(range);
-	if (belongs_to(path, workload) && unlink(path) < 0 && errno != ENOENT)
-		return hyfw_fail_errno(err, errno, "%s", path);
+	ranges = open_ranges(false, &missing);
+	if (ranges == -ENOENT)
+		return 0;
+	if (ranges < 0)
+		return hyfw_fail(err, missing->errnum, "%s", missing->message);
+	drop_of(ranges, range, workload);
 	return 0;
 }
 
-int hyfw_ids_collect(const struct hyfw_strings *alive, struct hyfw_error **err)
+/* Owners first, workloads then: one that appears in between has its directory
+ * before its range. */
+int hyfw_ids_collect(struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *directory = range_path("");
-	struct hyfw_strings ranges = { 0 };
+	struct hyfw_strings ranges = { 0 }, alive = { 0 };
+	struct hyfw_pairs owners = { 0 };
+	HYFW_AUTO_CLOSE int fd = open_ranges(false, NULL);
 	size_t i;
-	int result = hyfw_store_names(directory, &ranges, err);
+	int result = fd < 0 ? 0 : hyfw_store_names(directory, &ranges, err);
 
 	for (i = 0; result == 0 && i < ranges.count; i++) {
-		HYFW_AUTO_FREE char *path = range_path(ranges.items[i]);
-		HYFW_AUTO_FREE char *owner = NULL;
+		HYFW_AUTO_FREE char *owner = owner_of(fd, ranges.items[i]);
 
-		if (hyfw_file_read(AT_FDCWD, path, 4096, &owner, NULL, NULL) == 0 &&
-		    !hyfw_strings_has(alive, owner))
-			unlink(path);
+		if (owner)
+			hyfw_pairs_add(&owners, ranges.items[i], owner);
 	}
+	if (result == 0)
+		result = hyfw_store_workloads(&alive, err);
+	for (i = 0; result == 0 && i < owners.count; i++)
+		if (!hyfw_strings_has(&alive, owners.items[i].value))
+			drop_of(fd, owners.items[i].key, owners.items[i].value);
+	hyfw_pairs_finish(&owners);
 	hyfw_strings_finish(&ranges);
+	hyfw_strings_finish(&alive);
 	return result;
 }

@@ -3,7 +3,7 @@
  *
  * 65,536 ids each from 1,879,048,192 up: the part of the 32-bit space that
  * systemd's table of uid ranges (UIDS-GIDS) leaves to nobody.  A range is a file
- * DATA/ids/N that names its workload: writable layers keep files with these ids,
+ * DATA/ids/N that names its workload, made with its content in one step: writable layers keep files with these ids,
  * so it stays with the workload over a reboot. */
 #ifndef HYFW_ENGINE_IDS_H
 #define HYFW_ENGINE_IDS_H
@@ -24,7 +24,7 @@ struct hyfw_idmap hyfw_ids_map(unsigned range);
 /* The range that 'workload' would get now; for plans. */
 struct hyfw_idmap hyfw_ids_preview(const char *workload);
 
-/* Gives back ranges of workloads that are not in 'alive'. */
-int hyfw_ids_collect(const struct hyfw_strings *alive, struct hyfw_error **err);
+/* Gives back ranges of workloads that there are not. */
+int hyfw_ids_collect(struct hyfw_error **err);
 
 #endif

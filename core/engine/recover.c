@@ -242,35 +242,34 @@ static void running_names(struct hyfw_strings *ret_names)
 	hyfw_store_names(directory, ret_names, NULL);
 }
 
-static void drop_leases(const struct hyfw_strings *alive)
+/* What is taken is looked at before who runs: a workload that starts meanwhile has
+ * its runtime directory before anything else. */
+static void drop_leases(void)
 {
 	struct hyfw_pairs leases = { 0 };
+	struct hyfw_strings running = { 0 };
 	size_t i;
 
 	hyfw_lease_list(NULL, &leases, NULL);
+	running_names(&running);
 	for (i = 0; i < leases.count; i++) {
 		/* Networks hold leases as well (subnets), under "network-NAME". */
 		if (strncmp(leases.items[i].value, "network-", 8) != 0 &&
-		    !hyfw_strings_has(alive, leases.items[i].value))
+		    !hyfw_strings_has(&running, leases.items[i].value))
 			hyfw_lease_drop_all(leases.items[i].value, NULL);
 	}
+	hyfw_strings_finish(&running);
 	hyfw_pairs_finish(&leases);
 }
 
 static int collect(void *data, struct hyfw_error **err)
 {
-	struct hyfw_strings running = { 0 }, all = { 0 };
-	int result;
+	int result = hyfw_shared_collect(err);
 
 	(void)data;
-	running_names(&running);
-	hyfw_store_workloads(&all, NULL);
-	result = hyfw_shared_collect(&running, err);
 	if (result == 0)
-		result = hyfw_ids_collect(&all, err);
-	drop_leases(&running);
-	hyfw_strings_finish(&running);
-	hyfw_strings_finish(&all);
+		result = hyfw_ids_collect(err);
+	drop_leases();
 	return result;
 }
 

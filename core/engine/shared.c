@@ -236,8 +236,15 @@ int hyfw_shared_record(const char *what, const char *name, struct hyfw_pairs *re
 
 /* ---- after a crash ---- */
 
-static void collect_one(const char *what, const char *name, const struct hyfw_strings *alive,
-			struct hyfw_error **err)
+/* Workloads have their runtime directory before they use anything. */
+static bool runs(const char *workload)
+{
+	HYFW_AUTO_FREE char *directory = hyfw_path_runtime(workload, NULL);
+
+	return access(directory, F_OK) == 0;
+}
+
+static void collect_one(const char *what, const char *name, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *path = hyfw_path_shared(what, name, "users");
 	struct hyfw_strings users = { 0 };
@@ -245,7 +252,7 @@ static void collect_one(const char *what, const char *name, const struct hyfw_st
 
 	hyfw_store_names(path, &users, NULL);
 	for (i = 0; i < users.count; i++)
-		if (!hyfw_strings_has(alive, users.items[i]))
+		if (!runs(users.items[i]))
 			hyfw_shared_release(what, name, users.items[i], *err ? NULL : err);
 	/* Nobody: the crash came before the first user was written. */
 	if (users.count == 0)
@@ -253,7 +260,7 @@ static void collect_one(const char *what, const char *name, const struct hyfw_st
 	hyfw_strings_finish(&users);
 }
 
-int hyfw_shared_collect(const struct hyfw_strings *alive, struct hyfw_error **err)
+int hyfw_shared_collect(struct hyfw_error **err)
 {
 	static const char *const kinds[] = { "network", "volume" };
 	struct hyfw_error *first = NULL;
@@ -265,7 +272,7 @@ int hyfw_shared_collect(const struct hyfw_strings *alive, struct hyfw_error **er
 
 		hyfw_store_names(directory, &names, NULL);
 		for (i = 0; i < names.count; i++)
-			collect_one(kinds[kind], names.items[i], alive, &first);
+			collect_one(kinds[kind], names.items[i], &first);
 		hyfw_strings_finish(&names);
 	}
 	if (!first)

@@ -23,8 +23,8 @@ int hyfw_shared_release(const char *what, const char *name, const char *workload
 int hyfw_shared_record(const char *what, const char *name, struct hyfw_pairs *ret_record,
 		       struct hyfw_error **err);
 
-/* Releases for every user that is not in 'alive', and finishes what was left
+/* Releases for every user that does not run, and finishes what was left
  * unfinished. */
-int hyfw_shared_collect(const struct hyfw_strings *alive, struct hyfw_error **err);
+int hyfw_shared_collect(struct hyfw_error **err);
 
 #endif

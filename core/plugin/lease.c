@@ -28,38 +28,6 @@ static int read_owner(int pool_fd, const char *item, char **ret_owner)
 	return hyfw_file_read(pool_fd, item, OWNER_LONGEST, ret_owner, NULL, &ignored);
 }
 
-/* Where the file system has no O_TMPFILE: a named file, unlinked once linked. */
-static int link_named(int pool_fd, const char *item, const char *owner)
-{
-	HYFW_AUTO_FREE char *name = hyfw_format(".%d.%s", (int)gettid(), item);
-	HYFW_AUTO_CLOSE int fd = openat(pool_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int result;
-
-	if (fd < 0)
-		return -errno;
-	result = hyfw_write_all(fd, owner, strlen(owner));
-	if (result == 0 && linkat(pool_fd, name, pool_fd, item, 0) < 0)
-		result = -errno;
-	unlinkat(pool_fd, name, 0);
-	return result;
-}
-
-/* Makes 'item' with its content in one step; -EEXIST when there is one. */
-static int link_lease(int pool_fd, const char *item, const char *owner)
-{
-	HYFW_AUTO_CLOSE int fd = openat(pool_fd, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
-	char path[64];
-	int result;
-
-	if (fd < 0)
-		return errno == EOPNOTSUPP || errno == EISDIR ? link_named(pool_fd, item, owner) : -errno;
-	result = hyfw_write_all(fd, owner, strlen(owner));
-	if (result < 0)
-		return result;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return linkat(AT_FDCWD, path, pool_fd, item, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
-}
-
 /* Locks the pool; false when it was removed before that.  ext4 would say EPERM,
  * not ENOENT, to a new file in a directory that is gone. */
 static bool lock_pool(int pool_fd, int how)
@@ -81,7 +49,7 @@ static int try_take(const char *path, const char *item, const char *owner, char 
 		return -errno;
 	if (!lock_pool(pool_fd, LOCK_SH))
 		return -ENOENT;
-	result = link_lease(pool_fd, item, owner);
+	result = hyfw_file_claim(pool_fd, item, owner);
 	if (result != -EEXIST)
 		return result;
 	result = read_owner(pool_fd, item, ret_holder);
