@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+
 struct node {
 	struct hyfw_definition *definition;
 	unsigned level;
@@ -64,6 +66,50 @@ static int by_level(const void *a, const void *b)
 	return strcmp(left->definition->name, right->definition->name);
 }
 
+static struct node *find_unplaced(struct node *nodes, size_t count, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (!nodes[i].placed && strcmp(nodes[i].definition->name, name) == 0)
+			return &nodes[i];
+	return NULL;
+}
+
+/* A need of 'node' that could not be placed either; there is one. */
+static struct node *next_in_cycle(struct node *nodes, size_t count, const struct node *node)
+{
+	const struct hyfw_map settings = hyfw_pairs_map(&node->definition->settings);
+	struct node *next = NULL;
+	const char *name;
+	size_t cursor = 0;
+
+	while (!next && (name = hyfw_map_next(&settings, "depends_on", &cursor)))
+		next = find_unplaced(nodes, count, name);
+	return next;
+}
+
+/* 'node' only waits for a cycle, or is in one: after 'count' needs it is one. */
+static int fail_cycle(struct node *nodes, size_t count, struct node *node, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *names = NULL;
+	const struct node *first;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		node = next_in_cycle(nodes, count, node);
+	first = node;
+	names = hyfw_dup(first->definition->name);
+	do {
+		HYFW_AUTO_FREE char *shorter = names;
+
+		node = next_in_cycle(nodes, count, node);
+		names = hyfw_format("%s, %s", shorter, node->definition->name);
+	} while (node != first);
+	return hyfw_fail(err, ELOOP, "workload %s: its depends_on leads back to itself (%s)",
+			 first->definition->name, names);
+}
+
 int hyfw_order(struct hyfw_definition **workloads, size_t count, unsigned **ret_levels, struct hyfw_error **err)
 {
 	struct node *nodes = hyfw_new((count + 1) * sizeof(*nodes));
@@ -77,8 +123,7 @@ int hyfw_order(struct hyfw_definition **workloads, size_t count, unsigned **ret_
 	for (i = 0; i < count; i++) {
 		if (nodes[i].placed)
 			continue;
-		hyfw_fail(err, ELOOP, "workload %s: its depends_on leads back to itself",
-			  nodes[i].definition->name);
+		fail_cycle(nodes, count, &nodes[i], err);
 		free(nodes);
 		free(levels);
 		return -ELOOP;
