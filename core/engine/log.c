@@ -28,9 +28,11 @@ static int ensure_open(struct hyfw_log *log)
 	if (log->fd >= 0)
 		return 0;
 	log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (log->fd < 0 || fstat(log->fd, &st) < 0)
+	if (log->fd < 0)
 		return -1;
-	log->size = (uint64_t)st.st_size;
+	log->size = 0;
+	if (fstat(log->fd, &st) == 0)
+		log->size = (uint64_t)st.st_size;
 	return 0;
 }
 
@@ -68,8 +70,10 @@ static void put_record(struct hyfw_log *log, int stream, char *text, size_t size
 					      ".%09ldZ %s %c ", now.tv_nsec, stream == 2 ? "stderr" : "stdout",
 					      mark);
 	put = writev(log->fd, pieces, 3);
-	if (put > 0)
+	if (put == (ssize_t)(pieces[0].iov_len + size + 1))
 		log->size += (uint64_t)put;
+	else if (put > 0 && ftruncate(log->fd, (off_t)log->size) < 0) /* the next record starts a line */
+		return;
 	if (log->limit > 0 && log->size >= log->limit)
 		rotate(log);
 }
