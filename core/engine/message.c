@@ -35,6 +35,8 @@ int hyfw_message_receive(int fd, struct hyfw_message *ret_message, int timeout_m
 	got = recv(fd, ret_message, sizeof(*ret_message), 0);
 	if (got < 0)
 		return errno == ECONNRESET ? 0 : -errno;
+	if ((size_t)got > offsetof(struct hyfw_message, text) && (size_t)got < sizeof(*ret_message))
+		((char *)ret_message)[got] = '\0';
 	ret_message->text[sizeof(ret_message->text) - 1] = '\0';
 	return got > 0;
 }
