@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Signal names: "TERM", "SIGTERM", "15". */
+ * Signal names: "TERM", "SIGTERM", "SIGRTMIN+3", "15"; as in the key stop_signal. */
 #ifndef HYFW_ENGINE_SIGNALS_H
 #define HYFW_ENGINE_SIGNALS_H
 
