@@ -259,12 +259,25 @@ static bool same_uses(const struct hyfw_use *a, const struct hyfw_use *b, size_t
 	return true;
 }
 
+static bool same_plugins(const struct hyfw_definition *a, const struct hyfw_definition *b)
+{
+	size_t i;
+
+	if (a->plugins.count != b->plugins.count)
+		return false;
+	for (i = 0; i < a->plugins.count; i++)
+		if (strcmp(a->plugins.items[i], b->plugins.items[i]) != 0 ||
+		    !same_pairs(&a->plugin_settings[i], &b->plugin_settings[i]))
+			return false;
+	return true;
+}
+
 bool hyfw_definition_equal(const struct hyfw_definition *a, const struct hyfw_definition *b)
 {
 	return a->network_count == b->network_count && a->volume_count == b->volume_count &&
 	       same_pairs(&a->settings, &b->settings) &&
 	       same_uses(a->networks, b->networks, a->network_count) &&
-	       same_uses(a->volumes, b->volumes, a->volume_count);
+	       same_uses(a->volumes, b->volumes, a->volume_count) && same_plugins(a, b);
 }
 
 /* ---- subjects ---- */

@@ -80,11 +80,35 @@ static char *take_text(struct json_object *object, const char *key)
 	return hyfw_dup(json_object_get_string(value));
 }
 
-static int64_t take_number(struct json_object *object, const char *key)
+/* Text that may be missing, but be nothing else. */
+static int take_optional(struct json_object *object, const char *key, char **ret_text)
 {
 	struct json_object *value;
 
-	return json_object_object_get_ex(object, key, &value) ? json_object_get_int64(value) : 0;
+	if (json_object_object_get_ex(object, key, &value) && !json_object_is_type(value, json_type_string))
+		return -EINVAL;
+	*ret_text = take_text(object, key);
+	return 0;
+}
+
+static int take_number(struct json_object *object, const char *key, int64_t most, int64_t *ret_number)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(object, key, &value) || !json_object_is_type(value, json_type_int))
+		return -EINVAL;
+	*ret_number = json_object_get_int64(value);
+	return *ret_number >= 0 && *ret_number <= most ? 0 : -EINVAL;
+}
+
+static int take_bool(struct json_object *object, const char *key, bool *ret_bool)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(object, key, &value) || !json_object_is_type(value, json_type_boolean))
+		return -EINVAL;
+	*ret_bool = json_object_get_boolean(value);
+	return 0;
 }
 
 static int take_map(struct json_object *object, const char *key, struct hyfw_pairs *ret_pairs)
@@ -110,10 +134,10 @@ static int take_uses(struct json_object *object, const char *key, struct hyfw_us
 
 		use->name = take_text(from, "name");
 		use->driver = take_text(from, "driver");
-		use->target = take_text(from, "target");
-		use->read_only = take_number(from, "read_only") != 0;
-		use->anonymous = take_number(from, "anonymous") != 0;
-		if (!use->name || !use->driver || take_map(from, "settings", &use->settings) < 0)
+		if (!use->name || !use->driver || take_optional(from, "target", &use->target) < 0 ||
+		    take_bool(from, "read_only", &use->read_only) < 0 ||
+		    take_bool(from, "anonymous", &use->anonymous) < 0 ||
+		    take_map(from, "settings", &use->settings) < 0)
 			return -EINVAL;
 	}
 	return 0;
@@ -143,20 +167,49 @@ static int take_plugins(struct json_object *object, struct hyfw_definition *defi
 	return 0;
 }
 
+/* A number that is damaged must not become 0: that would be root. */
+static int take_ids(struct json_object *object, struct hyfw_idmap *ids)
+{
+	int64_t uid, gid, count;
+
+	if (take_number(object, "host_uid", UINT32_MAX, &uid) < 0 ||
+	    take_number(object, "host_gid", UINT32_MAX, &gid) < 0 ||
+	    take_number(object, "id_count", UINT32_MAX, &count) < 0)
+		return -EINVAL;
+	if (count > 0 && (uid == 0 || gid == 0 || uid + count > UINT32_MAX || gid + count > UINT32_MAX))
+		return -EINVAL;
+	ids->host_uid = (uint32_t)uid;
+	ids->host_gid = (uint32_t)gid;
+	ids->count = (uint32_t)count;
+	return 0;
+}
+
+static int check_volumes(const struct hyfw_definition *definition)
+{
+	size_t i;
+
+	for (i = 0; i < definition->volume_count; i++)
+		if (!definition->volumes[i].target)
+			return -EINVAL;
+	return 0;
+}
+
 static int take_all(struct json_object *object, struct hyfw_definition *definition)
 {
-	if (!json_object_is_type(object, json_type_object) || take_number(object, "version") != FORMAT_VERSION)
+	int64_t version;
+
+	if (!json_object_is_type(object, json_type_object) ||
+	    take_number(object, "version", FORMAT_VERSION, &version) < 0 || version != FORMAT_VERSION)
 		return -EINVAL;
 	definition->name = take_text(object, "name");
-	definition->stack = take_text(object, "stack");
-	definition->transient = take_number(object, "transient") != 0;
-	definition->created = take_number(object, "created");
-	definition->idmap.host_uid = (uint32_t)take_number(object, "host_uid");
-	definition->idmap.host_gid = (uint32_t)take_number(object, "host_gid");
-	definition->idmap.count = (uint32_t)take_number(object, "id_count");
-	if (!definition->name || take_map(object, "settings", &definition->settings) < 0 ||
+	if (!definition->name || take_optional(object, "stack", &definition->stack) < 0 ||
+	    take_bool(object, "transient", &definition->transient) < 0 ||
+	    take_number(object, "created", INT64_MAX, &definition->created) < 0 ||
+	    take_ids(object, &definition->idmap) < 0 ||
+	    take_map(object, "settings", &definition->settings) < 0 ||
 	    take_uses(object, "networks", &definition->networks, &definition->network_count) < 0 ||
-	    take_uses(object, "volumes", &definition->volumes, &definition->volume_count) < 0)
+	    take_uses(object, "volumes", &definition->volumes, &definition->volume_count) < 0 ||
+	    check_volumes(definition) < 0)
 		return -EINVAL;
 	return take_plugins(object, definition);
 }

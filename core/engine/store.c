@@ -136,14 +136,19 @@ static int read_definition(bool transient, const char *name, char **ret_json)
 
 int hyfw_store_definition(const char *name, struct hyfw_definition **ret_definition, struct hyfw_error **err)
 {
+	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;
 	HYFW_AUTO_FREE char *json = NULL;
 
 	if (strchr(name, '/') || name[0] == '.' || name[0] == '\0')
 		return hyfw_fail(err, EINVAL, "'%s' is not a workload name", name);
 	if (read_definition(false, name, &json) < 0 && read_definition(true, name, &json) < 0)
 		return fail_unknown(name, err);
-	if (hyfw_definition_from_json(json, ret_definition, err) < 0)
+	if (hyfw_definition_from_json(json, &definition, err) < 0)
 		return hyfw_wrap(err, "workload %s: definition.json is damaged", name);
+	if (strcmp(definition->name, name) != 0)
+		return hyfw_fail(err, EINVAL, "workload %s: definition.json is damaged: it is that of %s", name,
+				 definition->name);
+	*ret_definition = HYFW_STEAL(definition);
 	return 0;
 }
 
