@@ -166,8 +166,8 @@ static void orphans_are_collected(void **state)
 {
 	static const struct hyfw_pair settings[] = { { "publish", "|8888|80|tcp" } };
 	const char *const workloads[] = { "web", NULL }, *const networks[] = { "front", NULL }, *const none[] = { NULL };
-	const struct hyfw_alive web_lives = { sizeof(web_lives), workloads, networks, none };
-	const struct hyfw_alive nothing_lives = { sizeof(nothing_lives), none, none, none };
+	const struct hyfw_alive web_lives = { sizeof(web_lives), workloads, networks, none, workloads };
+	const struct hyfw_alive nothing_lives = { sizeof(nothing_lives), none, none, none, none };
 	HYFW_AUTO_FREE char *before = machine_state(), *with_web = NULL;
 	struct workload web, dead;
 	struct journal network;

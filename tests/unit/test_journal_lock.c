@@ -113,12 +113,13 @@ static bool child_is_no_owner(const char *argument)
 
 static void a_child_inherits_no_ownership(void **state)
 {
-	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = open_journal_at(path);
+	struct hyfw_journal *journal = open_journal_at(path);
 
 	(void)state;
 	assert_true(in_child(child_is_no_owner, path));
 	assert_int_equal(hyfw_journal_owner(path), getpid());
 	assert_true(in_child(is_told_the_owner, path));
+	hyfw_journal_close(journal);
 }
 
 static void a_descriptor_reads_a_journal_that_was_removed(void **state)
