@@ -86,6 +86,7 @@ int hyfw_undo(struct hyfw_journal *journal, const struct hyfw_definition *defini
 {
 	struct hyfw_error *first = NULL;
 	size_t i;
+	int result;
 
 	for (i = journal->count; i > 0; i--) {
 		const struct hyfw_entry *entry = &journal->entries[i - 1];
@@ -99,11 +100,12 @@ int hyfw_undo(struct hyfw_journal *journal, const struct hyfw_definition *defini
 	}
 	if (!first)
 		return 0;
+	result = -first->errnum;
 	if (err && !*err)
 		*err = first;
 	else
 		hyfw_error_free(first);
-	return -EIO;
+	return result;
 }
 
 /* ---- apply ---- */

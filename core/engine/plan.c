@@ -34,12 +34,29 @@ static struct hyfw_map copy_map(struct hyfw_arena *arena, const struct hyfw_map 
 	return copy;
 }
 
+/* What the driver knew of 'from' (its size says it), the rest zero. */
+static int take_step(const struct hyfw_step *from, struct hyfw_step *ret_step, struct hyfw_error **err)
+{
+	const size_t size = from->size < sizeof(*from) ? from->size : sizeof(*from);
+
+	memset(ret_step, 0, sizeof(*ret_step));
+	memcpy(ret_step, from, size);
+	ret_step->size = sizeof(*ret_step);
+	if (!ret_step->verb || !ret_step->object || !ret_step->summary)
+		return hyfw_fail(err, EINVAL, "a step needs a verb, an object and a summary");
+	if ((unsigned)ret_step->lifetime > HYFW_LIFETIME_SHARED)
+		return hyfw_fail(err, EINVAL, "step %s: there is no lifetime %u", ret_step->verb,
+				 (unsigned)ret_step->lifetime);
+	return 0;
+}
+
 int hyfw_plan_add(struct hyfw_plan *plan, const struct hyfw_step *from, struct hyfw_error **err)
 {
 	struct hyfw_planned *planned;
+	struct hyfw_step step;
 
-	if (!from->verb || !from->object || !from->summary)
-		return hyfw_fail(err, EINVAL, "a step needs a verb, an object and a summary");
+	if (take_step(from, &step, err) < 0)
+		return -EINVAL;
 	if (plan->count == STEP_LIMIT)
 		return hyfw_fail(err, E2BIG, "more than %d steps", STEP_LIMIT);
 	if (plan->count == plan->room) {
@@ -49,14 +66,12 @@ int hyfw_plan_add(struct hyfw_plan *plan, const struct hyfw_step *from, struct h
 	planned = &plan->steps[plan->count++];
 	*planned = plan->current;
 	planned->id = (unsigned)plan->count;
-	memset(&planned->step, 0, sizeof(planned->step));
-	memcpy(&planned->step, from, from->size < sizeof(*from) ? from->size : sizeof(*from));
-	planned->step.size = sizeof(planned->step);
-	planned->step.verb = hyfw_arena_dup(plan->arena, from->verb);
-	planned->step.object = hyfw_arena_dup(plan->arena, from->object);
-	planned->step.summary = hyfw_arena_dup(plan->arena, from->summary);
-	planned->step.commands = hyfw_arena_dup(plan->arena, from->commands);
-	planned->step.args = copy_map(plan->arena, &from->args);
+	planned->step = step;
+	planned->step.verb = hyfw_arena_dup(plan->arena, step.verb);
+	planned->step.object = hyfw_arena_dup(plan->arena, step.object);
+	planned->step.summary = hyfw_arena_dup(plan->arena, step.summary);
+	planned->step.commands = hyfw_arena_dup(plan->arena, step.commands);
+	planned->step.args = copy_map(plan->arena, &step.args);
 	return 0;
 }
 
@@ -98,9 +113,13 @@ static void keep_lifetimes(struct hyfw_plan *plan, size_t from, unsigned mask)
 {
 	size_t to = from;
 
-	for (; from < plan->count; from++)
-		if (mask & (1u << plan->steps[from].step.lifetime))
-			plan->steps[to++] = plan->steps[from];
+	for (; from < plan->count; from++) {
+		if (!(mask & (1u << plan->steps[from].step.lifetime)))
+			continue;
+		plan->steps[to] = plan->steps[from];
+		plan->steps[to].id = (unsigned)to + 1;
+		to++;
+	}
 	plan->count = to;
 }
 
