@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "cli/cli.h"
 #include "cli/session.h"
+#include "engine/apply.h"
 #include "engine/control.h"
 #include "engine/signals.h"
 #include "engine/store.h"
@@ -172,7 +173,8 @@ static int rm_main(struct hyfw_cli *cli, int argc, char **argv)
 		case 'f': force = true; break;
 		case 'a': all = true; break;
 		case 'h':
-			hyfw_session_help(&hyfw_command_rm, "  -f, --force  running ones too\n"
+			hyfw_session_help(&hyfw_command_rm, "  -f, --force  running ones too, and those that cannot\n"
+							    "               be undone\n"
 							    "  -a, --all    all workloads\n");
 			return 0;
 		default: return HYFW_EXIT_FAILED;
@@ -180,7 +182,10 @@ static int rm_main(struct hyfw_cli *cli, int argc, char **argv)
 	}
 	if (!all && optind == argc)
 		return hyfw_cli_usage(&hyfw_command_rm, "the name of a workload is missing");
-	hyfw_session_begin(cli);
+	if (force && !all)
+		hyfw_engine_init(); /* what a crash left of them goes now, whatever it takes */
+	else
+		hyfw_session_begin(cli);
 	return for_each(all, argc, argv, rm_one, &force);
 }
 

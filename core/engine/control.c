@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/files.h"
+#include "engine/abandon.h"
 #include "engine/recover.h"
 #include "engine/store.h"
 #include "engine/worker.h"
@@ -192,19 +193,50 @@ int hyfw_workload_take_down(const char *name, struct hyfw_error **err)
 	return result < 0 ? result : hyfw_guarded(remove_workload, (void *)name, 0, err);
 }
 
+/* Its definition may be damaged: there is something of that name. */
+static bool is_there(const char *name)
+{
+	HYFW_AUTO_FREE char *lasting = hyfw_path_workload(false, name, NULL);
+	HYFW_AUTO_FREE char *run = hyfw_path_runtime(name, NULL);
+
+	return *name && *name != '.' && !strchr(name, '/') &&
+	       (access(lasting, F_OK) == 0 || access(run, F_OK) == 0);
+}
+
+static int remove_by_force(const char *name, struct hyfw_error **err)
+{
+	HYFW_AUTO_ERROR struct hyfw_error *stop = NULL, *removal = NULL;
+	struct hyfw_abandoned abandoned = { 0 };
+	int result = 0;
+
+	if (hyfw_workload_stop(name, 0, &stop) < 0)
+		result = hyfw_abandon_run(name, &abandoned, err);
+	if (result == 0 && hyfw_guarded(remove_workload, (void *)name, 0, &removal) < 0)
+		result = hyfw_abandon_lasting(name, &abandoned, err);
+	if (result == 0)
+		result = hyfw_abandoned_tell(&abandoned, name, stop ? stop : removal, err);
+	else
+		hyfw_wrap(err, "workload %s", name);
+	hyfw_abandoned_finish(&abandoned);
+	return result;
+}
+
 int hyfw_workload_remove(const char *name, bool force, struct hyfw_error **err)
 {
 	struct hyfw_state state;
 	enum hyfw_status status;
-	int result = hyfw_state_load(name, &state, err);
+	int result;
 
-	if (result < 0)
-		return result;
+	if (force && is_there(name))
+		return remove_by_force(name, err);
+	result = hyfw_state_load(name, &state, err);
 	status = state.status;
 	hyfw_state_finish(&state);
-	if (!force && (status == HYFW_STATUS_RUNNING || status == HYFW_STATUS_STARTING))
+	if (result < 0)
+		return result;
+	if (status == HYFW_STATUS_RUNNING || status == HYFW_STATUS_STARTING)
 		return hyfw_fail(err, EBUSY, "workload %s is running; `hyfw stop %s` first, or use `hyfw rm -f %s`",
 				 name, name, name);
-	result = hyfw_workload_stop(name, force ? 0 : -1, err);
+	result = hyfw_workload_stop(name, -1, err);
 	return result < 0 ? result : hyfw_guarded(remove_workload, (void *)name, 0, err);
 }

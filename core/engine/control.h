@@ -20,7 +20,8 @@ int hyfw_workload_signal(const char *name, int signal, struct hyfw_error **err);
 /* Waits until it has ended for good; its exit status. */
 int hyfw_workload_wait(const char *name, int *ret_status, struct hyfw_error **err);
 
-/* Removes it; a running one only with 'force'. */
+/* Removes it; a running one only with 'force', which also frees the name of one that
+ * cannot be undone: the failure says then what stays behind, see abandon.h. */
 int hyfw_workload_remove(const char *name, bool force, struct hyfw_error **err);
 
 /* Stop and remove, whatever its state; success when there is none. */

@@ -288,7 +288,7 @@ static int cut(struct hyfw_journal *journal, size_t good, struct hyfw_error **er
 	HYFW_AUTO_FREE char *kept = NULL;
 
 	if (journal->damaged) {
-		if (hyfw_quarantine(journal, &kept, err) < 0)
+		if (hyfw_quarantine(journal->fd, journal->path, &kept, err) < 0)
 			return hyfw_wrap(err, "journal %s is damaged", journal->path);
 		hyfw_host_table()->log(HYFW_LOG_ERROR,
 				       "journal %s is damaged; what stands before the damage still counts, "

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/context.h"
 #include "base/files.h"
@@ -61,24 +62,24 @@ static int copy(int from, int to)
 	return result;
 }
 
-int hyfw_quarantine(const struct hyfw_journal *journal, char **ret_path, struct hyfw_error **err)
+int hyfw_quarantine(int fd, const char *path, char **ret_path, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *directory = hyfw_format("%s/quarantine", hyfw_context_current()->runtime);
-	HYFW_AUTO_FREE char *name = name_of(journal->path);
-	HYFW_AUTO_FREE char *path = NULL;
-	HYFW_AUTO_CLOSE int fd = -1;
+	HYFW_AUTO_FREE char *name = name_of(path);
+	HYFW_AUTO_FREE char *kept = NULL;
+	HYFW_AUTO_CLOSE int to = -1;
 	int result = hyfw_make_directories(directory, 0700, err);
 
 	if (result < 0)
 		return result;
-	fd = open_new(directory, name, &path);
-	if (fd < 0)
-		return hyfw_fail_errno(err, -fd, "%s/%s", directory, name);
-	result = copy(journal->fd, fd);
+	to = open_new(directory, name, &kept);
+	if (to < 0)
+		return hyfw_fail_errno(err, -to, "%s/%s", directory, name);
+	result = copy(fd, to);
 	if (result < 0) {
-		unlink(path);
-		return hyfw_fail_errno(err, -result, "%s", path);
+		unlink(kept);
+		return hyfw_fail_errno(err, -result, "%s", kept);
 	}
-	*ret_path = HYFW_STEAL(path);
+	*ret_path = HYFW_STEAL(kept);
 	return 0;
 }

@@ -4,11 +4,11 @@
 #ifndef HYFW_ENGINE_QUARANTINE_H
 #define HYFW_ENGINE_QUARANTINE_H
 
-#include "engine/journal.h"
+#include "base/error.h"
 
 /* Copies the journal as it is on disk to RUNTIME/quarantine/NAME-N, where NAME is
- * that of the directory it lies in.  The original stays.  '*ret_path' is to be
- * freed. */
-int hyfw_quarantine(const struct hyfw_journal *journal, char **ret_path, struct hyfw_error **err);
+ * that of the directory it lies in ('path' is the journal's own).  The original
+ * stays.  '*ret_path' is to be freed. */
+int hyfw_quarantine(int fd, const char *path, char **ret_path, struct hyfw_error **err);
 
 #endif

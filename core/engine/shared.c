@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/files.h"
 #include "engine/apply.h"
+#include "engine/quarantine.h"
 #include "engine/store.h"
 
 #define DEFINITION_LIMIT (4u << 20)
@@ -211,6 +212,31 @@ int hyfw_shared_release(const char *what, const char *name, const char *workload
 	if (open_journal(what, name, &journal, err) < 0 || destroy(journal, what, name, err) < 0)
 		return hyfw_wrap(err, "%s %s", what, name);
 	return 0;
+}
+
+int hyfw_shared_abandon(const char *what, const char *name, const char *workload, char **ret_kept,
+			struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *file = hyfw_format("users/%s", workload);
+	HYFW_AUTO_FREE char *directory = hyfw_path_shared(what, name, NULL);
+	HYFW_AUTO_FREE char *user = hyfw_path_shared(what, name, file);
+	HYFW_AUTO_CLOSE int lock = hyfw_store_lock(what, name, err);
+	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = NULL;
+	int result;
+
+	if (lock < 0)
+		return -(*err)->errnum;
+	if (access(directory, F_OK) < 0)
+		return 0;
+	unlink(user);
+	if (count_users(what, name) > 0)
+		return 0;
+	result = open_journal(what, name, &journal, err);
+	if (result == 0)
+		result = hyfw_quarantine(journal->fd, journal->path, ret_kept, err);
+	if (result == 0)
+		result = hyfw_remove_tree(AT_FDCWD, directory, err);
+	return result < 0 ? hyfw_wrap(err, "%s %s", what, name) : 0;
 }
 
 int hyfw_shared_record(const char *what, const char *name, struct hyfw_pairs *ret_record,

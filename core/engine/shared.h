@@ -19,6 +19,12 @@ int hyfw_shared_acquire(const struct hyfw_definition *definition, const char *wh
 /* The way back; idempotent. */
 int hyfw_shared_release(const char *what, const char *name, const char *workload, struct hyfw_error **err);
 
+/* The same without undoing anything, where that keeps failing: when 'workload' was
+ * the last user, the object is forgotten and '*ret_kept' (free()) is where its
+ * journal is now; untouched when others use it, or it is gone. */
+int hyfw_shared_abandon(const char *what, const char *name, const char *workload, char **ret_kept,
+			struct hyfw_error **err);
+
 /* What the driver's steps noted, and their arguments. */
 int hyfw_shared_record(const char *what, const char *name, struct hyfw_pairs *ret_record,
 		       struct hyfw_error **err);

@@ -223,6 +223,15 @@ static int up_levels(const struct hyfw_stack *stack, struct hyfw_journal *journa
 	return result;
 }
 
+/* What went wrong first is said first; its exit status stays. */
+static void add_undo_failure(const struct hyfw_error *undo, struct hyfw_error **err)
+{
+	char *both = hyfw_format("%s; and it could not be undone: %s", (*err)->message, undo->message);
+
+	free((*err)->message);
+	(*err)->message = both;
+}
+
 static int up_journaled(const struct hyfw_stack *stack, struct hyfw_journal *journal, struct job *jobs,
 			hyfw_stack_report report, struct hyfw_error **err)
 {
@@ -238,7 +247,7 @@ static int up_journaled(const struct hyfw_stack *stack, struct hyfw_journal *jou
 		return result;
 	}
 	if (hyfw_undo(journal, NULL, HYFW_ALL_LIFETIMES, journal->operations, &undo) < 0)
-		hyfw_wrap(err, "%s; and then", undo->message);
+		add_undo_failure(undo, err);
 	else
 		settle(journal, stack->name, &undo);
 	return result;

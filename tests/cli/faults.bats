@@ -15,7 +15,7 @@ teardown_file() { rm -rf "$DATA" "$STATE" "$PLUGINS"; }
 teardown() {
 	faked rm -f web >/dev/null 2>&1 || true
 	faked recover >/dev/null 2>&1 || true
-	rm -rf "$STATE/drivers" "$DATA/drivers"
+	rm -rf "$STATE/drivers" "$DATA/drivers" "$STATE/quarantine" "$DATA/stacks"
 }
 
 faked() { hyfw --config "$DATA/main.ini" --plugin-path "$PLUGINS" "$@"; }
@@ -37,6 +37,11 @@ stack() { # [plugin] DRIVER, LINE
 		network = front
 		volume = data:/mnt
 	EOI
+}
+
+is_dead_web() {
+	run -0 --separate-stderr faked ps -a
+	[[ "$output" == *" dead "* ]]
 }
 
 nothing_left() {
@@ -127,5 +132,66 @@ up_fails() {
 	run faked down "$STACK"
 	faked recover
 	run faked down "$STACK"
+	nothing_left
+}
+
+@test "an undo that keeps failing is told as that, and nothing else" {
+	stack network 'fail_in = undo'
+	run -0 faked up "$STACK"
+	run -125 --separate-stderr faked down "$STACK"
+	[[ "$stderr" == *"undo failed as asked"* ]]
+	for _ in 1 2; do
+		run -125 --separate-stderr faked recover
+		[[ "$stderr" == *"workload web: undo pretended web.front: network fake-network: undo failed as asked"* ]]
+		[[ "$output$stderr" != *finished* ]]
+	done
+	is_dead_web
+}
+
+@test "rm -f frees the name of what cannot be undone and says what stays" {
+	local kept
+	stack network 'fail_in = undo'
+	run -0 faked up "$STACK"
+	run -125 --separate-stderr faked rm -f web
+	echo "$stderr"
+	[ "${#stderr_lines[@]}" -eq 1 ]
+	[[ "$stderr" == "hyfw: workload web is removed, but pretended web.front, network front stay behind "* ]]
+	[[ "$stderr" == *"undo failed as asked"*"$STATE/quarantine/web-1"* ]]
+	grep -q '"object":"pretended web.front"' "$STATE/quarantine/web-1"
+	grep -q '"object":"pretended front"' "$STATE/quarantine/front-1"
+	run -0 faked recover
+	run -0 --separate-stderr faked ps -a -q
+	[ -z "$output$stderr" ]
+	run -125 faked rm -f web
+	[[ "$output" == *"there is no workload web"* ]]
+	rm -rf "$STATE/quarantine" "$STATE/drivers"
+	stack isolation 'fail_at = 0' # the name is free again
+	run -0 faked up "$STACK"
+	run -0 faked rm -f web
+	run -0 faked down "$STACK"
+	nothing_left
+}
+
+@test "recover says nothing of workloads that are well" {
+	run -0 faked create --name web --isolation fake-isolation --network none --rootfs "$ROOTFS" -- /bin/true
+	run -0 faked recover
+	[[ "$output" == *"nothing was left to undo"* ]]
+	run -0 faked ps -a -q
+	[ "$output" = web ]
+	run -0 faked rm web
+	nothing_left
+}
+
+@test "a damaged journal removes nothing, until rm -f" {
+	run -0 faked create --name web --isolation fake-isolation --network none --rootfs "$ROOTFS" -- /bin/true
+	sed -i '1s/create/creaTe/' "$DATA/workloads/web/journal"
+	run -125 faked recover
+	[[ "$output" == *"workload web: $DATA/workloads/web/journal is damaged; "*"hyfw rm -f web"* ]]
+	run -0 faked ps -a -q
+	[ "$output" = web ]
+	run faked rm -f web
+	[ -e "$STATE/quarantine/web-1" ]
+	rm -rf "$STATE/quarantine"
+	run -0 faked recover
 	nothing_left
 }
