@@ -31,8 +31,10 @@ static void kill_and_reap(pid_t pid)
 
 static int fail_from(const struct hyfw_message *message, struct hyfw_error **err)
 {
-	hyfw_fail(err, message->errnum, "%s", message->text);
-	return hyfw_error_set_status(err, message->status);
+	const int result = hyfw_fail(err, message->errnum, "%s", message->text);
+
+	hyfw_error_set_status(err, message->status);
+	return result;
 }
 
 /* What became of a child that says nothing any more. */
@@ -49,6 +51,10 @@ static int fail_dead(pid_t pid, struct hyfw_error **err)
 }
 
 /* ---- guarded functions ---- */
+
+/* In a guarded child: its end.  Who outlives it (a monitor) must not hold it, or its
+ * death would not be seen. */
+static int own_socket = -1;
 
 static void tell_result(int socket, const struct hyfw_error *failure)
 {
@@ -80,8 +86,10 @@ static int await(int socket, pid_t pid, unsigned timeout_ms, struct hyfw_message
 	kill_and_reap(pid);
 	if (got == -EINTR)
 		return hyfw_fail(err, EINTR, "interrupted");
-	return hyfw_fail(err, ETIMEDOUT, "a step took longer than %d s ([hyfw] step_timeout) and was stopped",
-			 limit / 1000);
+	if (got != -EAGAIN)
+		return hyfw_fail_errno(err, -got, "hear from the process that did it");
+	return hyfw_fail(err, ETIMEDOUT, "a step took longer than %g s ([hyfw] step_timeout) and was stopped",
+			 limit / 1000.0);
 }
 
 int hyfw_guard_begin(struct hyfw_guard *guard, int (*function)(void *data, struct hyfw_error **err),
@@ -96,9 +104,13 @@ int hyfw_guard_begin(struct hyfw_guard *guard, int (*function)(void *data, struc
 	saved = errno;
 	if (guard->pid == 0) {
 		struct hyfw_error *failure = NULL;
+		int result;
 
 		close(sockets[0]);
-		function(data, &failure);
+		own_socket = sockets[1];
+		result = function(data, &failure);
+		if (result < 0 && !failure)
+			hyfw_fail_errno(&failure, -result, "it failed without saying why");
 		tell_result(sockets[1], failure);
 		_exit(0);
 	}
@@ -148,6 +160,8 @@ static pid_t fork_monitor(struct hyfw_definition *definition, const struct hyfw_
 	pid = fork();
 	if (pid == 0) {
 		close(sockets[0]);
+		if (own_socket >= 0)
+			close(own_socket);
 		hyfw_monitor_main(definition, launch, sockets[1]);
 	}
 	if (pid < 0)
