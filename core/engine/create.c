@@ -14,6 +14,7 @@
 #include "engine/ids.h"
 #include "engine/store.h"
 #include "engine/worker.h"
+#include "plugin/host.h"
 
 bool hyfw_worker_wants_ids(const struct hyfw_definition *definition, struct hyfw_driver *isolation)
 {
@@ -109,27 +110,35 @@ static int make_directory(const char *name, struct hyfw_error **err)
 			 name);
 }
 
-int hyfw_worker_create(struct hyfw_definition *definition, struct hyfw_error **err)
+/* In a directory that was just made; on failure it goes, unless its undo fails too. */
+static int create_in(struct hyfw_definition *definition, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *path = hyfw_path_workload(false, definition->name, "journal");
 	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = NULL;
 	HYFW_AUTO_ERROR struct hyfw_error *undo = NULL;
+	int result = hyfw_journal_open(path, true, &journal, err);
+
+	if (result == 0)
+		result = create_journaled(journal, definition, err);
+	if (result < 0 && journal && remove_journaled(journal, definition, definition->name, &undo) < 0) {
+		hyfw_host_table()->log(HYFW_LOG_ERROR, "workload %s: %s", definition->name, undo->message);
+		return result; /* the mark stays: the next command tries again */
+	}
+	hyfw_busy_remove("workload", definition->name);
+	return result;
+}
+
+int hyfw_worker_create(struct hyfw_definition *definition, struct hyfw_error **err)
+{
 	HYFW_AUTO_CLOSE int lock = hyfw_store_lock("workload", definition->name, err);
 	int result;
 
 	if (lock < 0)
 		return -(*err)->errnum;
+	/* Where the name is taken, the mark may be of unfinished business with it. */
 	hyfw_busy_add("workload", definition->name);
 	result = make_directory(definition->name, err);
-	if (result == 0) {
-		result = hyfw_journal_open(path, true, &journal, err);
-		if (result == 0)
-			result = create_journaled(journal, definition, err);
-		if (result < 0 && journal)
-			remove_journaled(journal, definition, definition->name, &undo);
-	}
-	hyfw_busy_remove("workload", definition->name);
-	return result;
+	return result < 0 ? result : create_in(definition, err);
 }
 
 /* ---- remove ---- */
@@ -138,6 +147,7 @@ int hyfw_worker_remove(const char *name, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *path = hyfw_path_workload(false, name, "journal");
 	HYFW_AUTO_FREE char *directory = hyfw_path_workload(false, name, NULL);
+	HYFW_AUTO_FREE char *run = hyfw_path_runtime(name, "journal");
 	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;
 	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = NULL;
 	HYFW_AUTO_CLOSE int lock = hyfw_store_lock("workload", name, err);
@@ -147,6 +157,8 @@ int hyfw_worker_remove(const char *name, struct hyfw_error **err)
 		return -(*err)->errnum;
 	if (access(directory, F_OK) < 0)
 		return 0;
+	if (hyfw_journal_owner(run) > 0)
+		return hyfw_fail(err, EBUSY, "workload %s was just started again", name);
 	hyfw_store_definition(name, &definition, NULL);
 	hyfw_busy_add("workload", name);
 	result = hyfw_journal_open(path, true, &journal, err);
