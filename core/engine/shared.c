@@ -131,6 +131,22 @@ static int open_journal(const char *what, const char *name, struct hyfw_journal 
 	return hyfw_journal_open(path, false, ret_journal, err);
 }
 
+static int fail_in_use(const char *what, const char *name, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *path = hyfw_path_shared(what, name, "users");
+	struct hyfw_strings users = { 0 };
+	int result;
+
+	hyfw_store_names(path, &users, NULL);
+	if (users.count == 0)
+		result = hyfw_fail(err, EEXIST, "a crash left it with other settings; `hyfw recover` removes it");
+	else
+		result = hyfw_fail(err, EEXIST, "it is in use by workload %s with other settings; stop that "
+				   "first or choose another name", users.items[0]);
+	hyfw_strings_finish(&users);
+	return result;
+}
+
 static int check_same(const char *what, const struct hyfw_use *use, struct hyfw_error **err)
 {
 	HYFW_AUTO_DEFINITION struct hyfw_definition *other = NULL;
@@ -149,8 +165,7 @@ static int check_same(const char *what, const struct hyfw_use *use, struct hyfw_
 		if (i == use->settings.count)
 			return 0;
 	}
-	return hyfw_fail(err, EEXIST, "it is in use by workload %s with other settings; stop that first or "
-			 "choose another name", other->name);
+	return fail_in_use(what, use->name, err);
 }
 
 static int acquire_locked(const struct hyfw_definition *definition, const char *what,
