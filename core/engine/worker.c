@@ -73,6 +73,7 @@ int hyfw_worker_open(struct hyfw_worker *worker, struct hyfw_definition *definit
 			return hyfw_wrap(err, "workload %s: an earlier run cannot be cleaned up",
 					 definition->name);
 		hyfw_journal_clear(worker->journal);
+		worker->journal->operations = 0; /* runs before this start are no restarts of it */
 	}
 	if (definition->transient)
 		return hyfw_store_save(definition, err);

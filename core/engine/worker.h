@@ -45,7 +45,7 @@ int hyfw_worker_open(struct hyfw_worker *worker, struct hyfw_definition *definit
  * everything is undone. */
 int hyfw_worker_bring_up(struct hyfw_worker *worker, const int stdio[3], struct hyfw_error **err);
 
-/* Undoes the run and empties the journal. */
+/* Undoes the run; what cannot be undone stays in the journal. */
 int hyfw_worker_bring_down(struct hyfw_worker *worker, struct hyfw_error **err);
 
 /* Gives the claim back and removes the runtime directory, unless something is
