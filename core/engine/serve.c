@@ -216,6 +216,8 @@ static void pass_input(struct serve *serve)
 	}
 	stdio->pending_at += (size_t)put;
 	stdio->pending_size -= (size_t)put;
+	if (stdio->pending_size == 0 && !stdio->interactive) /* the launcher went meanwhile */
+		end_of_input(serve);
 }
 
 /* ---- the loop ---- */
