@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * The hyfw command: global flags, then the command's own main. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <locale.h>
 #include <stdio.h>
@@ -65,6 +66,18 @@ static void start_clean(char **argv)
 	_exit(HYFW_EXIT_FAILED);
 }
 
+/* The number of a standard file that was closed when we started would go to the
+ * next file that is opened, a journal perhaps, and that be written to.  Reading
+ * finds the end then, writing still fails. */
+static void hold_standard_files(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0)
+			_exit(HYFW_EXIT_FAILED);
+}
+
 static const struct hyfw_command *find_command(const char *name)
 {
 	size_t i;
@@ -122,6 +135,7 @@ int main(int argc, char **argv)
 	struct hyfw_cli cli = { 0 };
 	int flag, status;
 
+	hold_standard_files();
 	start_clean(argv);
 	while ((flag = getopt_long(argc, argv, "+qh", flags, NULL)) != -1) {
 		switch (flag) {
