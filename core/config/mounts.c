@@ -26,6 +26,8 @@ static int check_target(const char *path, struct hyfw_error **err)
 
 	if (result == 0 && path[strspn(path, "/")] == '\0')
 		result = hyfw_fail(err, EINVAL, "the path inside cannot be the root");
+	if (result == 0 && (strcmp(path, "/proc") == 0 || strncmp(path, "/proc/", 6) == 0))
+		result = hyfw_fail(err, EINVAL, "the path inside cannot be below /proc, where the kernel's files are");
 	return result;
 }
 

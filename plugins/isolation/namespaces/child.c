@@ -243,5 +243,6 @@ void ns_child_become(struct ns_job *job, int console)
 	ns_confine_last(job);
 	job->board->executing = 1;
 	execve(path, (char *const *)(uintptr_t)job->argv, (char *const *)(uintptr_t)job->envp);
-	ns_die(job, NS_STEP_EXEC, job->argv[0], errno);
+	/* The file itself was there a moment ago. */
+	ns_die(job, errno == ENOENT ? NS_STEP_INTERPRETER : NS_STEP_EXEC, job->argv[0], errno);
 }

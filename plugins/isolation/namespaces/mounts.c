@@ -5,8 +5,10 @@
  * meanwhile, leads elsewhere. */
 #include "ns.h"
 
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #define NAME_ROOM 256
 
@@ -112,12 +114,23 @@ static bool is_directory(int fd)
 	return fstat(fd, &status) < 0 || S_ISDIR(status.st_mode);
 }
 
+/* What hides a part of /proc takes its masks away, and security labels would be
+ * written to it instead of the kernel. */
+static bool on_proc(int fd)
+{
+	struct statfs status;
+
+	return fstatfs(fd, &status) < 0 || status.f_type == PROC_SUPER_MAGIC;
+}
+
 void ns_attach(const struct ns_job *job, int mount_fd, int root_fd, const char *target, bool directory)
 {
 	int fd = ns_target_open(root_fd, target, directory);
 
 	if (fd < 0)
 		ns_die(job, NS_STEP_TARGET, target, -fd);
+	if (on_proc(fd))
+		ns_die(job, NS_STEP_PROC, target, EPERM);
 	if (is_directory(fd) != directory)
 		ns_die(job, NS_STEP_MOUNT, target, directory ? ENOTDIR : EISDIR);
 	if (move_mount(mount_fd, "", fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)

@@ -28,6 +28,8 @@ static const char *const steps[] = {
 	[NS_STEP_LABEL] = "set the process label",
 	[NS_STEP_LANDLOCK] = "enforce the Landlock rules:",
 	[NS_STEP_SECCOMP] = "load the system call filter:",
+	[NS_STEP_INTERPRETER] = "execute",
+	[NS_STEP_PROC] = "refuse to mount on the kernel's files of processes:",
 	[NS_STEP_EXEC] = "execute",
 };
 
@@ -79,6 +81,9 @@ int ns_board_error(const struct hyfw_host *host, const struct ns_board *board, s
 	if (!board->failed)
 		return host->fail(err, ECHILD, "the new process was ended before it was ready "
 				  "(killed, or its memory limit is too low to start)");
+	if (board->step == NS_STEP_INTERPRETER)
+		return host->fail(err, ENOENT, "%s: the interpreter in its first line, or its loader, is not in "
+				  "the root file system", object);
 	if (board->step == NS_STEP_EXEC)
 		return command_error(host, object, errnum, err);
 	if (board->step >= NS_COUNT(steps))
