@@ -130,6 +130,9 @@ int hyfw_normalize_subnet(const char *text, char **ret_normal, struct hyfw_error
 		return hyfw_fail(err, EINVAL, "not an IPv4 subnet; write it like 10.89.1.0/24");
 	if (length < 8 || length > 30)
 		return hyfw_fail(err, ERANGE, "the subnet's length must be from /8 to /30");
+	/* RFC 6890: this network, loopback, multicast and what is reserved */
+	if (address >> 24 == 0 || address >> 24 == 127 || address >> 24 >= 224)
+		return hyfw_fail(err, EINVAL, "hosts cannot have these addresses; a private subnet is like 10.89.1.0/24");
 	if (address & ~mask(length)) {
 		binary.s_addr = htonl(address & mask(length));
 		inet_ntop(AF_INET, &binary, network, sizeof(network));

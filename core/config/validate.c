@@ -140,6 +140,9 @@ static int normalize(const struct hyfw_config_section *section, const struct hyf
 
 	value->secret = key->option.flags & HYFW_OPTION_SECRET;
 	if (*value->text == '\0') {
+		if (value->origin.kind == HYFW_ORIGIN_FLAG && !(key->flags & (HYFW_KEY_ARGUMENTS | HYFW_KEY_EMPTY)))
+			return hyfw_config_fail_value(err, EINVAL, section, value,
+						      "has no value; give one, or leave it out");
 		if ((key->option.flags & HYFW_OPTION_LIST) && !(key->flags & HYFW_KEY_ARGUMENTS && !value->continued &&
 								 value->origin.kind == HYFW_ORIGIN_FLAG))
 			return 0; /* the list is empty, or begins on the next line */

@@ -259,7 +259,7 @@ static void bad_flags_are_named(void **state)
 		{ "memory", "12Q", "--memory", "--memory 12Q: not a size; write it like 512K, 50M or 1G" },
 		{ "publish", "80/x", "-p", "-p 80/x: the protocol must be tcp or udp, not 'x'" },
 		{ "network", "front", "--network", "--network front: there is no [network front]; add that section" },
-		{ "hostname", "", "--hostname", "--hostname: has no value; give one, or remove the line" },
+		{ "hostname", "", "--hostname", "--hostname: has no value; give one, or leave it out" },
 		{ "image", "x", "IMAGE", "--rootfs /srv: image is given too; remove one of them" },
 	};
 	size_t i;
