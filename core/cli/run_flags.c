@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -138,6 +139,20 @@ static int security_opt(struct parse *parse, const char *text, struct hyfw_error
 	return hyfw_fail(err, EINVAL, "--security-opt %s: only seccomp=FILE is known", text);
 }
 
+/* "./DIRECTORY:PATH" and "../DIRECTORY:PATH": seen from here. */
+static int set_volume(struct parse *parse, const char *text, const char *flag, struct hyfw_error **err)
+{
+	const size_t length = strcspn(text, ":");
+	HYFW_AUTO_FREE char *source = hyfw_dup_n(text, length);
+	HYFW_AUTO_FREE char *path = realpath(source, NULL);
+	HYFW_AUTO_FREE char *absolute = NULL;
+
+	if (!path)
+		return hyfw_fail_errno(err, errno, "%s %s", flag, text);
+	absolute = hyfw_format("%s%s", path, text + length);
+	return set_key(parse, "volume", absolute, flag, err);
+}
+
 static int take_flag(struct parse *parse, int flag, struct hyfw_error **err)
 {
 	const int keyed = keyed_index(flag);
@@ -145,6 +160,8 @@ static int take_flag(struct parse *parse, int flag, struct hyfw_error **err)
 	if (keyed >= 0) {
 		HYFW_AUTO_FREE char *name = hyfw_format("--%s", keyed_flags[keyed].flag);
 
+		if (strcmp(keyed_flags[keyed].key, "volume") == 0 && *optarg == '.')
+			return set_volume(parse, optarg, name, err);
 		return set_key(parse, keyed_flags[keyed].key, optarg, name, err);
 	}
 	switch (flag) {
@@ -239,6 +256,10 @@ static int make_definition(struct parse *parse, struct hyfw_error **err)
 	core = hyfw_config_find(parse->config, "hyfw", "");
 	if (core)
 		parse->request->step_timeout_ms = (unsigned)hyfw_map_int(&core->map, "step_timeout", 0);
+	if (parse->request->remove && hyfw_definition_get(parse->request->definition, "restart") &&
+	    strcmp(hyfw_definition_get(parse->request->definition, "restart"), "no") != 0)
+		return hyfw_fail(err, EINVAL, "--rm and --restart cannot go together: what is removed when it ends "
+				 "cannot be started again");
 	parse->request->definition->transient = parse->request->remove;
 	return hyfw_definition_add_image_defaults(parse->request->definition, err);
 }
@@ -250,7 +271,7 @@ int hyfw_run_parse(const struct hyfw_command *command, struct hyfw_cli *cli, int
 	struct option options[PLAIN_FLAGS + HYFW_COUNT(keyed_flags) + 1] = { 0 };
 	struct parse parse = { .request = ret_request };
 	struct hyfw_error *err = NULL;
-	int flag, result;
+	int flag, result = 0;
 
 	memset(ret_request, 0, sizeof(*ret_request));
 	long_flags(options);
