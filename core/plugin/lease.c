@@ -78,7 +78,7 @@ int hyfw_lease_take(const char *pool, const char *item, const char *owner, struc
 			return result;
 		result = try_take(path, item, owner, &holder);
 		if (result == -EADDRINUSE)
-			return hyfw_fail(err, EADDRINUSE, "%s %s is already used by %s", pool, item, holder);
+			return hyfw_fail(err, EADDRINUSE, "%s is taken by %s already", item, holder);
 	}
 	return result < 0 ? hyfw_fail_errno(err, -result, "lease %s of %s", item, pool) : 0;
 }
