@@ -43,7 +43,7 @@ static void add_row(struct ps *ps, const char *name, const struct hyfw_state *st
 static bool wanted(const struct ps *ps, const struct hyfw_state *state)
 {
 	if (!ps->all && state->status != HYFW_STATUS_RUNNING && state->status != HYFW_STATUS_STARTING &&
-	    state->status != HYFW_STATUS_STOPPING)
+	    state->status != HYFW_STATUS_STOPPING && state->status != HYFW_STATUS_RESTARTING)
 		return false;
 	return ps->stacks.count == 0 ||
 	       (state->definition->stack && hyfw_strings_has(&ps->stacks, state->definition->stack));

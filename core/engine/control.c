@@ -121,6 +121,18 @@ int hyfw_workload_stop(const char *name, int timeout_ms, struct hyfw_error **err
 
 /* ---- signal ---- */
 
+/* SIGKILL goes through the monitor, so that it is the end of restarts too. */
+static int kill_by_monitor(const char *name, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *journal = hyfw_path_runtime(name, "journal");
+	pid_t pid = 0;
+	HYFW_AUTO_CLOSE int monitor = monitor_open(journal, &pid);
+
+	if (monitor < 0 || send_stop(monitor, 0) < 0)
+		return hyfw_fail(err, ESRCH, "workload %s is not running", name);
+	return 0;
+}
+
 int hyfw_workload_signal(const char *name, int signal_number, struct hyfw_error **err)
 {
 	struct hyfw_pairs record = { 0 };
@@ -133,7 +145,9 @@ int hyfw_workload_signal(const char *name, int signal_number, struct hyfw_error 
 	if (result == 0 && state.status != HYFW_STATUS_RUNNING)
 		result = hyfw_fail(err, ESRCH, "workload %s is not running (%s)", name,
 				   hyfw_status_name(state.status));
-	if (result == 0) {
+	if (result == 0 && signal_number == SIGKILL) {
+		result = kill_by_monitor(name, err);
+	} else if (result == 0) {
 		isolation = hyfw_definition_isolation(state.definition);
 		hyfw_journal_record(state.journal, HYFW_KIND_ISOLATION, isolation, NULL, &record);
 		map = hyfw_pairs_map(&record);
@@ -234,7 +248,7 @@ int hyfw_workload_remove(const char *name, bool force, struct hyfw_error **err)
 	hyfw_state_finish(&state);
 	if (result < 0)
 		return result;
-	if (status == HYFW_STATUS_RUNNING || status == HYFW_STATUS_STARTING)
+	if (status == HYFW_STATUS_RUNNING || status == HYFW_STATUS_STARTING || status == HYFW_STATUS_RESTARTING)
 		return hyfw_fail(err, EBUSY, "workload %s is running; `hyfw stop %s` first, or use `hyfw rm -f %s`",
 				 name, name, name);
 	result = hyfw_workload_stop(name, -1, err);

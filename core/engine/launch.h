@@ -16,7 +16,8 @@ enum hyfw_message_type {
 	HYFW_MESSAGE_STARTED,   /* monitor: the command runs */
 	HYFW_MESSAGE_FAILED,    /* monitor: errnum, status, text */
 	HYFW_MESSAGE_EXITED,    /* monitor: value is the exit status; all is undone */
-	HYFW_MESSAGE_SIGNAL,    /* launcher: value to be sent to the workload */
+	HYFW_MESSAGE_SIGNAL,    /* launcher: value to be sent to the workload; one that asks
+				 * to end (hyfw_signal_ends) is the end of restarts too */
 	HYFW_MESSAGE_RESIZE,    /* launcher: value is rows << 16 | columns */
 };
 

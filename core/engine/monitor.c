@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "engine/journal_format.h"
 #include "engine/serve.h"
+#include "engine/signals.h"
 #include "engine/store.h"
 #include "engine/worker.h"
 #include "plugin/host.h"
@@ -112,17 +113,43 @@ static bool wants_restart(struct policy *policy, const struct hyfw_served *serve
 	return policy->always;
 }
 
-/* Sleeps; false when a stop was asked for meanwhile. */
-static bool pause_before_restart(struct policy *policy, const struct hyfw_served *served, int signals)
+static int64_t now_ms(void)
 {
-	struct pollfd wait = { .fd = signals, .events = POLLIN };
+	return (int64_t)(hyfw_host_table()->clock() / 1000000);
+}
+
+/* Whether the launcher passes on a signal that asks for the end.  That it is gone
+ * is for the next run to find. */
+static bool launcher_ends(struct pollfd *launcher)
+{
+	struct hyfw_message message;
+
+	if (hyfw_message_receive(launcher->fd, &message, 0) <= 0) {
+		launcher->fd = -1;
+		return false;
+	}
+	return message.type == HYFW_MESSAGE_SIGNAL && hyfw_signal_ends(message.value);
+}
+
+/* Sleeps; false when a stop was asked for meanwhile. */
+static bool pause_before_restart(struct policy *policy, const struct hyfw_served *served, int signals,
+				 int socket)
+{
+	struct pollfd wait[2] = { { .fd = signals, .events = POLLIN }, { .fd = socket, .events = POLLIN } };
 	struct signalfd_siginfo info;
+	int64_t end, left;
 
 	if (served->duration_ms >= STEADY_MS)
 		policy->delay_ms = FIRST_DELAY_MS;
-	while (poll(&wait, 1, (int)policy->delay_ms) > 0)
-		if (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+	end = now_ms() + policy->delay_ms;
+	while ((left = end - now_ms()) > 0) {
+		if (poll(wait, 2, (int)left) <= 0)
+			continue;
+		if (wait[0].revents && read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
 			return false;
+		if (wait[1].revents && launcher_ends(&wait[1]))
+			return false;
+	}
 	policy->delay_ms = policy->delay_ms * 2 < LONGEST_DELAY_MS ? policy->delay_ms * 2 : LONGEST_DELAY_MS;
 	policy->restarts++;
 	return true;
@@ -216,7 +243,7 @@ static int run_all(struct monitor *monitor, struct hyfw_error **err)
 			served.exit.status = 125;
 		}
 		if (!wants_restart(&policy, &served) ||
-		    !pause_before_restart(&policy, &served, monitor->signals))
+		    !pause_before_restart(&policy, &served, monitor->signals, monitor->socket))
 			return served.exit.status;
 		hyfw_journal_clear(monitor->worker.journal);
 	}

@@ -127,12 +127,14 @@ static void on_message(struct serve *serve)
 {
 	struct hyfw_message message;
 
-	if (hyfw_message_receive(*serve->socket, &message, 0) <= 0)
+	if (hyfw_message_receive(*serve->socket, &message, 0) <= 0) {
 		on_launcher_gone(serve);
-	else if (message.type == HYFW_MESSAGE_SIGNAL)
+	} else if (message.type == HYFW_MESSAGE_SIGNAL) {
+		serve->served->stopped |= hyfw_signal_ends(message.value);
 		send_signal(serve, message.value);
-	else if (message.type == HYFW_MESSAGE_RESIZE)
+	} else if (message.type == HYFW_MESSAGE_RESIZE) {
 		resize(serve, message.value);
+	}
 }
 
 /* ---- output ---- */

@@ -6,6 +6,11 @@
 #include "base/cleanup.h"
 #include "config/normalize.h"
 
+bool hyfw_signal_ends(int signal_number)
+{
+	return signal_number == SIGINT || signal_number == SIGTERM || signal_number == SIGQUIT;
+}
+
 int hyfw_signal_number(const char *name)
 {
 	HYFW_AUTO_FREE char *number = NULL;

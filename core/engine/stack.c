@@ -127,7 +127,8 @@ static int judge(const struct hyfw_stack *stack, struct job *job, struct hyfw_er
 	else if (!hyfw_definition_equal(state.definition, job->definition))
 		job->need = NEED_REPLACE;
 	else
-		job->need = state.status == HYFW_STATUS_RUNNING ? NEED_NOTHING : NEED_START;
+		job->need = state.status == HYFW_STATUS_RUNNING || state.status == HYFW_STATUS_RESTARTING
+				    ? NEED_NOTHING : NEED_START;
 	job->definition->idmap = state.definition->idmap;
 	hyfw_state_finish(&state);
 	return result;

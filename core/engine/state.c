@@ -14,7 +14,7 @@
 
 const char *hyfw_status_name(enum hyfw_status status)
 {
-	static const char *const names[] = { "created", "starting", "running", "stopping", "exited", "dead" };
+	static const char *const names[] = { "created", "starting", "running", "stopping", "restarting", "exited", "dead" };
 
 	return names[status];
 }
@@ -66,10 +66,20 @@ static void read_last(struct hyfw_state *state, const char *name)
 
 /* ---- a run's journal ---- */
 
+static bool all_undone(const struct hyfw_journal *journal)
+{
+	size_t i;
+
+	for (i = 0; i < journal->count; i++)
+		if (journal->entries[i].state != HYFW_ENTRY_UNDONE)
+			return false;
+	return true;
+}
+
 static enum hyfw_status status_of(const struct hyfw_journal *journal, const struct hyfw_entry *start)
 {
 	if (journal->exited)
-		return HYFW_STATUS_STOPPING;
+		return all_undone(journal) ? HYFW_STATUS_RESTARTING : HYFW_STATUS_STOPPING;
 	return start && start->state == HYFW_ENTRY_DONE ? HYFW_STATUS_RUNNING : HYFW_STATUS_STARTING;
 }
 

@@ -40,6 +40,7 @@ enum hyfw_status {
 	HYFW_STATUS_STARTING,
 	HYFW_STATUS_RUNNING,
 	HYFW_STATUS_STOPPING,
+	HYFW_STATUS_RESTARTING, /* between two runs */
 	HYFW_STATUS_EXITED,
 	HYFW_STATUS_DEAD,     /* its monitor is gone and nobody has cleaned up yet */
 };

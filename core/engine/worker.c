@@ -293,6 +293,8 @@ int hyfw_worker_bring_up(struct hyfw_worker *worker, const int stdio[3], struct 
 
 	hyfw_plan_init(&plan);
 	result = bring_up(&up, &plan, err);
+	if (result < 0 && strncmp((*err)->message, "workload ", 9) != 0)
+		hyfw_wrap(err, "workload %s", worker->definition->name);
 	if (result < 0 && hyfw_worker_bring_down(worker, &undo) < 0)
 		hyfw_host_table()->log(HYFW_LOG_ERROR, "%s", undo->message);
 	hyfw_plan_finish(&plan);
