@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "engine/signals.h"
 
+#include <signal.h>
+
 #include <stdlib.h>
 
 #include "base/cleanup.h"
