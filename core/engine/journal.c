@@ -158,10 +158,15 @@ static void entry_finish(struct hyfw_entry *entry)
 	hyfw_pairs_finish(&entry->notes);
 }
 
+void hyfw_journal_drop_entry(struct hyfw_journal *journal)
+{
+	entry_finish(&journal->entries[--journal->count]);
+}
+
 static void forget_entries(struct hyfw_journal *journal)
 {
 	while (journal->count > 0)
-		entry_finish(&journal->entries[--journal->count]);
+		hyfw_journal_drop_entry(journal);
 }
 
 void hyfw_journal_close(struct hyfw_journal *journal)
@@ -300,7 +305,7 @@ int hyfw_journal_intent(struct hyfw_journal *journal, const struct hyfw_entry *f
 	json_object_object_add(record, "args", hyfw_map_to_json(&args));
 	result = append(journal, record, err);
 	if (result < 0)
-		entry_finish(&journal->entries[--journal->count]);
+		hyfw_journal_drop_entry(journal);
 	else
 		*ret_index = journal->count - 1;
 	return result;

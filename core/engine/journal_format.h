@@ -24,6 +24,9 @@ const struct hyfw_journal *hyfw_journal_owned(const char *path);
 
 struct hyfw_entry *hyfw_journal_add_entry(struct hyfw_journal *journal);
 
+/* Takes the entry that was added last back. */
+void hyfw_journal_drop_entry(struct hyfw_journal *journal);
+
 /* A map as [["key","value"],...], which keeps order and repeated keys. */
 struct json_object *hyfw_map_to_json(const struct hyfw_map *map);
 /* -EINVAL for anything else; 'pairs' is appended to. */

@@ -164,7 +164,10 @@ static int take_intent(struct hyfw_journal *journal, struct json_object *record)
 	entry->object = hyfw_dup(text_of(record, "object"));
 	entry->operation = journal->operations;
 	entry->intent_us = (uint64_t)number_of(record, "t");
-	return hyfw_map_from_json(args, &entry->args);
+	if (hyfw_map_from_json(args, &entry->args) == 0)
+		return 0;
+	hyfw_journal_drop_entry(journal);
+	return -EINVAL;
 }
 
 /* note, done and undone: about an entry that was seen. */

@@ -218,6 +218,37 @@ static void the_record_is_of_live_entries(void **state)
 	hyfw_pairs_finish(&record);
 }
 
+/* ---- power failures ---- */
+
+static int syncs;
+
+/* Instead of that of the C library. */
+int fdatasync(int fd)
+{
+	syncs++;
+	return fsync(fd);
+}
+
+static void only_what_outlives_a_reboot_is_synced(void **state)
+{
+	HYFW_AUTO_FREE char *lasting = engine_path("lasting");
+	HYFW_AUTO_JOURNAL struct hyfw_journal *fleeting = open_journal_at(path), *journal = NULL;
+
+	(void)state;
+	syncs = 0;
+	must(hyfw_journal_begin(fleeting, "run", err));
+	put_intent(fleeting, "attach", "front");
+	assert_int_equal(syncs, 0);
+	must(hyfw_journal_open(lasting, true, &journal, err));
+	must(hyfw_journal_begin(journal, "create", err));
+	assert_int_equal(syncs, 1);
+	put_intent(journal, "make", "root");
+	must(hyfw_journal_note(journal, 0, "key", "value", err));
+	must(hyfw_journal_done(journal, 0, err));
+	must(hyfw_journal_commit(journal, err));
+	assert_int_equal(syncs, 5);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -231,6 +262,7 @@ int main(void)
 		TEST(clearing_keeps_what_is_not_undone),
 		TEST(the_newest_live_entry_is_found),
 		TEST(the_record_is_of_live_entries),
+		TEST(only_what_outlives_a_reboot_is_synced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
