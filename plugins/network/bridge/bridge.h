@@ -6,6 +6,10 @@
  *     publish.c   ports of the host that lead to a workload
  *     peers.c     who may open connections to whom
  *
+ * These plan and carry out steps; below them are the kernel's interfaces: link*.c
+ * and message.c for rtnetlink, firewall.c and nft.c for nftables, forwarding.c for
+ * sysctls.
+ *
  * Two workloads on one bridge never talk to each other directly: their ports
  * are "isolated", so the bridge carries frames only between a workload and the
  * host.  The host answers ARP for the neighbours (proxy_arp_pvlan) and routes
@@ -102,10 +106,14 @@ int bridge_link_traffic(struct bridge *bridge, const char *name, struct bridge_t
 int bridge_link_make_bridge(struct bridge *bridge, const char *name, const char *alias,
 			    const struct bridge_subnet *subnet, struct hyfw_error **err);
 int bridge_link_delete(struct bridge *bridge, const char *name, int index, struct hyfw_error **err);
-int bridge_link_subnet(struct bridge *bridge, const char *name, int index, struct bridge_subnet *ret_subnet,
-		       struct hyfw_error **err);
-int bridge_link_address(struct bridge *bridge, struct nl_sock *socket, int index, uint32_t address,
-			unsigned prefix, struct hyfw_error **err);
+/* Fails with "interface NAME: cannot WHAT"; 'r' is a negative errno. */
+int bridge_link_fail(struct bridge *bridge, struct hyfw_error **err, int r, const char *what, const char *name);
+/* Calls 'visit' for each interface whose alias starts with 'mark'. */
+int bridge_link_each(struct bridge *bridge, const char *mark,
+		     void (*visit)(void *context, const char *name, int index, const char *alias),
+		     void *context, struct hyfw_error **err);
+
+/* ---- link_veth.c: workloads' interfaces ----------------------------------- */
 
 struct bridge_veth {
 	const char *host_name; /* in our namespace, a port of 'master' */
@@ -120,20 +128,21 @@ int bridge_link_make_veth(struct bridge *bridge, const struct bridge_veth *veth,
 /* Waits until 'name' of 'socket' can really send. */
 void bridge_link_settle(struct nl_sock *socket, const char *name);
 
+/* ---- link_address.c: IPv4 addresses of interfaces ------------------------- */
+
+int bridge_link_subnet(struct bridge *bridge, const char *name, int index, struct bridge_subnet *ret_subnet,
+		       struct hyfw_error **err);
+int bridge_link_address(struct bridge *bridge, struct nl_sock *socket, int index, uint32_t address,
+			unsigned prefix, struct hyfw_error **err);
 /* Refuses a subnet that an interface other than 'except' is in; with 'routes'
  * also one that something else is routed to. */
 int bridge_link_check_subnet(struct bridge *bridge, const struct bridge_subnet *subnet, const char *except,
 			     bool routes, struct hyfw_error **err);
 
-/* Calls 'visit' for each interface whose alias starts with 'mark'. */
-int bridge_link_each(struct bridge *bridge, const char *mark,
-		     void (*visit)(void *context, const char *name, int index, const char *alias),
-		     void *context, struct hyfw_error **err);
+/* ---- message.c: the rtnetlink socket and single requests ------------------ */
 
 int bridge_route_socket(struct bridge *bridge, struct nl_sock **ret_socket, struct hyfw_error **err);
 void bridge_route_close(struct bridge *bridge);
-
-/* ---- message.c: single rtnetlink requests --------------------------------- */
 
 struct nl_msg;
 struct nl_msg *bridge_message_link(int flags, int index, bool up);
@@ -155,9 +164,7 @@ int bridge_netns_configure(struct bridge *bridge, int netns_fd, const struct bri
 int bridge_netns_socket(const struct hyfw_host *host, int netns_fd, struct nl_sock **ret_socket,
 			struct hyfw_error **err);
 
-/* ---- firewall.c: one transaction of libnftables at a time ----------------- */
-
-struct json_object;
+/* ---- firewall.c: who may send what where; each call is one transaction ---- */
 
 int bridge_firewall_network(struct bridge *bridge, const char *interface, const char *network, bool internal,
 			    struct hyfw_error **err);
@@ -191,9 +198,9 @@ int bridge_firewall_link(struct bridge *bridge, const char *from, const char *to
 			 bool permit, struct hyfw_error **err);
 /* Removes the rules of everything that is not alive. */
 int bridge_firewall_gc(struct bridge *bridge, const struct hyfw_alive *alive, struct hyfw_error **err);
-void bridge_firewall_close(struct bridge *bridge);
 
 /* firewall_rules.c: the commands that make our tables, as they are or new. */
+struct json_object;
 struct json_object *bridge_firewall_rules(const char *table);
 
 /* ---- forwarding.c: sysctls ------------------------------------------------ */

@@ -1,51 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Interfaces of the host through rtnetlink: bridges, veth pairs, addresses. */
-#include <arpa/inet.h>
+ * Interfaces of the host through rtnetlink: looking them up, making a bridge,
+ * deleting.  link_veth.c makes the workloads' interfaces, link_address.c sees to
+ * IPv4 addresses. */
 #include <errno.h>
-#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <linux/veth.h>
 #include <netlink/netlink.h>
-#include <netlink/route/addr.h>
 #include <netlink/route/link.h>
-#include <netlink/route/route.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "bridge.h"
 
-int bridge_route_socket(struct bridge *bridge, struct nl_sock **ret_socket, struct hyfw_error **err)
-{
-	const struct hyfw_host *host = bridge->host;
-	int r;
-
-	if (bridge->route && bridge->route_owner != getpid())
-		bridge_route_close(bridge);
-	if (!bridge->route) {
-		bridge->route = nl_socket_alloc();
-		if (!bridge->route)
-			return host->fail(err, ENOMEM, "cannot allocate a netlink socket");
-		r = nl_connect(bridge->route, NETLINK_ROUTE);
-		if (r < 0) {
-			bridge_route_close(bridge);
-			return host->fail(err, -bridge_message_errno(r), "cannot open rtnetlink: %s", nl_geterror(r));
-		}
-		bridge->route_owner = getpid();
-	}
-	*ret_socket = bridge->route;
-	return 0;
-}
-
-void bridge_route_close(struct bridge *bridge)
-{
-	if (bridge->route)
-		nl_socket_free(bridge->route);
-	bridge->route = NULL;
-}
-
-static int link_fail(struct bridge *bridge, struct hyfw_error **err, int r, const char *what,
-		     const char *name)
+int bridge_link_fail(struct bridge *bridge, struct hyfw_error **err, int r, const char *what, const char *name)
 {
 	return bridge->host->fail(err, -r, "interface %s: cannot %s: %s", name, what, strerror(-r));
 }
@@ -63,7 +28,7 @@ static int link_get(struct bridge *bridge, const char *name, struct rtnl_link **
 	if (r >= 0)
 		return 1;
 	r = bridge_message_errno(r);
-	return r == -ENODEV || r == -ENOENT ? 0 : link_fail(bridge, err, r, "look it up", name);
+	return r == -ENODEV || r == -ENOENT ? 0 : bridge_link_fail(bridge, err, r, "look it up", name);
 }
 
 int bridge_link_find(struct bridge *bridge, struct hyfw_arena *arena, const char *name,
@@ -145,10 +110,10 @@ int bridge_link_make_bridge(struct bridge *bridge, const char *name, const char 
 	bridge_mac(subnet->gateway, mac);
 	r = bridge_message_send(socket, link_bridge_message(name, mac));
 	if (r < 0 && r != -EEXIST)
-		return link_fail(bridge, err, r, "create the bridge", name);
+		return bridge_link_fail(bridge, err, r, "create the bridge", name);
 	r = link_set_alias(socket, name, alias);
 	if (r < 0)
-		return link_fail(bridge, err, r, "mark it", name);
+		return bridge_link_fail(bridge, err, r, "mark it", name);
 	index = (int)if_nametoindex(name);
 	r = bridge_sysctl_interface(bridge, name, err);
 	if (r < 0)
@@ -157,32 +122,7 @@ int bridge_link_make_bridge(struct bridge *bridge, const char *name, const char 
 	if (r < 0)
 		return r;
 	r = bridge_message_send(socket, bridge_message_link(0, index, true));
-	return r < 0 ? link_fail(bridge, err, r, "bring it up", name) : 0;
-}
-
-int bridge_link_address(struct bridge *bridge, struct nl_sock *socket, int index, uint32_t address,
-			unsigned prefix, struct hyfw_error **err)
-{
-	const struct hyfw_host *host = bridge->host;
-	struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
-	struct ifaddrmsg info = {
-		.ifa_family = AF_INET,
-		.ifa_prefixlen = (unsigned char)prefix,
-		.ifa_index = (unsigned)index,
-	};
-	uint32_t wire = htonl(address), broadcast = htonl(address | (0xffffffffu >> prefix));
-	int r;
-
-	if (!message)
-		return host->fail(err, ENOMEM, "cannot allocate a netlink message");
-	nlmsg_append(message, &info, sizeof(info), NLMSG_ALIGNTO);
-	nla_put(message, IFA_LOCAL, sizeof(wire), &wire);
-	nla_put(message, IFA_ADDRESS, sizeof(wire), &wire);
-	nla_put(message, IFA_BROADCAST, sizeof(broadcast), &broadcast);
-	r = bridge_message_send(socket, message);
-	if (r < 0 && r != -EEXIST)
-		return host->fail(err, -r, "cannot set the address: %s", strerror(-r));
-	return 0;
+	return r < 0 ? bridge_link_fail(bridge, err, r, "bring it up", name) : 0;
 }
 
 int bridge_link_delete(struct bridge *bridge, const char *name, int index, struct hyfw_error **err)
@@ -199,212 +139,8 @@ int bridge_link_delete(struct bridge *bridge, const char *name, int index, struc
 		nlmsg_append(message, &info, sizeof(info), NLMSG_ALIGNTO);
 	r = bridge_message_send(socket, message);
 	if (r < 0 && r != -ENODEV && r != -ENOENT)
-		return link_fail(bridge, err, r, "delete it", name);
+		return bridge_link_fail(bridge, err, r, "delete it", name);
 	return 0;
-}
-
-/* ---- veth ----------------------------------------------------------------- */
-
-static void link_put_peer(struct nl_msg *message, const struct bridge_veth *veth)
-{
-	struct nlattr *peer = nla_nest_start(message, VETH_INFO_PEER);
-	struct ifinfomsg info = { .ifi_family = AF_UNSPEC };
-
-	nlmsg_append(message, &info, sizeof(info), NLMSG_ALIGNTO);
-	nla_put_string(message, IFLA_IFNAME, veth->name);
-	nla_put(message, IFLA_ADDRESS, 6, veth->mac);
-	nla_put_u32(message, IFLA_NET_NS_FD, (uint32_t)veth->netns_fd);
-	nla_nest_end(message, peer);
-}
-
-static struct nl_msg *link_veth_message(const struct bridge_veth *veth)
-{
-	struct nl_msg *message = bridge_message_link(NLM_F_CREATE | NLM_F_EXCL, 0, false);
-	struct nlattr *info, *data;
-
-	if (!message)
-		return NULL;
-	nla_put_string(message, IFLA_IFNAME, veth->host_name);
-	nla_put_u32(message, IFLA_MASTER, (uint32_t)veth->master);
-	info = nla_nest_start(message, IFLA_LINKINFO);
-	nla_put_string(message, IFLA_INFO_KIND, "veth");
-	data = nla_nest_start(message, IFLA_INFO_DATA);
-	link_put_peer(message, veth);
-	nla_nest_end(message, data);
-	nla_nest_end(message, info);
-	return message;
-}
-
-/* Mark, isolate and bring up in one request.  The kernel applies the port's
- * settings before the flags (rtnl_changelink() in net/core/rtnetlink.c), so the
- * port is never up without isolation. */
-static struct nl_msg *link_port_message(const struct bridge_veth *veth)
-{
-	struct nl_msg *message = bridge_message_link(0, 0, true);
-	struct nlattr *info, *data;
-
-	if (!message)
-		return NULL;
-	nla_put_string(message, IFLA_IFNAME, veth->host_name);
-	nla_put_string(message, IFLA_IFALIAS, veth->alias);
-	info = nla_nest_start(message, IFLA_LINKINFO);
-	nla_put_string(message, IFLA_INFO_SLAVE_KIND, "bridge");
-	data = nla_nest_start(message, IFLA_INFO_SLAVE_DATA);
-	nla_put_u8(message, IFLA_BRPORT_ISOLATED, 1);
-	nla_put_u8(message, IFLA_BRPORT_GUARD, 1);
-	nla_nest_end(message, data);
-	nla_nest_end(message, info);
-	return message;
-}
-
-int bridge_link_make_veth(struct bridge *bridge, const struct bridge_veth *veth, struct hyfw_error **err)
-{
-	struct nl_sock *socket = NULL;
-	int r = bridge_route_socket(bridge, &socket, err);
-
-	if (r < 0)
-		return r;
-	r = bridge_message_send(socket, link_veth_message(veth));
-	if (r < 0)
-		return link_fail(bridge, err, r, "create the veth pair", veth->host_name);
-	r = bridge_message_send(socket, link_port_message(veth));
-	return r < 0 ? link_fail(bridge, err, r, "set up the bridge port", veth->host_name) : 0;
-}
-
-#define OPERSTATE_UP 6 /* IF_OPER_UP of linux/if.h, which does not go with net/if.h */
-
-/* The kernel notices carriers in a worker that may wait for a second, and until
- * then bridge ports and interfaces drop what is sent.  Asking for the interface
- * makes it look at once (rtnl_getlink() since 6.8); older kernels are waited for. */
-void bridge_link_settle(struct nl_sock *socket, const char *name)
-{
-	const struct timespec pause = { .tv_nsec = 5000000 };
-	int tries;
-
-	for (tries = 0; tries < 250; tries++) {
-		struct rtnl_link *link;
-		bool up;
-
-		if (rtnl_link_get_kernel(socket, 0, name, &link) < 0)
-			return;
-		up = rtnl_link_get_operstate(link) == OPERSTATE_UP;
-		rtnl_link_put(link);
-		if (up)
-			return;
-		nanosleep(&pause, NULL);
-	}
-}
-
-/* ---- looking around ------------------------------------------------------- */
-
-static uint32_t link_nl_address(struct nl_addr *address)
-{
-	uint32_t wire;
-
-	memcpy(&wire, nl_addr_get_binary_addr(address), sizeof(wire));
-	return ntohl(wire);
-}
-
-static bool link_is_ipv4(struct nl_addr *address)
-{
-	return address && nl_addr_get_family(address) == AF_INET && nl_addr_get_len(address) == 4;
-}
-
-static int link_addresses(struct bridge *bridge, struct nl_cache **ret_cache, struct hyfw_error **err)
-{
-	struct nl_sock *socket = NULL;
-	int r = bridge_route_socket(bridge, &socket, err);
-
-	if (r < 0)
-		return r;
-	r = rtnl_addr_alloc_cache(socket, ret_cache);
-	if (r < 0)
-		return bridge->host->fail(err, -bridge_message_errno(r), "cannot list addresses: %s",
-					  nl_geterror(r));
-	return 0;
-}
-
-int bridge_link_subnet(struct bridge *bridge, const char *name, int index, struct bridge_subnet *ret_subnet,
-		       struct hyfw_error **err)
-{
-	struct nl_object *object;
-	struct nl_cache *cache;
-	bool found = false;
-	int r = link_addresses(bridge, &cache, err);
-
-	if (r < 0)
-		return r;
-	for (object = nl_cache_get_first(cache); object && !found; object = nl_cache_get_next(object)) {
-		struct rtnl_addr *address = (struct rtnl_addr *)object;
-		struct nl_addr *local = rtnl_addr_get_local(address);
-
-		if (rtnl_addr_get_ifindex(address) != index || !link_is_ipv4(local))
-			continue;
-		ret_subnet->gateway = link_nl_address(local);
-		ret_subnet->prefix = (unsigned)rtnl_addr_get_prefixlen(address);
-		ret_subnet->base = ret_subnet->gateway & ~(0xffffffffu >> ret_subnet->prefix);
-		found = ret_subnet->prefix >= 8 && ret_subnet->prefix <= 30;
-	}
-	nl_cache_free(cache);
-	if (!found)
-		return bridge->host->fail(err, EADDRNOTAVAIL, "interface %s has no usable IPv4 address", name);
-	return 0;
-}
-
-static int link_check_address(struct bridge *bridge, const struct bridge_subnet *subnet,
-			      struct rtnl_addr *address, int except, struct hyfw_error **err)
-{
-	struct nl_addr *local = rtnl_addr_get_local(address);
-	char name[IF_NAMESIZE] = "?", text[INET_ADDRSTRLEN], base[INET_ADDRSTRLEN];
-	struct in_addr in;
-
-	if (rtnl_addr_get_ifindex(address) == except || !link_is_ipv4(local))
-		return 0;
-	if (!bridge_subnet_overlaps(subnet, link_nl_address(local), (unsigned)rtnl_addr_get_prefixlen(address)))
-		return 0;
-	if_indextoname((unsigned)rtnl_addr_get_ifindex(address), name);
-	in.s_addr = htonl(link_nl_address(local));
-	inet_ntop(AF_INET, &in, text, sizeof(text));
-	in.s_addr = htonl(subnet->base);
-	inet_ntop(AF_INET, &in, base, sizeof(base));
-	return bridge->host->fail(err, EADDRINUSE, "subnet %s/%u overlaps %s (%s/%d)", base, subnet->prefix, name,
-				  text, rtnl_addr_get_prefixlen(address));
-}
-
-static int link_check_routes(struct bridge *bridge, const struct bridge_subnet *subnet,
-			     struct hyfw_error **err)
-{
-	struct nl_object *object;
-	struct nl_cache *cache;
-	int r = rtnl_route_alloc_cache(bridge->route, AF_INET, 0, &cache);
-	bool taken = false;
-
-	if (r < 0)
-		return bridge->host->fail(err, -bridge_message_errno(r), "cannot list routes: %s",
-					  nl_geterror(r));
-	for (object = nl_cache_get_first(cache); object && !taken; object = nl_cache_get_next(object)) {
-		struct nl_addr *to = rtnl_route_get_dst((struct rtnl_route *)object);
-
-		taken = link_is_ipv4(to) && nl_addr_get_prefixlen(to) > 0 &&
-			bridge_subnet_overlaps(subnet, link_nl_address(to), nl_addr_get_prefixlen(to));
-	}
-	nl_cache_free(cache);
-	return taken ? bridge->host->fail(err, EADDRINUSE, "the subnet is routed elsewhere") : 0;
-}
-
-int bridge_link_check_subnet(struct bridge *bridge, const struct bridge_subnet *subnet, const char *except,
-			     bool routes, struct hyfw_error **err)
-{
-	struct nl_object *object;
-	struct nl_cache *cache;
-	int r = link_addresses(bridge, &cache, err), own = (int)if_nametoindex(except);
-
-	if (r < 0)
-		return r;
-	for (object = nl_cache_get_first(cache); object && r >= 0; object = nl_cache_get_next(object))
-		r = link_check_address(bridge, subnet, (struct rtnl_addr *)object, own, err);
-	nl_cache_free(cache);
-	return r < 0 || !routes ? r : link_check_routes(bridge, subnet, err);
 }
 
 int bridge_link_each(struct bridge *bridge, const char *mark,

@@ -1,13 +1,43 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Single rtnetlink requests.  libnl builds and sends them; its own link objects
+ * The rtnetlink socket and single requests.  libnl builds and sends them; its own link objects
  * do not know what we need of bridge ports (isolation) and veth peers. */
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <netlink/errno.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
+#include <unistd.h>
 
 #include "bridge.h"
+
+int bridge_route_socket(struct bridge *bridge, struct nl_sock **ret_socket, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = bridge->host;
+	int r;
+
+	if (bridge->route && bridge->route_owner != getpid())
+		bridge_route_close(bridge);
+	if (!bridge->route) {
+		bridge->route = nl_socket_alloc();
+		if (!bridge->route)
+			return host->fail(err, ENOMEM, "cannot allocate a netlink socket");
+		r = nl_connect(bridge->route, NETLINK_ROUTE);
+		if (r < 0) {
+			bridge_route_close(bridge);
+			return host->fail(err, -bridge_message_errno(r), "cannot open rtnetlink: %s", nl_geterror(r));
+		}
+		bridge->route_owner = getpid();
+	}
+	*ret_socket = bridge->route;
+	return 0;
+}
+
+void bridge_route_close(struct bridge *bridge)
+{
+	if (bridge->route)
+		nl_socket_free(bridge->route);
+	bridge->route = NULL;
+}
 
 /* A message that is full would fail at its first nla_put(); all of ours are
  * far below the page that libnl allocates. */

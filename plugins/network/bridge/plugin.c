@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "bridge.h"
+#include "nft.h"
 
 static int driver_open(const struct hyfw_host *host, const struct hyfw_map *settings, void **ret_instance,
 		       struct hyfw_error **err)
@@ -25,7 +26,7 @@ static void driver_close(void *instance)
 	if (!bridge)
 		return;
 	bridge_route_close(bridge);
-	bridge_firewall_close(bridge);
+	bridge_nft_close(bridge);
 	free(bridge);
 }
 
