@@ -99,8 +99,9 @@ static int make_directory(const char *name, struct hyfw_error **err)
 	HYFW_AUTO_FREE char *directory = hyfw_path_workload(false, name, NULL);
 	HYFW_AUTO_FREE char *parent = hyfw_path_workload(false, "", NULL);
 	HYFW_AUTO_FREE char *transient = hyfw_path_runtime(name, NULL);
+	HYFW_AUTO_CLOSE int gate = hyfw_store_gate(false, err);
 
-	if (hyfw_make_directories(parent, 0755, err) < 0)
+	if (gate < 0 || hyfw_make_directories(parent, 0755, err) < 0)
 		return -(*err)->errnum;
 	if (access(transient, F_OK) < 0 && mkdir(directory, 0700) == 0)
 		return 0;

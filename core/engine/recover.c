@@ -284,8 +284,11 @@ static int gc_driver(void *data, struct hyfw_error **err)
 	static const char *const none[] = { NULL };
 	struct hyfw_alive alive = { .size = sizeof(alive) };
 	struct hyfw_driver *driver;
+	HYFW_AUTO_CLOSE int gate = hyfw_store_gate(true, err);
 	int result;
 
+	if (gate < 0)
+		return -(*err)->errnum;
 	hyfw_store_workloads(&workloads, NULL);
 	running_names(&running);
 	hyfw_store_names(networks_path, &networks, NULL);

@@ -168,13 +168,20 @@ static int check_same(const char *what, const struct hyfw_use *use, struct hyfw_
 	return fail_in_use(what, use->name, err);
 }
 
+static int make_directory(const char *path, struct hyfw_error **err)
+{
+	HYFW_AUTO_CLOSE int gate = hyfw_store_gate(false, err);
+
+	return gate < 0 ? -(*err)->errnum : hyfw_make_directories(path, 0700, err);
+}
+
 static int acquire_locked(const struct hyfw_definition *definition, const char *what,
 			  const struct hyfw_use *use, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *users = hyfw_path_shared(what, use->name, "users");
 	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = NULL;
 	HYFW_AUTO_ERROR struct hyfw_error *undo = NULL;
-	int result = hyfw_make_directories(users, 0700, err);
+	int result = make_directory(users, err);
 
 	if (result == 0)
 		result = open_journal(what, use->name, &journal, err);

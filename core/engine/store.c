@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "base/files.h"
 #include "base/nearest.h"
 #include "plugin/host.h"
+#include "plugin/places.h"
 
 #define DEFINITION_LIMIT (4u << 20)
 
@@ -50,6 +52,24 @@ int hyfw_store_lock(const char *kind, const char *name, struct hyfw_error **err)
 	HYFW_AUTO_FREE char *lock = hyfw_format("%s-%s", kind, name);
 
 	return hyfw_host_table()->lock(lock, err);
+}
+
+int hyfw_store_gate(bool exclusive, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *directory = NULL, *path = NULL;
+	HYFW_AUTO_CLOSE int fd = -1;
+	int result = hyfw_place_make(HYFW_PLACE_RUNTIME, "locks", NULL, 0700, &directory, err);
+
+	if (result < 0)
+		return result;
+	path = hyfw_format("%s/gate", directory);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return hyfw_fail_errno(err, errno, "lock %s", path);
+	while (flock(fd, exclusive ? LOCK_EX : LOCK_SH) < 0)
+		if (errno != EINTR)
+			return hyfw_fail_errno(err, errno, "lock %s", path);
+	return hyfw_steal_fd(&fd);
 }
 
 /* ---- names ---- */

@@ -25,6 +25,12 @@ char *hyfw_path_shared(const char *kind, const char *name, const char *file);
 /* A lock over one name, for create, start and remove; close() gives it back. */
 int hyfw_store_lock(const char *kind, const char *name, struct hyfw_error **err);
 
+/* The gate between those who make names (shared: only while a directory of
+ * workloads/ or shared/ appears) and a driver's gc() (exclusive: from the listing of
+ * what is alive to its end), which would take what it does not know for an orphan.
+ * close() it. */
+int hyfw_store_gate(bool exclusive, struct hyfw_error **err);
+
 /* Sorted names of all workloads, persistent and transient. */
 int hyfw_store_workloads(struct hyfw_strings *ret_names, struct hyfw_error **err);
 int hyfw_store_stacks(struct hyfw_strings *ret_names, struct hyfw_error **err);

@@ -24,7 +24,10 @@ static int make_runtime_directory(const char *name, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *path = hyfw_path_runtime(name, NULL);
 	HYFW_AUTO_FREE char *parent = hyfw_path_runtime("", NULL);
+	HYFW_AUTO_CLOSE int gate = hyfw_store_gate(false, err);
 
+	if (gate < 0)
+		return -(*err)->errnum;
 	if (mkdir(path, 0700) == 0 || errno == EEXIST)
 		return 0;
 	if (errno != ENOENT || hyfw_make_directories(parent, 0700, err) < 0 || mkdir(path, 0700) < 0)

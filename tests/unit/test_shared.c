@@ -180,6 +180,41 @@ static void what_others_use_is_not_given_up(void **state)
 	assert_null(kept);
 }
 
+/* A driver that collects knows everything that there is. */
+static void nothing_appears_while_a_driver_collects(void **state)
+{
+	int gate, status;
+	pid_t pid;
+
+	(void)state;
+	drivers_need_root();
+	gate = hyfw_store_gate(true, NULL);
+	assert_true(gate >= 0);
+	pid = fork();
+	if (pid == 0) {
+		close(gate);
+		_exit(hyfw_shared_acquire(web, "network", "front", NULL) == 0 ? 0 : 1);
+	}
+	usleep(100000);
+	assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+	assert_int_equal(count_names(drivers_file("shared/network")), 0);
+	close(gate);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_true(is_made());
+}
+
+static void several_make_things_at_once(void **state)
+{
+	const int gate = hyfw_store_gate(false, NULL);
+
+	(void)state;
+	drivers_need_root();
+	must(hyfw_shared_acquire(web, "network", "front", err));
+	assert_true(is_made());
+	close(gate);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -194,6 +229,8 @@ int main(void)
 		TEST(users_that_do_not_run_are_collected),
 		TEST(an_undo_that_fails_keeps_it_until_it_is_given_up),
 		TEST(what_others_use_is_not_given_up),
+		TEST(nothing_appears_while_a_driver_collects),
+		TEST(several_make_things_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, drivers_set_up, fixture_tear_down);
