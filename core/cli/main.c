@@ -136,6 +136,8 @@ int main(int argc, char **argv)
 	int flag, status;
 
 	hold_standard_files();
+	/* What we leave behind must not hold the caller's files open. */
+	close_range(STDERR_FILENO + 1, ~0u, 0);
 	start_clean(argv);
 	while ((flag = getopt_long(argc, argv, "+qh", flags, NULL)) != -1) {
 		switch (flag) {

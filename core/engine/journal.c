@@ -65,6 +65,18 @@ static void disown(const struct hyfw_journal *journal)
 	}
 }
 
+void hyfw_journal_let_go(void)
+{
+	struct hyfw_journal *journal;
+
+	for (journal = owned; journal; journal = journal->next_owned) {
+		if (journal->owner != getpid() && journal->fd >= 0) {
+			close(journal->fd);
+			journal->fd = -1;
+		}
+	}
+}
+
 /* ---- life ---- */
 
 static struct hyfw_journal *journal_new(const char *path, bool sync)

@@ -101,6 +101,10 @@ int hyfw_journal_undone(struct hyfw_journal *journal, size_t index, struct hyfw_
 int hyfw_journal_commit(struct hyfw_journal *journal, struct hyfw_error **err);
 int hyfw_journal_exit(struct hyfw_journal *journal, int status, bool oom_killed, struct hyfw_error **err);
 
+/* After fork(): closes the descriptors of the parent's journals, for a process that
+ * outlives it.  Their owner keeps its locks; nobody here may use them any more. */
+void hyfw_journal_let_go(void);
+
 /* The process that owns the journal at 'path'; 0 when nobody does or there is none. */
 pid_t hyfw_journal_owner(const char *path);
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "engine/journal.h"
 #include "engine/monitor.h"
 #include "engine/recover.h"
 
@@ -162,6 +163,7 @@ static pid_t fork_monitor(struct hyfw_definition *definition, const struct hyfw_
 		close(sockets[0]);
 		if (own_socket >= 0)
 			close(own_socket);
+		hyfw_journal_let_go();
 		hyfw_monitor_main(definition, launch, sockets[1]);
 	}
 	if (pid < 0)

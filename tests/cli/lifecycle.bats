@@ -218,3 +218,15 @@ box() { # NAME COMMAND...
 	wait "${pids[@]}"
 	wait_until 10 bash -c "[ -z \"\$($(printf '%q ' "${HYFW_COMMAND[@]}") ps -a -q)\" ]"
 }
+
+@test "what runs in the background holds no file of its caller's" {
+	local mark=$BATS_TEST_TMPDIR/mark pid pids
+	hyfw run -d --name held --network none --rootfs "$ROOTFS" -- /bin/sleep 60 9>"$mark"
+	pids=$(own_processes | cut -d' ' -f1)
+	[ "$(wc -w <<<"$pids")" -ge 2 ]
+	for pid in $pids; do
+		readlink "/proc/$pid"/fd/* >"$BATS_TEST_TMPDIR/files" || true
+		absent -F "$mark" "$BATS_TEST_TMPDIR/files"
+	done
+	hyfw rm -f held
+}

@@ -122,6 +122,27 @@ static void a_child_inherits_no_ownership(void **state)
 	hyfw_journal_close(journal);
 }
 
+static bool lets_go(const char *argument)
+{
+	const size_t before = count_names("/proc/self/fd");
+
+	(void)argument;
+	hyfw_journal_let_go();
+	return count_names("/proc/self/fd") == before - 1;
+}
+
+static void a_child_may_let_go(void **state)
+{
+	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = open_journal_at(path);
+
+	(void)state;
+	assert_true(in_child(lets_go, path));
+	assert_true(in_child(is_told_the_owner, path));
+	hyfw_journal_let_go(); /* not of one's own */
+	must(hyfw_journal_begin(journal, "run", err));
+	assert_int_equal(hyfw_journal_owner(path), getpid());
+}
+
 static void a_descriptor_reads_a_journal_that_was_removed(void **state)
 {
 	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = open_journal_at(path), *read = NULL;
@@ -170,6 +191,7 @@ int main(void)
 		TEST(anybody_may_read),
 		TEST(death_gives_it_back),
 		TEST(a_child_inherits_no_ownership),
+		TEST(a_child_may_let_go),
 		TEST(a_descriptor_reads_a_journal_that_was_removed),
 		TEST(no_descriptor_stays_open),
 	};
