@@ -36,6 +36,7 @@ struct exec {
  * where it could be made to type (TIOCSTI, ioctl_tty(2)). */
 static int open_one(struct exec *exec, int fd)
 {
+	struct stat status;
 	int ends[2];
 
 	exec->inside[fd] = exec->outside[fd] = -1;
@@ -43,6 +44,8 @@ static int open_one(struct exec *exec, int fd)
 		exec->inside[fd] = open("/dev/null", O_RDONLY | O_CLOEXEC);
 		return exec->inside[fd] < 0 ? -errno : 0;
 	}
+	if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode))
+		return -EISDIR; /* every path of the host could be reached from it */
 	if (!isatty(fd)) {
 		exec->inside[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 		return exec->inside[fd] < 0 ? -errno : 0;

@@ -265,6 +265,39 @@ granted=(--userns host --cap-add ALL --security-opt seccomp=unconfined)
 	done
 }
 
+# The kernel opens the interpreter of a script while the descriptors that exec
+# closes are still open.
+@test "the interpreter of a script is not one of the host, through a descriptor of ours" {
+	local root=$DATA/interpreter busybox n
+	busybox=$(command -v busybox)
+	cp -a "$ROOTFS" "$root"
+	printf '#!/bin/busybox echo\n' >"$root/bin/script"
+	chmod 755 "$root/bin/script"
+	run hyfw run --rm --network none --rootfs "$root" -- /bin/script
+	[ "$output" = /bin/script ]
+	hyfw run -d --name scripts --network none --rootfs "$root" -- sleep 60
+	for n in 3 4 5 6 7 8 9 10 11 12 13 14; do
+		printf '#!/proc/self/fd/%d/../../../../../../..%s echo\n' "$n" "$busybox" >"$root/bin/script"
+		run hyfw run --rm --network none --rootfs "$root" -- /bin/script
+		[ "$status" -eq 127 ] || { echo "run, descriptor $n: $output"; false; }
+		printf '#!/proc/self/fd/%d/1/root%s echo\n' "$n" "$busybox" >"$root/bin/script"
+		run hyfw exec scripts /bin/script
+		[ "$status" -eq 127 ] || { echo "exec, descriptor $n: $output"; false; }
+	done
+	hyfw rm -f scripts
+	rm -rf "$root"
+}
+
+@test "a directory of the caller is not given to a command as its standard input" {
+	hyfw run -d --name given --network none --rootfs "$ROOTFS" -- sleep 60
+	run "${HYFW_COMMAND[@]}" exec -i given ls /proc/self/fd/0/ </etc
+	echo "$output"
+	[ "$status" -eq 125 ]
+	[[ $output == *directory* ]]
+	run "${HYFW_COMMAND[@]}" exec -i given cat <<<text
+	[ "$output" = text ]
+}
+
 @test "the host's processes and mounts are not seen" {
 	run run_box -- sh -c 'ls /proc | grep -c "^[0-9]"'
 	echo "$output"

@@ -3,7 +3,6 @@
  * async-signal-safe calls: the parent may have had threads and locks. */
 #include "ns.h"
 
-#include <linux/close_range.h>
 #include <linux/keyctl.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
@@ -218,6 +217,26 @@ static void change_directory(const struct ns_job *job)
 		ns_die(job, NS_STEP_OUTSIDE, path, EPERM);
 }
 
+/* Whatever the caller had open stays outside.  To be closed by exec is not enough:
+ * the kernel opens the interpreter of a script before that, and that may be named
+ * "/proc/self/fd/3/../../bin/sh", a way out of the root. */
+static void close_others(const struct ns_job *job, int console)
+{
+	const int keep[] = { job->channel, console, job->proc_fd, job->confinement->landlock_fd };
+	unsigned from = 3, next;
+	size_t i;
+
+	do {
+		next = ~0u;
+		for (i = 0; i < NS_COUNT(keep); i++)
+			if (keep[i] >= 0 && (unsigned)keep[i] >= from && (unsigned)keep[i] < next)
+				next = (unsigned)keep[i];
+		if (from < next && syscall(SYS_close_range, from, next - (next != ~0u), 0) < 0)
+			ns_die(job, NS_STEP_STDIO, "the standard files alone", errno);
+		from = next + 1;
+	} while (next != ~0u);
+}
+
 void ns_child_become(struct ns_job *job, int console)
 {
 	const char *path;
@@ -232,9 +251,7 @@ void ns_child_become(struct ns_job *job, int console)
 	die_with_creator(job);
 	change_directory(job);
 	path = ns_command_find(job);
-	/* Whatever the caller had open stays outside. */
-	if (syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
-		ns_die(job, NS_STEP_STDIO, "the standard files alone", errno);
+	close_others(job, console);
 	if (ns_channel_send(job->channel, NS_READY, &console, console >= 0 ? 1 : 0) < 0)
 		_exit(127);
 	if (console >= 0)

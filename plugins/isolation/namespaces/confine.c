@@ -126,6 +126,11 @@ void ns_confine_last(const struct ns_job *job)
 	if (confinement->landlock_fd >= 0 &&
 	    syscall(SYS_landlock_restrict_self, confinement->landlock_fd, 0) < 0)
 		ns_die(job, NS_STEP_LANDLOCK, "landlock", errno);
+	/* Not left to exec: see close_others() in child.c. */
+	if (job->proc_fd >= 0)
+		close(job->proc_fd);
+	if (confinement->landlock_fd >= 0)
+		close(confinement->landlock_fd);
 	if (confinement->seccomp_program)
 		load_filter(job, confinement);
 	if (keeps_admin(confinement)) {
