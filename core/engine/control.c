@@ -96,6 +96,13 @@ static bool is_dead(const char *name)
 	return access(directory, F_OK) == 0 && hyfw_journal_owner(journal) == 0;
 }
 
+static int recover_if_dead(const char *name, struct hyfw_error **err)
+{
+	const int result = is_dead(name) ? hyfw_recover_workload(name, err) : 0;
+
+	return result < 0 ? result : 0;
+}
+
 int hyfw_workload_stop(const char *name, int timeout_ms, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *journal = hyfw_path_runtime(name, "journal");
@@ -106,7 +113,7 @@ int hyfw_workload_stop(const char *name, int timeout_ms, struct hyfw_error **err
 	int ready;
 
 	if (monitor < 0)
-		return is_dead(name) ? hyfw_recover_workload(name, err) : 0;
+		return recover_if_dead(name, err);
 	if (send_stop(monitor, timeout_ms) < 0 && errno != ESRCH)
 		return hyfw_fail_errno(err, errno, "workload %s: signal its monitor %d", name, (int)pid);
 	do
@@ -116,7 +123,7 @@ int hyfw_workload_stop(const char *name, int timeout_ms, struct hyfw_error **err
 		syscall(SYS_pidfd_send_signal, monitor, SIGKILL, NULL, 0);
 		poll(&wait, 1, -1);
 	}
-	return is_dead(name) ? hyfw_recover_workload(name, err) : 0;
+	return recover_if_dead(name, err);
 }
 
 /* ---- signal ---- */

@@ -144,18 +144,15 @@ int hyfw_worker_create(struct hyfw_definition *definition, struct hyfw_error **e
 
 /* ---- remove ---- */
 
-int hyfw_worker_remove(const char *name, struct hyfw_error **err)
+static int remove_locked(const char *name, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *path = hyfw_path_workload(false, name, "journal");
 	HYFW_AUTO_FREE char *directory = hyfw_path_workload(false, name, NULL);
 	HYFW_AUTO_FREE char *run = hyfw_path_runtime(name, "journal");
 	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;
 	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = NULL;
-	HYFW_AUTO_CLOSE int lock = hyfw_store_lock("workload", name, err);
 	int result;
 
-	if (lock < 0)
-		return -(*err)->errnum;
 	if (access(directory, F_OK) < 0)
 		return 0;
 	if (hyfw_journal_owner(run) > 0)
@@ -170,4 +167,30 @@ int hyfw_worker_remove(const char *name, struct hyfw_error **err)
 	if (result == 0)
 		hyfw_busy_remove("workload", name);
 	return result < 0 ? hyfw_wrap(err, "workload %s", name) : 0;
+}
+
+int hyfw_worker_remove(const char *name, struct hyfw_error **err)
+{
+	HYFW_AUTO_CLOSE int lock = hyfw_store_lock("workload", name, err);
+
+	return lock < 0 ? -(*err)->errnum : remove_locked(name, err);
+}
+
+/* Under the lock again: what looked unfinished may have been a creation that was
+ * just going on. */
+int hyfw_worker_remove_unfinished(const char *name, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *directory = hyfw_path_workload(false, name, NULL);
+	HYFW_AUTO_FREE char *path = hyfw_path_workload(false, name, "journal");
+	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = NULL;
+	HYFW_AUTO_CLOSE int lock = hyfw_store_lock("workload", name, err);
+
+	if (lock < 0)
+		return -(*err)->errnum;
+	if (access(directory, F_OK) < 0 || hyfw_journal_owner(path) != 0)
+		return hyfw_fail(err, ESTALE, "there is nothing to recover");
+	if (hyfw_journal_read(path, &journal, NULL) == 0 && journal->operations > 0 &&
+	    !hyfw_journal_unfinished(journal))
+		return hyfw_fail(err, ESTALE, "there is nothing to recover");
+	return remove_locked(name, err);
 }

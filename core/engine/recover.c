@@ -95,6 +95,20 @@ static void save_end(const struct hyfw_journal *journal, const char *name)
 			     journal->oom_killed, journal->operations ? journal->operations - 1 : 0, NULL);
 }
 
+/* Becomes the owner of a run that has none; '*ret_journal' stays NULL where there
+ * is nothing to take over (any more). */
+static int take_over(const char *directory, const char *path, struct hyfw_journal **ret_journal,
+		     struct hyfw_error **err)
+{
+	HYFW_AUTO_CLOSE int gate = hyfw_store_gate(true, err);
+
+	if (gate < 0)
+		return -(*err)->errnum;
+	if (access(directory, F_OK) < 0 || hyfw_journal_owner(path) != 0)
+		return 0;
+	return hyfw_journal_open(path, false, ret_journal, err);
+}
+
 static int recover_run(void *data, struct hyfw_error **err)
 {
 	const char *name = data;
@@ -102,13 +116,12 @@ static int recover_run(void *data, struct hyfw_error **err)
 	HYFW_AUTO_FREE char *path = hyfw_path_runtime(name, "journal");
 	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;
 	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = NULL;
-	int result;
+	int result = take_over(directory, path, &journal, err);
 
-	if (access(directory, F_OK) < 0)
-		return 0;
-	result = hyfw_journal_open(path, false, &journal, err);
 	if (result < 0)
 		return hyfw_wrap(err, "workload %s", name);
+	if (!journal)
+		return hyfw_fail(err, ESTALE, "there is nothing to recover");
 	hyfw_store_definition(name, &definition, NULL);
 	result = hyfw_undo(journal, definition, HYFW_ALL_LIFETIMES, 0, err);
 	if (result < 0)
@@ -120,7 +133,14 @@ static int recover_run(void *data, struct hyfw_error **err)
 
 int hyfw_recover_workload(const char *name, struct hyfw_error **err)
 {
-	return hyfw_guarded(recover_run, (void *)name, 0, err);
+	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
+	int result = hyfw_guarded(recover_run, (void *)name, 0, &failure);
+
+	if (result == -ESTALE)
+		return 1;
+	if (result < 0 && err)
+		*err = HYFW_STEAL(failure);
+	return result;
 }
 
 /* ---- marks of unfinished business ---- */
@@ -142,7 +162,7 @@ static enum business business_of(const char *path)
 
 static int recover_create(void *data, struct hyfw_error **err)
 {
-	return hyfw_worker_remove(data, err);
+	return hyfw_worker_remove_unfinished(data, err);
 }
 
 static int recover_stack(void *data, struct hyfw_error **err)
@@ -182,8 +202,9 @@ static void recover_mark(struct hyfw_recovery *recovery, const char *mark)
 		hyfw_busy_remove(stack ? "stack" : "workload", name);
 		return;
 	}
-	hyfw_guarded(stack ? recover_stack : recover_create, (void *)name, 600000, &failure);
-	report(recovery, stack ? "stack" : "workload", name, failure);
+	/* Under its lock it may turn out that somebody was only just working on it. */
+	if (hyfw_guarded(stack ? recover_stack : recover_create, (void *)name, 600000, &failure) != -ESTALE)
+		report(recovery, stack ? "stack" : "workload", name, failure);
 }
 
 static void recover_marks(struct hyfw_recovery *recovery, char first)
@@ -227,8 +248,9 @@ static void recover_runs(struct hyfw_recovery *recovery)
 
 		if (!ownerless(names.items[i]))
 			continue;
-		hyfw_recover_workload(names.items[i], &failure);
-		report(recovery, "workload", names.items[i], failure);
+		/* One that is just being started or removed is nobody's business. */
+		if (hyfw_recover_workload(names.items[i], &failure) <= 0)
+			report(recovery, "workload", names.items[i], failure);
 	}
 	hyfw_strings_finish(&names);
 }
@@ -275,35 +297,58 @@ static int collect(void *data, struct hyfw_error **err)
 
 /* ---- drivers' orphans ---- */
 
+struct living {
+	struct hyfw_strings workloads, running, networks, volumes;
+};
+
+static void find_living(struct living *living)
+{
+	HYFW_AUTO_FREE char *networks = hyfw_path_shared("network", "", NULL);
+	HYFW_AUTO_FREE char *volumes = hyfw_path_shared("volume", "", NULL);
+
+	hyfw_store_workloads(&living->workloads, NULL);
+	running_names(&living->running);
+	hyfw_store_names(networks, &living->networks, NULL);
+	hyfw_store_names(volumes, &living->volumes, NULL);
+}
+
+static void living_finish(struct living *living)
+{
+	hyfw_strings_finish(&living->workloads);
+	hyfw_strings_finish(&living->running);
+	hyfw_strings_finish(&living->networks);
+	hyfw_strings_finish(&living->volumes);
+}
+
+static const char *const *names_of(const struct hyfw_strings *names)
+{
+	static const char *const none[] = { NULL };
+
+	return names->items ? (const char *const *)names->items : none;
+}
+
+/* Nobody can claim a name meanwhile, so whatever a driver finds that is not in the
+ * lists is not just being made. */
 static int gc_driver(void *data, struct hyfw_error **err)
 {
 	const struct hyfw_plugin_report *found = data;
-	HYFW_AUTO_FREE char *networks_path = hyfw_path_shared("network", "", NULL);
-	HYFW_AUTO_FREE char *volumes_path = hyfw_path_shared("volume", "", NULL);
-	struct hyfw_strings workloads = { 0 }, running = { 0 }, networks = { 0 }, volumes = { 0 };
-	static const char *const none[] = { NULL };
 	struct hyfw_alive alive = { .size = sizeof(alive) };
+	struct living living = { 0 };
 	struct hyfw_driver *driver;
 	HYFW_AUTO_CLOSE int gate = hyfw_store_gate(true, err);
 	int result;
 
 	if (gate < 0)
 		return -(*err)->errnum;
-	hyfw_store_workloads(&workloads, NULL);
-	running_names(&running);
-	hyfw_store_names(networks_path, &networks, NULL);
-	hyfw_store_names(volumes_path, &volumes, NULL);
-	alive.workloads = workloads.items ? (const char *const *)workloads.items : none;
-	alive.running = running.items ? (const char *const *)running.items : none;
-	alive.networks = networks.items ? (const char *const *)networks.items : none;
-	alive.volumes = volumes.items ? (const char *const *)volumes.items : none;
+	find_living(&living);
+	alive.workloads = names_of(&living.workloads);
+	alive.running = names_of(&living.running);
+	alive.networks = names_of(&living.networks);
+	alive.volumes = names_of(&living.volumes);
 	result = hyfw_registry_get((enum hyfw_kind)found->plugin->kind, found->name, &driver, err);
 	if (result == 0)
 		result = hyfw_driver_gc(driver, &alive, err);
-	hyfw_strings_finish(&workloads);
-	hyfw_strings_finish(&running);
-	hyfw_strings_finish(&networks);
-	hyfw_strings_finish(&volumes);
+	living_finish(&living);
 	return result;
 }
 

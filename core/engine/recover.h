@@ -21,7 +21,7 @@ bool hyfw_recover_needed(void);
  * Other processes wait for each other here. */
 int hyfw_recover(bool thorough, struct hyfw_recovery *recovery, struct hyfw_error **err);
 
-/* One workload whose monitor is gone. */
+/* One workload whose monitor is gone; 1 when there was nothing to recover. */
 int hyfw_recover_workload(const char *name, struct hyfw_error **err);
 
 #endif

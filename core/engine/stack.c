@@ -68,12 +68,17 @@ void hyfw_stack_finish(struct hyfw_stack *stack)
 
 /* ---- journal ---- */
 
+/* The lock covers the moment in which a new stack has no owner yet and would look
+ * like one that a crash left; recover holds it as long as it works. */
 static int open_stack(const char *name, struct hyfw_journal **ret_journal, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *directory = hyfw_path_stack(name, NULL);
 	HYFW_AUTO_FREE char *path = hyfw_path_stack(name, "journal");
+	HYFW_AUTO_CLOSE int lock = hyfw_store_lock("stack", name, err);
 	int result;
 
+	if (lock < 0)
+		return -(*err)->errnum;
 	hyfw_busy_add("stack", name);
 	result = hyfw_make_directories(directory, 0700, err);
 	if (result == 0)
@@ -359,11 +364,18 @@ int hyfw_stack_down(const char *name, hyfw_stack_report report, struct hyfw_erro
 
 int hyfw_stack_recover(const char *name, struct hyfw_error **err)
 {
+	HYFW_AUTO_FREE char *path = hyfw_path_stack(name, "journal");
 	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = NULL;
-	int result = open_stack(name, &journal, err);
+	HYFW_AUTO_CLOSE int lock = hyfw_store_lock("stack", name, err);
+	int result;
 
+	if (lock < 0)
+		return -(*err)->errnum;
+	if (hyfw_journal_owner(path) != 0)
+		return hyfw_fail(err, ESTALE, "there is nothing to recover");
+	result = hyfw_journal_open(path, true, &journal, err);
 	if (result < 0)
-		return result;
+		return hyfw_wrap(err, "stack %s", name);
 	if (!hyfw_journal_unfinished(journal))
 		return settle(journal, name, err);
 	if (journal->operation && strcmp(journal->operation, "down") == 0)

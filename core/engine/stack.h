@@ -30,7 +30,8 @@ int hyfw_stack_up(const struct hyfw_stack *stack, hyfw_stack_report report, stru
 /* Success when there is no such stack. */
 int hyfw_stack_down(const char *name, hyfw_stack_report report, struct hyfw_error **err);
 
-/* After a crash: undoes an unfinished up, finishes an unfinished down. */
+/* After a crash: undoes an unfinished up, finishes an unfinished down.  -ESTALE
+ * when somebody works on it. */
 int hyfw_stack_recover(const char *name, struct hyfw_error **err);
 
 #endif

@@ -47,9 +47,20 @@ char *hyfw_path_shared(const char *kind, const char *name, const char *file)
 	return path_join(hyfw_context_current()->runtime, room, name, file);
 }
 
+static unsigned lock_number(const char *name)
+{
+	unsigned hash = 5381;
+
+	for (; *name; name++)
+		hash = hash * 33u + (unsigned char)*name;
+	return hash % 64;
+}
+
 int hyfw_store_lock(const char *kind, const char *name, struct hyfw_error **err)
 {
-	HYFW_AUTO_FREE char *lock = hyfw_format("%s-%s", kind, name);
+	const bool shared = strcmp(kind, "workload") == 0;
+	HYFW_AUTO_FREE char *lock = shared ? hyfw_format("%s-%u", kind, lock_number(name))
+					   : hyfw_format("%s-%s", kind, name);
 
 	return hyfw_host_table()->lock(lock, err);
 }

@@ -22,13 +22,16 @@ char *hyfw_path_runtime(const char *name, const char *file);
 char *hyfw_path_stack(const char *name, const char *file);
 char *hyfw_path_shared(const char *kind, const char *name, const char *file);
 
-/* A lock over one name, for create, start and remove; close() gives it back. */
+/* A lock over one name ("workload", "stack", "network", "volume"); close() gives it
+ * back.  Workloads share 64 locks, so that names that come and go leave no files:
+ * nobody may hold those of two workloads at once. */
 int hyfw_store_lock(const char *kind, const char *name, struct hyfw_error **err);
 
 /* The gate between those who make names (shared: only while a directory of
- * workloads/ or shared/ appears) and a driver's gc() (exclusive: from the listing of
- * what is alive to its end), which would take what it does not know for an orphan.
- * close() it. */
+ * workloads/ or shared/ appears, and in workloads/ until its journal has an owner)
+ * and those who must not take it for an orphan or for what a crash left (exclusive):
+ * a driver's gc(), from the listing of what is alive to its end, and recover while
+ * it takes a run over.  close() it. */
 int hyfw_store_gate(bool exclusive, struct hyfw_error **err);
 
 /* Sorted names of all workloads, persistent and transient. */

@@ -24,10 +24,7 @@ static int make_runtime_directory(const char *name, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *path = hyfw_path_runtime(name, NULL);
 	HYFW_AUTO_FREE char *parent = hyfw_path_runtime("", NULL);
-	HYFW_AUTO_CLOSE int gate = hyfw_store_gate(false, err);
 
-	if (gate < 0)
-		return -(*err)->errnum;
 	if (mkdir(path, 0700) == 0 || errno == EEXIST)
 		return 0;
 	if (errno != ENOENT || hyfw_make_directories(parent, 0700, err) < 0 || mkdir(path, 0700) < 0)
@@ -39,8 +36,11 @@ static int claim(struct hyfw_worker *worker, const char *name, struct hyfw_error
 {
 	HYFW_AUTO_FREE char *path = hyfw_path_runtime(name, "journal");
 	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
+	HYFW_AUTO_CLOSE int gate = hyfw_store_gate(false, err);
 	int attempt, result = -EBUSY;
 
+	if (gate < 0)
+		return -(*err)->errnum;
 	/* The directory may be removed by its last owner between mkdir and open. */
 	for (attempt = 0; attempt < 3 && result < 0; attempt++) {
 		hyfw_forget(&failure);
@@ -54,7 +54,7 @@ static int claim(struct hyfw_worker *worker, const char *name, struct hyfw_error
 	}
 	if (result < 0)
 		return hyfw_fail(err, -result, "workload %s: %s", name, failure->message);
-	return 0;
+	return worker->definition->transient ? hyfw_store_save(worker->definition, err) : 0;
 }
 
 int hyfw_worker_open(struct hyfw_worker *worker, struct hyfw_definition *definition, struct hyfw_error **err)
@@ -78,8 +78,6 @@ int hyfw_worker_open(struct hyfw_worker *worker, struct hyfw_definition *definit
 		hyfw_journal_clear(worker->journal);
 		worker->journal->operations = 0; /* runs before this start are no restarts of it */
 	}
-	if (definition->transient)
-		return hyfw_store_save(definition, err);
 	return 0;
 }
 

@@ -19,6 +19,10 @@ int hyfw_worker_create(struct hyfw_definition *definition, struct hyfw_error **e
 /* Undoes those and forgets the workload, which must not run. */
 int hyfw_worker_remove(const char *name, struct hyfw_error **err);
 
+/* The same where a crash cut its creation or removal off; -ESTALE when that is not
+ * so (any more). */
+int hyfw_worker_remove_unfinished(const char *name, struct hyfw_error **err);
+
 /* Whether the workload is to have a range of ids of its own, and the one that its
  * journal says it has. */
 bool hyfw_worker_wants_ids(const struct hyfw_definition *definition, struct hyfw_driver *isolation);
