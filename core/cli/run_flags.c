@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "config/config.h"
 #include "config/load.h"
+#include "config/normalize.h"
 
 enum {
 	KEYED = 256, /* KEYED + N is keyed_flags[N] */
@@ -210,19 +211,6 @@ static char *random_name(void)
 	return hyfw_format("w%02x%02x%02x%02x", bytes[0], bytes[1], bytes[2], bytes[3]);
 }
 
-/* The rule of HYFW_OPTION_NAME, told of the flag that broke it. */
-static int check_name(const char *name, struct hyfw_error **err)
-{
-	static const char first[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-	const size_t length = strlen(name);
-
-	if (length > 0 && length <= 63 && strspn(name, first) > 0 &&
-	    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_.-") == length)
-		return 0;
-	return hyfw_fail(err, EINVAL, "--name %s: a name is 1 to 63 of a-z, 0-9, _, . and -, and begins with a "
-			 "letter or digit", name);
-}
-
 /* IMAGE [--] COMMAND..., or with --rootfs just the command. */
 static int take_arguments(struct parse *parse, const struct hyfw_command *command, int argc, char **argv,
 			  struct hyfw_error **err)
@@ -278,7 +266,9 @@ int hyfw_run_parse(const struct hyfw_command *command, struct hyfw_cli *cli, int
 	parse.name = find_name(argc, argv, letters, options);
 	if (!parse.name)
 		parse.name = random_name();
-	result = check_name(parse.name, &err);
+	result = hyfw_check_name(parse.name, &err);
+	if (result < 0)
+		hyfw_wrap(&err, "--name %s", parse.name);
 	if (result == 0)
 		result = hyfw_config_load(&cli->context, cli->config_given, NULL, &parse.config, &err);
 	while (result == 0 && (flag = getopt_long(argc, argv, letters, options, NULL)) != -1) {

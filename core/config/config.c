@@ -161,13 +161,11 @@ int hyfw_config_set(struct hyfw_config *config, const char *type, const char *na
 	const struct hyfw_origin origin = { HYFW_ORIGIN_FLAG, hyfw_config_path_keep(config, flag), 0, false };
 	struct hyfw_config_section *section = hyfw_config_find(config, type, name);
 	const struct hyfw_section_schema *schema = hyfw_schema_section(type);
-	const struct hyfw_option named = { .name = "name", .type = HYFW_OPTION_NAME };
-	HYFW_AUTO_FREE char *normal = NULL;
 	const struct hyfw_key *known;
 
 	if (!schema)
 		return hyfw_fail(err, EINVAL, "%s: there are no sections [%s]", flag, type);
-	if (schema->named && hyfw_normalize_option(&named, name, &normal, err) < 0)
+	if (schema->named && hyfw_check_name(name, err) < 0)
 		return hyfw_wrap(err, "%s %s", flag, name);
 	if (!section)
 		section = hyfw_config_section_add(config, hyfw_config_section_new(type, name, &origin));

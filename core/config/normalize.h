@@ -13,6 +13,8 @@
 int hyfw_normalize_option(const struct hyfw_option *option, const char *text, char **ret_normal,
 			  struct hyfw_error **err);
 int hyfw_parse_size(const char *text, int64_t *ret_bytes, struct hyfw_error **err);
+/* The rule of HYFW_OPTION_NAME, which names of sections, stacks and workloads keep to as well. */
+int hyfw_check_name(const char *text, struct hyfw_error **err);
 
 /* forms.c */
 int hyfw_normalize_image(const char *text, char **ret_normal, struct hyfw_error **err);

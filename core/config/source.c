@@ -62,8 +62,6 @@ static int unknown_type(const struct document *document, unsigned line, const ch
 static int check_section(const struct document *document, char *text, unsigned line, const char **ret_name,
 			 struct hyfw_error **err)
 {
-	const struct hyfw_option named = { .name = "name", .type = HYFW_OPTION_NAME };
-	HYFW_AUTO_FREE char *normal = NULL;
 	const struct hyfw_section_schema *schema;
 	char *name = text + strcspn(text, " \t");
 
@@ -80,7 +78,7 @@ static int check_section(const struct document *document, char *text, unsigned l
 	if (schema->named && !*name)
 		return hyfw_fail(err, EINVAL, "%s:%u: [%s]: the name is missing; write [%s NAME]", document->path,
 				 line, text, text);
-	if (schema->named && hyfw_normalize_option(&named, name, &normal, err) < 0)
+	if (schema->named && hyfw_check_name(name, err) < 0)
 		return hyfw_wrap(err, "%s:%u: [%s %s]", document->path, line, text, name);
 	if (document->main && strcmp(text, "workload") == 0)
 		return hyfw_fail(err, EINVAL, "%s:%u: [workload %s]: workloads belong in a stack file, not in the "

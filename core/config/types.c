@@ -206,7 +206,7 @@ static int check_path(const char *text, struct hyfw_error **err)
 	return 0;
 }
 
-static int check_name(const char *text, struct hyfw_error **err)
+int hyfw_check_name(const char *text, struct hyfw_error **err)
 {
 	static const char first[] = "abcdefghijklmnopqrstuvwxyz0123456789", all[] = "abcdefghijklmnopqrstuvwxyz0123456789_.-";
 
@@ -231,7 +231,7 @@ int hyfw_normalize_option(const struct hyfw_option *option, const char *text, ch
 	case HYFW_OPTION_CPUS: result = parse_cpus(text, &number, err); break;
 	default:
 		result = option->type == HYFW_OPTION_PATH ? check_path(text, err) :
-			 option->type == HYFW_OPTION_NAME ? check_name(text, err) : 0;
+			 option->type == HYFW_OPTION_NAME ? hyfw_check_name(text, err) : 0;
 		if (result == 0)
 			*ret_normal = hyfw_dup(text);
 		return result;

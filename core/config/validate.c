@@ -328,11 +328,9 @@ static void make_map(struct hyfw_config_section *section)
 
 static int check_stack_name(const struct hyfw_config *config, struct hyfw_error **err)
 {
-	const struct hyfw_option option = { .name = "name", .type = HYFW_OPTION_NAME };
 	const char *name = hyfw_config_stack_name(config);
-	HYFW_AUTO_FREE char *normal = NULL;
 
-	if (!name || hyfw_normalize_option(&option, name, &normal, err) == 0)
+	if (!name || hyfw_check_name(name, err) == 0)
 		return 0;
 	return hyfw_wrap(err, "%s: '%s' cannot be the name of the stack, give one with `name =` in [hyfw]",
 			 config->stack_path, name);
