@@ -11,10 +11,9 @@
 
 static size_t count_sections(const struct hyfw_config *config, const char *type)
 {
-	const struct hyfw_config_section *section;
 	size_t cursor = 0, count = 0;
 
-	while ((section = hyfw_config_next(config, type, &cursor)))
+	while (hyfw_config_next(config, type, &cursor))
 		count++;
 	return count;
 }

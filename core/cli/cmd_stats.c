@@ -87,27 +87,34 @@ static void add_row(struct hyfw_table *table, const char *name, const struct hyf
 	add_number_of(table, stats->event_oom_kill, stats->event_pids_max);
 }
 
-static int one(const char *name, bool must_run, struct hyfw_table *table, struct json_object *array)
+static int add_running(const char *name, const struct hyfw_state *state, struct hyfw_table *table,
+		       struct json_object *array)
 {
 	struct hyfw_stats stats = { .size = sizeof(stats) };
+	struct hyfw_error *err = NULL;
+
+	if (hyfw_stats_collect(state, &stats, &err) < 0)
+		return hyfw_cli_error(err);
+	if (array)
+		json_object_array_add(array, to_json(name, &stats));
+	else
+		add_row(table, name, &stats, state->started);
+	return 0;
+}
+
+static int one(const char *name, bool must_run, struct hyfw_table *table, struct json_object *array)
+{
 	struct hyfw_error *err = NULL;
 	struct hyfw_state state;
 	int status = 0;
 
 	if (hyfw_state_load(name, &state, &err) < 0) {
 		status = hyfw_cli_error(err);
-	} else if (state.status != HYFW_STATUS_RUNNING) {
-		if (must_run) {
-			fprintf(stderr, "hyfw: workload %s is not running (%s)\n", name,
-				hyfw_status_name(state.status));
-			status = HYFW_EXIT_FAILED;
-		}
-	} else if (hyfw_stats_collect(&state, &stats, &err) < 0) {
-		status = hyfw_cli_error(err);
-	} else if (array) {
-		json_object_array_add(array, to_json(name, &stats));
-	} else {
-		add_row(table, name, &stats, state.started);
+	} else if (state.status == HYFW_STATUS_RUNNING) {
+		status = add_running(name, &state, table, array);
+	} else if (must_run) {
+		fprintf(stderr, "hyfw: workload %s is not running (%s)\n", name, hyfw_status_name(state.status));
+		status = HYFW_EXIT_FAILED;
 	}
 	hyfw_state_finish(&state);
 	return status;

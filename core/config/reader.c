@@ -75,6 +75,7 @@ static int cut_comment(struct reader *reader, char *text, char *from)
 static int read_section(struct reader *reader, char *text)
 {
 	char *close = strchr(text, ']'), *name = text + 1, *behind;
+	size_t length;
 
 	if (!close)
 		return refuse(reader, "the section has no closing ']'");
@@ -84,13 +85,14 @@ static int read_section(struct reader *reader, char *text)
 	*close = '\0';
 	name += strspn(name, BLANKS);
 	trim(name);
-	if (strlen(name) > HYFW_INI_WORD_BYTES)
+	length = strlen(name);
+	if (length > HYFW_INI_WORD_BYTES)
 		return refuse(reader, "the section's name is longer than 49 bytes");
 	reader->in_section = true;
 	reader->have_key = false;
 	reader->result = reader->handler->section(reader->user, name, reader->line, reader->err);
-	memmove(text + 1, name, strlen(name) + 1);
-	strcat(text, "]"); /* the bracket was there: it fits */
+	memmove(text + 1, name, length);
+	memcpy(text + 1 + length, "]", 2); /* the bracket was there: it fits */
 	return reader->result;
 }
 

@@ -92,11 +92,15 @@ static int create(void *instance, struct hyfw_call *call, const struct hyfw_work
 	int go[2], failed[2], result;
 	pid_t pid, parent = getpid();
 
-	if (!child || pipe2(go, O_CLOEXEC) < 0 || pipe2(failed, O_CLOEXEC) < 0)
+	if (!child || pipe2(go, O_CLOEXEC) < 0 || pipe2(failed, O_CLOEXEC) < 0) {
+		free(child);
 		return fake->host->fail(err, errno, "pipe: %s", strerror(errno));
+	}
 	pid = fork();
-	if (pid < 0)
+	if (pid < 0) {
+		free(child);
 		return fake->host->fail(err, errno, "fork: %s", strerror(errno));
+	}
 	if (pid == 0) {
 		close(go[1]);
 		run_child(workload, go[0], failed[1], parent);

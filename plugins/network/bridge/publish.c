@@ -232,7 +232,7 @@ int bridge_publish_apply(struct bridge *bridge, struct hyfw_call *call, struct h
 {
 	const struct hyfw_host *host = bridge->host;
 	struct bridge_publication *list;
-	const char *address;
+	const char *address = NULL;
 	size_t count, i;
 	int r = publish_list(host, call->arena, &call->step->args, &list, &count, err);
 

@@ -22,8 +22,10 @@ static double binary_log(double x)
 	double result = 0, part = 1;
 	int i;
 
-	for (; x >= 2; x /= 2)
+	while (x >= 2) {
+		x /= 2;
 		result += 1;
+	}
 	for (i = 0; i < 40; i++) {
 		x *= x;
 		part /= 2;

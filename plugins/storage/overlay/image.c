@@ -175,7 +175,7 @@ int overlay_image_list(struct overlay *overlay, struct hyfw_arena *arena, struct
 	}
 	overlay->host->forget(&missing);
 	listing = fd >= 0 ? fdopendir(fd) : NULL;
-	while (listing && (entry = readdir(listing)))
+	while (listing && readdir(listing))
 		room++;
 	images = overlay->host->alloc(arena, (room + 1) * sizeof(*images));
 	if (listing)

@@ -111,13 +111,14 @@ static int compare_links(const void *one, const void *other)
  * first of its name and must be copied. */
 static int copy_hard_link(struct copy *copy, int to, const char *name, const struct stat *st)
 {
-	struct link *link = malloc(sizeof(*link) + strlen(copy->path) + 1), **found;
+	const size_t size = strlen(copy->path) + 1;
+	struct link *link = malloc(sizeof(*link) + size), **found;
 
 	if (!link)
 		return -ENOMEM;
 	link->device = st->st_dev;
 	link->inode = st->st_ino;
-	strcpy(link->path, copy->path);
+	memcpy(link->path, copy->path, size);
 	found = tsearch(link, &copy->links, compare_links);
 	if (!found) {
 		free(link);
