@@ -33,6 +33,10 @@ int hyfw_message_receive(int fd, struct hyfw_message *ret_message, int timeout_m
 		return -EAGAIN;
 	memset(ret_message, 0, offsetof(struct hyfw_message, text) + 1);
 	got = recv(fd, ret_message, sizeof(*ret_message), 0);
+	/* The other end is gone and had not read all of ours: this kind of socket says
+	 * that once before it gives what had been sent to us. */
+	if (got < 0 && errno == ECONNRESET)
+		got = recv(fd, ret_message, sizeof(*ret_message), 0);
 	if (got < 0)
 		return errno == ECONNRESET ? 0 : -errno;
 	if ((size_t)got > offsetof(struct hyfw_message, text) && (size_t)got < sizeof(*ret_message))

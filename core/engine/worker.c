@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -131,6 +132,15 @@ static int set_command_status(int result, struct hyfw_error **err)
 	return result;
 }
 
+/* Before the command looks at it: the launcher tells only of changes. */
+static void copy_window_size(int console)
+{
+	struct winsize size;
+
+	if (console >= 0 && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
+		ioctl(console, TIOCSWINSZ, &size);
+}
+
 static int do_create(struct hyfw_call *call, struct bring_up *up, struct hyfw_error **err)
 {
 	struct hyfw_worker *worker = up->worker;
@@ -145,6 +155,8 @@ static int do_create(struct hyfw_call *call, struct bring_up *up, struct hyfw_er
 							  &worker->running, err),
 				    err);
 	worker->created = result == 0;
+	if (worker->created)
+		copy_window_size(worker->running.console_fd);
 	return result;
 }
 
