@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "config/load.h"
 #include "config/normalize.h"
+#include "engine/store.h"
 
 enum {
 	KEYED = 256, /* KEYED + N is keyed_flags[N] */
@@ -230,6 +231,38 @@ static int take_arguments(struct parse *parse, const struct hyfw_command *comman
 	return result;
 }
 
+static bool share_network(const struct hyfw_definition *one, const struct hyfw_definition *other)
+{
+	size_t i, j;
+
+	for (i = 0; i < one->network_count; i++)
+		for (j = 0; j < other->network_count; j++)
+			if (strcmp(one->networks[i].name, other->networks[j].name) == 0 &&
+			    strcmp(one->networks[i].driver, "none") != 0)
+				return true;
+	return false;
+}
+
+/* The workloads of --link exist and can be reached.  In a stack the configuration
+ * sees that by itself. */
+static int check_links(const struct hyfw_definition *definition, struct hyfw_error **err)
+{
+	const struct hyfw_map settings = hyfw_pairs_map(&definition->settings);
+	const char *link;
+	size_t cursor = 0;
+
+	while ((link = hyfw_map_next(&settings, "links", &cursor))) {
+		HYFW_AUTO_DEFINITION struct hyfw_definition *peer = NULL;
+
+		if (hyfw_store_definition(link, &peer, err) < 0)
+			return hyfw_wrap(err, "--link %s", link);
+		if (!share_network(definition, peer))
+			return hyfw_fail(err, EINVAL, "--link %s: that workload is on none of the networks of this one; "
+					 "see --network", link);
+	}
+	return 0;
+}
+
 static int make_definition(struct parse *parse, struct hyfw_error **err)
 {
 	const struct hyfw_config_section *core, *section;
@@ -239,6 +272,9 @@ static int make_definition(struct parse *parse, struct hyfw_error **err)
 		return result;
 	section = hyfw_config_find(parse->config, "workload", parse->name);
 	result = hyfw_definition_new(parse->config, section, &parse->request->definition, err);
+	if (result < 0)
+		return result;
+	result = check_links(parse->request->definition, err);
 	if (result < 0)
 		return result;
 	core = hyfw_config_find(parse->config, "hyfw", "");

@@ -85,6 +85,13 @@ static int unknown_name(const struct hyfw_config *config, const struct hyfw_conf
 	return result;
 }
 
+/* A flag of `hyfw run` may name a workload that no file describes; the caller
+ * looks whether there is one. */
+static bool names_outside(const char *type, const struct hyfw_config_value *value)
+{
+	return strcmp(type, "workload") == 0 && value->origin.kind == HYFW_ORIGIN_FLAG;
+}
+
 /* Each element once, and each naming a section of 'type' ("" for any text). */
 static int check_names(const struct hyfw_config *config, const struct hyfw_config_section *section,
 		       const char *key, const char *type, struct hyfw_error **err)
@@ -99,10 +106,10 @@ static int check_names(const struct hyfw_config *config, const struct hyfw_confi
 			if (strcmp(other->normal, value->normal) == 0)
 				return hyfw_config_fail_value(err, EINVAL, section, value,
 							      "'%s' is in the list twice", value->normal);
-		if (*type && !hyfw_config_find(config, type, value->normal))
-			return unknown_name(config, section, value, type, err);
 		if (strcmp(type, "workload") == 0 && strcmp(value->normal, section->name) == 0)
 			return hyfw_config_fail_value(err, EINVAL, section, value, "a workload cannot name itself");
+		if (*type && !names_outside(type, value) && !hyfw_config_find(config, type, value->normal))
+			return unknown_name(config, section, value, type, err);
 	}
 	return 0;
 }
@@ -148,6 +155,8 @@ static int check_links(const struct hyfw_config *config, const struct hyfw_confi
 		bool common = false;
 		size_t at = 0;
 
+		if (!peer)
+			continue; /* see names_outside() */
 		while ((network = hyfw_config_next_value(workload, "network", &at)))
 			common |= strcmp(network->normal, "none") != 0 && on_network(peer, network->normal);
 		if (!common)
