@@ -5,8 +5,10 @@
  * meanwhile, leads elsewhere. */
 #include "ns.h"
 
+#include <dirent.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -123,6 +125,38 @@ static bool on_proc(int fd)
 	return fstatfs(fd, &status) < 0 || status.f_type == PROC_SUPER_MAGIC;
 }
 
+static bool is_empty(int directory)
+{
+	char room[1024] __attribute__((aligned(8)));
+	const struct dirent64 *entry = (const struct dirent64 *)room;
+	long got, at;
+
+	while ((got = syscall(SYS_getdents64, directory, room, sizeof(room))) > 0) {
+		for (at = 0; at < got; at += entry->d_reclen) {
+			entry = (const struct dirent64 *)(room + at);
+			if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+				return false;
+		}
+	}
+	return got == 0;
+}
+
+/* See HYFW_ATTACH_ADOPT.  We are root of the workload's user namespace, so no id is
+ * given away that the workload does not have. */
+static void adopt(int mount_fd, int root_fd, const char *target)
+{
+	NS_AUTO_CLOSE int covered = open_inside(root_fd, target, O_DIRECTORY);
+	NS_AUTO_CLOSE int fd = openat(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat now, wanted;
+
+	if (covered < 0 || fd < 0 || fstat(covered, &wanted) < 0 || fstat(fd, &now) < 0)
+		return;
+	if (now.st_uid != 0 || now.st_gid != 0 || !is_empty(fd))
+		return;
+	if (fchown(fd, wanted.st_uid, wanted.st_gid) == 0)
+		(void)fchmod(fd, wanted.st_mode & 01777);
+}
+
 void ns_attach(const struct ns_job *job, int mount_fd, int root_fd, const char *target, bool directory)
 {
 	int fd = ns_target_open(root_fd, target, directory);
@@ -181,6 +215,8 @@ void ns_mounts_attach(const struct ns_job *job, int root_fd, const int *fds, siz
 			fd = next < count ? fds[next++] : -EBADF;
 		if (fd < 0)
 			ns_die(job, NS_STEP_MOUNT, attachment->target, -fd);
+		if (attachment->flags & HYFW_ATTACH_ADOPT)
+			adopt(fd, root_fd, attachment->target);
 		ns_attach(job, fd, root_fd, attachment->target, is_directory(fd));
 		close(fd);
 	}

@@ -76,6 +76,7 @@ static int dir_attachment(void *instance, const struct hyfw_subject *subject, co
 {
 	struct dir *dir = instance;
 	const char *path = NULL;
+	uint32_t flags = HYFW_ATTACH_NODEV; /* device nodes here would be real ones */
 	int fd;
 
 	if (subject->kind == HYFW_SUBJECT_ROOT) {
@@ -89,12 +90,14 @@ static int dir_attachment(void *instance, const struct hyfw_subject *subject, co
 		fd = dir_volume_open(dir, subject, record, arena, &path, err);
 		if (fd < 0)
 			return dir->host->wrap(err, "volume");
+		/* a directory with a path of its own has the owner that somebody gave it */
+		if (!hyfw_map_get(record, "path") && !hyfw_map_get(&subject->settings, "path"))
+			flags |= HYFW_ATTACH_ADOPT;
 	}
-	/* Device nodes in a directory of the host would be real ones. */
 	*ret_attachment = (struct hyfw_attachment){
 		.size = sizeof(*ret_attachment),
 		.kind = HYFW_ATTACHMENT_BIND,
-		.flags = HYFW_ATTACH_NODEV | (subject->idmap.count > 0 ? HYFW_ATTACH_IDMAP : 0u),
+		.flags = flags | (subject->idmap.count > 0 ? HYFW_ATTACH_IDMAP : 0u),
 		.source = dir->host->format(arena, "%s", path),
 		.source_fd = fd,
 	};

@@ -37,6 +37,10 @@ enum hyfw_attachment_flags {
 	HYFW_ATTACH_IDMAP = 1u << 4,
 	HYFW_ATTACH_RECURSIVE = 1u << 5, /* BIND: with the mounts below */
 	HYFW_ATTACH_PRIVATE_COPY = 1u << 6, /* made by the core for this workload (hosts, resolv.conf) */
+	/* BIND of a directory: while it is empty and root's, it takes owner, group and
+	 * mode (without set-id bits) of the directory that it covers, so that a service
+	 * that is not root can write in its new volume.  Best effort. */
+	HYFW_ATTACH_ADOPT = 1u << 7,
 };
 
 struct hyfw_attachment {
