@@ -21,7 +21,7 @@ struct hyfw_cli {
 	bool config_given; /* --config: the file must exist */
 };
 
-/* A command gets its own arguments, argv[0] being its name, and returns the exit
+/* A command gets its own arguments, argv[0] being "hyfw NAME", and returns the exit
  * status.  Commands print their own errors with hyfw_cli_error(). */
 struct hyfw_command {
 	const char *name;    /* "run"; nouns have their verbs inside: "image" */

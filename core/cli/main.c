@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/cleanup.h"
 #include "build_config.h"
 #include "cli/cli.h"
 
@@ -109,6 +110,20 @@ static int printed(int status)
 	return status ? status : HYFW_EXIT_FAILED;
 }
 
+/* getopt(3) begins what it says with argv[0]. */
+static int run_command(const struct hyfw_command *command, struct hyfw_cli *cli, int argc, char **argv)
+{
+	HYFW_AUTO_FREE char *name = hyfw_format("hyfw %s", command->name);
+	char *typed = argv[0];
+	int status;
+
+	argv[0] = name;
+	optind = 0; /* start over for the command's own flags */
+	status = command->main(cli, argc, argv);
+	argv[0] = typed;
+	return status;
+}
+
 static int unknown_command(const char *name)
 {
 	fprintf(stderr, "hyfw: there is no command '%s'; `hyfw help` lists them\n", name);
@@ -169,10 +184,7 @@ int main(int argc, char **argv)
 	cli.config_given = options.config_file != NULL;
 	if (hyfw_context_init(&cli.context, &options, &err) < 0)
 		return hyfw_cli_error(err);
-	argc -= optind;
-	argv += optind;
-	optind = 0; /* getopt(3): start over for the command's own flags */
-	status = command->main(&cli, argc, argv);
+	status = run_command(command, &cli, argc - optind, argv + optind);
 	hyfw_context_finish(&cli.context);
 	return printed(status);
 }

@@ -39,7 +39,7 @@ load helpers
 		run --separate-stderr hyfw "$command" --no-such-flag
 		echo "$command --no-such-flag: $status $stderr"
 		[ "$status" -eq 125 ]
-		[ -n "$stderr" ]
+		[[ $stderr == hyfw* ]]
 	done
 }
 
