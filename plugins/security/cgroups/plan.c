@@ -27,9 +27,11 @@ char *plan_summary(const struct hyfw_host *host, struct hyfw_arena *arena, const
 	if (limits->memory != LIMIT_NONE)
 		text = host->format(arena, "%s %s of memory,", text, bytes(host, arena, limits->memory));
 	if (limits->memory != LIMIT_NONE && !limits->swap_unlimited)
-		text = host->format(arena, "%s %s of swap,", text,
+		text = host->format(arena, "%s %s swap,", text,
 				    limits->memory_swap > limits->memory ?
-				    bytes(host, arena, limits->memory_swap - limits->memory) : "no");
+				    host->format(arena, "%s of",
+						 bytes(host, arena, limits->memory_swap - limits->memory)) :
+				    "no");
 	if (limits->pids != LIMIT_NONE)
 		text = host->format(arena, "%s %" PRId64 " processes,", text, limits->pids);
 	if (limits->devices)
