@@ -26,6 +26,16 @@ load helpers
 	[[ $output == *"33 77"* ]]
 }
 
+@test "-t: the size is there before the command looks, and its end is never lost" {
+	local try
+	for try in 1 2 3 4 5 6 7 8; do
+		run script -qec "stty rows 33 cols 77; ${HYFW_COMMAND[*]} run --rm -it --network none --rootfs $ROOTFS -- stty size" /dev/null
+		echo "$status $output"
+		[ "$status" -eq 0 ]
+		[[ $output == *"33 77"* ]]
+	done
+}
+
 @test "--name, --hostname, --label" {
 	hyfw run -d --name named --hostname inner --label tier=front --network none --rootfs "$ROOTFS" -- sleep 60
 	run hyfw exec named -- hostname
@@ -98,6 +108,49 @@ load helpers
 	hyfw volume rm keep
 	run hyfw volume list
 	[[ $output != *keep* ]]
+}
+
+@test "a new volume takes owner and mode of the directory that it covers" {
+	local root=$DATA/owned
+	cp -a "$ROOTFS" "$root"
+	mkdir "$root/store"
+	chown 70:71 "$root/store"
+	chmod 2750 "$root/store"
+	hyfw image import owned "$root"
+	rm -rf "$root"
+	run hyfw run --rm --network none -u 70:71 -v adopted:/store owned -- sh -c 'echo x >/store/file; stat -c "%u %g %a" /store'
+	echo "$output"
+	[ "$output" = "70 71 750" ]
+	# what is not empty stays as it is
+	hyfw run --rm --network none -v adopted:/store owned -- sh -c 'chown 0:0 /store; chmod 755 /store'
+	run hyfw run --rm --network none -v adopted:/store owned -- stat -c "%u %g %a" /store
+	[ "$output" = "0 0 755" ]
+	hyfw volume rm adopted
+	# a directory of the host is never touched
+	mkdir -p "$DATA/mine"
+	hyfw run --rm --network none -v "$DATA/mine:/store" owned -- true
+	[ "$(stat -c '%u %g %a' "$DATA/mine")" = "0 0 755" ]
+	rmdir "$DATA/mine"
+	hyfw image rm owned
+}
+
+@test "--link opens a workload that runs already, by its name" {
+	hyfw run -d --name peer --rootfs "$ROOTFS" -- httpd -f -p 80 -h /srv
+	run hyfw run --rm --link peer --rootfs "$ROOTFS" -- wget -q -O - http://peer/
+	echo "$output"
+	[ "$output" = "page of the test image" ]
+	run hyfw run --rm --link nobody --rootfs "$ROOTFS" -- true
+	[ "$status" -eq 125 ]
+	[[ $output == *"--link nobody: there is no workload nobody"* ]]
+	cat >"$BATS_TEST_TMPDIR/other.ini" <<-END
+		[network other]
+		driver = bridge
+	END
+	run hyfw --config "$BATS_TEST_TMPDIR/other.ini" run --rm --network other --link peer --rootfs "$ROOTFS" -- true
+	echo "$output"
+	[ "$status" -eq 125 ]
+	[[ $output == *"on none of the networks of this one"* ]]
+	hyfw rm -f peer
 }
 
 @test "a volume target with links never leaves the root" {
