@@ -2,9 +2,9 @@
  * hyfw check: everything that can be said about stack files without changing
  * the machine. */
 #include <getopt.h>
-#include <json-c/json.h>
 #include <stdio.h>
 
+#include "base/json.h"
 #include "cli/cli.h"
 #include "config/check.h"
 #include "config/load.h"
@@ -31,7 +31,7 @@ static void print_counts_json(const struct hyfw_config *config, char *const *fil
 	for (; *files; files++)
 		json_object_array_add(names, json_object_new_string(*files));
 	json_object_object_add(result, "files", names);
-	json_object_object_add(result, "ok", json_object_new_boolean(true));
+	hyfw_json_add_bool(result, "ok", true);
 	json_object_object_add(result, "workloads",
 			       json_object_new_uint64(count_sections(config, "workload")));
 	json_object_object_add(result, "networks", json_object_new_uint64(count_sections(config, "network")));

@@ -2,12 +2,12 @@
  * hyfw config show: what the configuration comes to, and where each value is
  * from.  What is printed can be read back as INI. */
 #include <getopt.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "cli/cli.h"
 #include "config/load.h"
 
@@ -83,12 +83,11 @@ static struct json_object *value_json(const struct hyfw_config_value *value)
 	HYFW_AUTO_FREE char *from = origin_text(&value->origin);
 	struct json_object *object = json_object_new_object();
 
-	json_object_object_add(object, "key", json_object_new_string(value->key));
-	json_object_object_add(object, "text", json_object_new_string(shown(value)));
+	hyfw_json_add_text(object, "key", value->key);
+	hyfw_json_add_text(object, "text", shown(value));
 	if (value->normal)
-		json_object_object_add(object, "value",
-				       json_object_new_string(value->secret ? "***" : value->normal));
-	json_object_object_add(object, "origin", json_object_new_string(from));
+		hyfw_json_add_text(object, "value", value->secret ? "***" : value->normal);
+	hyfw_json_add_text(object, "origin", from);
 	return object;
 }
 
@@ -104,8 +103,8 @@ static void print_json(const struct hyfw_config *config)
 		while ((section = hyfw_config_next(config, section_types[type], &cursor))) {
 			struct json_object *object = json_object_new_object(), *values = json_object_new_array();
 
-			json_object_object_add(object, "type", json_object_new_string(section->type));
-			json_object_object_add(object, "name", json_object_new_string(section->name));
+			hyfw_json_add_text(object, "type", section->type);
+			hyfw_json_add_text(object, "name", section->name);
 			for (i = 0; i < section->count; i++)
 				json_object_array_add(values, value_json(&section->values[i]));
 			json_object_object_add(object, "values", values);

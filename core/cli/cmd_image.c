@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * hyfw image: the images that workloads start from. */
 #include <getopt.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "config/load.h"
@@ -196,10 +196,10 @@ static struct json_object *image_to_json(const struct hyfw_image *image)
 	struct json_object *object = json_object_new_object();
 	char created[32];
 
-	json_object_object_add(object, "name", json_object_new_string(image->name));
+	hyfw_json_add_text(object, "name", image->name);
 	json_object_object_add(object, "bytes", json_object_new_uint64(image->bytes));
 	json_object_object_add(object, "layers", json_object_new_uint64(image->layers));
-	json_object_object_add(object, "created", json_object_new_string(iso_time(image->created, created)));
+	hyfw_json_add_text(object, "created", iso_time(image->created, created));
 	return object;
 }
 
@@ -275,7 +275,7 @@ static struct json_object *config_to_json(const struct hyfw_map *config)
 		if (!value)
 			continue;
 		if (!keys[i].list) {
-			json_object_object_add(object, keys[i].key, json_object_new_string(value));
+			hyfw_json_add_text(object, keys[i].key, value);
 			continue;
 		}
 		list = json_object_new_array();

@@ -2,12 +2,12 @@
  * hyfw inspect: settings, state, the live confinement, and with --timing where
  * the time of the start went. */
 #include <getopt.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "cli/cli.h"
 #include "engine/describe.h"
 #include "cli/session.h"
@@ -54,8 +54,8 @@ static struct json_object *endpoints(const struct hyfw_state *state)
 			hyfw_journal_record(state->journal, HYFW_KIND_NETWORK, use->driver, use->name, &record);
 		map = hyfw_pairs_map(&record);
 		object = map_to_object(&map);
-		json_object_object_add(object, "network", json_object_new_string(use->name));
-		json_object_object_add(object, "driver", json_object_new_string(use->driver));
+		hyfw_json_add_text(object, "network", use->name);
+		hyfw_json_add_text(object, "driver", use->driver);
 		json_object_array_add(array, object);
 		hyfw_pairs_finish(&record);
 	}
@@ -70,11 +70,10 @@ static struct json_object *volumes(const struct hyfw_definition *definition)
 	for (i = 0; i < definition->volume_count; i++) {
 		struct json_object *object = json_object_new_object();
 
-		json_object_object_add(object, "source", json_object_new_string(definition->volumes[i].name));
-		json_object_object_add(object, "driver", json_object_new_string(definition->volumes[i].driver));
-		json_object_object_add(object, "target", json_object_new_string(definition->volumes[i].target));
-		json_object_object_add(object, "read_only",
-				       json_object_new_boolean(definition->volumes[i].read_only));
+		hyfw_json_add_text(object, "source", definition->volumes[i].name);
+		hyfw_json_add_text(object, "driver", definition->volumes[i].driver);
+		hyfw_json_add_text(object, "target", definition->volumes[i].target);
+		hyfw_json_add_bool(object, "read_only", definition->volumes[i].read_only);
 		json_object_array_add(array, object);
 	}
 	return array;
@@ -84,9 +83,9 @@ static struct json_object *idmap(const struct hyfw_definition *definition)
 {
 	struct json_object *object = json_object_new_object();
 
-	json_object_object_add(object, "host_uid", json_object_new_int64(definition->idmap.host_uid));
-	json_object_object_add(object, "host_gid", json_object_new_int64(definition->idmap.host_gid));
-	json_object_object_add(object, "count", json_object_new_int64(definition->idmap.count));
+	hyfw_json_add_number(object, "host_uid", definition->idmap.host_uid);
+	hyfw_json_add_number(object, "host_gid", definition->idmap.host_gid);
+	hyfw_json_add_number(object, "count", definition->idmap.count);
 	return object;
 }
 
@@ -107,7 +106,7 @@ static struct json_object *confinement(const struct hyfw_state *state)
 		hyfw_isolation_describe(driver, &map, arena, &facts, &err);
 	object = map_to_object(&facts);
 	if (err)
-		json_object_object_add(object, "unknown", json_object_new_string(err->message));
+		hyfw_json_add_text(object, "unknown", err->message);
 	hyfw_pairs_finish(&record);
 	return object;
 }

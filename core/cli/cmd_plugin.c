@@ -2,12 +2,12 @@
  * hyfw plugin list|inspect: which drivers there are, and what is wrong with those
  * that are refused. */
 #include <getopt.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "cli/cli.h"
 #include "cli/plugin_show.h"
 #include "plugin/driver.h"
@@ -41,11 +41,6 @@ static void judge(const struct hyfw_plugin_report *report, struct hyfw_arena *ar
 	row->reason = probe.reason;
 }
 
-static void add_member(struct json_object *object, const char *key, const char *value)
-{
-	json_object_object_add(object, key, value ? json_object_new_string(value) : NULL);
-}
-
 static void print_list_json(const struct row *rows, size_t count)
 {
 	struct json_object *array = json_object_new_array();
@@ -54,11 +49,11 @@ static void print_list_json(const struct row *rows, size_t count)
 	for (i = 0; i < count; i++) {
 		struct json_object *object = json_object_new_object();
 
-		add_member(object, "name", rows[i].name);
-		add_member(object, "kind", rows[i].kind);
-		add_member(object, "version", rows[i].version);
-		add_member(object, "result", rows[i].result);
-		add_member(object, "reason", rows[i].reason);
+		hyfw_json_add_text(object, "name", rows[i].name);
+		hyfw_json_add_text(object, "kind", rows[i].kind);
+		hyfw_json_add_text(object, "version", rows[i].version);
+		hyfw_json_add_text(object, "result", rows[i].result);
+		hyfw_json_add_text(object, "reason", rows[i].reason);
 		json_object_array_add(array, object);
 	}
 	hyfw_cli_print_json(array);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * hyfw stats. */
 #include <getopt.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "cli/cli.h"
 #include "cli/session.h"
 #include "engine/journal_format.h"
@@ -33,7 +33,7 @@ static struct json_object *to_json(const char *name, const struct hyfw_stats *st
 	struct json_object *object = json_object_new_object();
 	size_t i;
 
-	json_object_object_add(object, "name", json_object_new_string(name));
+	hyfw_json_add_text(object, "name", name);
 	for (i = 0; i < HYFW_COUNT(members); i++) {
 		uint64_t value;
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * hyfw volume: named volumes that hyfw keeps in its data directory. */
 #include <dirent.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "cli/cli.h"
 #include "engine/store.h"
 #include "plugin/driver.h"
@@ -54,9 +54,9 @@ static void list_json(const struct hyfw_strings *names, const char *directory)
 		HYFW_AUTO_FREE char *path = hyfw_format("%s/%s", directory, names->items[i]);
 		struct json_object *object = json_object_new_object();
 
-		json_object_object_add(object, "name", json_object_new_string(names->items[i]));
-		json_object_object_add(object, "driver", json_object_new_string(KEEPER));
-		json_object_object_add(object, "path", json_object_new_string(path));
+		hyfw_json_add_text(object, "name", names->items[i]);
+		hyfw_json_add_text(object, "driver", KEEPER);
+		hyfw_json_add_text(object, "path", path);
 		json_object_array_add(list, object);
 	}
 	hyfw_cli_print_json(list);

@@ -2,11 +2,11 @@
 #include "cli/plugin_show.h"
 
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "cli/cli.h"
 #include "plugin/needs.h"
 #include "plugin/registry.h"
@@ -168,17 +168,12 @@ void hyfw_plugin_print(const struct hyfw_plugin_view *view)
 
 /* ---- JSON ---- */
 
-static struct json_object *text(const char *value)
-{
-	return value ? json_object_new_string(value) : NULL;
-}
-
 static struct json_object *words_json(const char *const *words)
 {
 	struct json_object *array = json_object_new_array();
 
 	for (; words && *words; words++)
-		json_object_array_add(array, text(*words));
+		json_object_array_add(array, json_object_new_string(*words));
 	return array;
 }
 
@@ -191,11 +186,11 @@ static struct json_object *trail_json(const struct hyfw_trust_trail *trail)
 		struct json_object *step = json_object_new_object();
 		HYFW_AUTO_FREE char *mode = hyfw_format("%04o", trail->steps[i].mode);
 
-		json_object_object_add(step, "path", text(trail->steps[i].path));
-		json_object_object_add(step, "uid", json_object_new_int64(trail->steps[i].uid));
-		json_object_object_add(step, "mode", text(mode));
-		json_object_object_add(step, "trusted", json_object_new_boolean(!trail->steps[i].refusal));
-		json_object_object_add(step, "refusal", text(trail->steps[i].refusal));
+		hyfw_json_add_text(step, "path", trail->steps[i].path);
+		hyfw_json_add_number(step, "uid", trail->steps[i].uid);
+		hyfw_json_add_text(step, "mode", mode);
+		hyfw_json_add_bool(step, "trusted", !trail->steps[i].refusal);
+		hyfw_json_add_text(step, "refusal", trail->steps[i].refusal);
 		json_object_array_add(array, step);
 	}
 	return array;
@@ -209,9 +204,9 @@ static struct json_object *needs_json(const struct hyfw_need *needs)
 		struct json_object *need = json_object_new_object();
 		enum hyfw_need_state state = hyfw_need_look(needs);
 
-		json_object_object_add(need, "kind", text(needs->kind));
-		json_object_object_add(need, "name", text(needs->name));
-		json_object_object_add(need, "optional", json_object_new_boolean(needs->optional));
+		hyfw_json_add_text(need, "kind", needs->kind);
+		hyfw_json_add_text(need, "name", needs->name);
+		hyfw_json_add_bool(need, "optional", needs->optional);
 		json_object_object_add(need, "met", state == HYFW_NEED_UNKNOWN ? NULL :
 						    json_object_new_boolean(state == HYFW_NEED_MET));
 		json_object_array_add(array, need);
@@ -226,19 +221,19 @@ static struct json_object *options_json(const struct hyfw_option *options)
 	for (; options && options->name; options++) {
 		struct json_object *option = json_object_new_object();
 
-		json_object_object_add(option, "section", text(section_of(options->scope)));
-		json_object_object_add(option, "key", text(options->name));
-		json_object_object_add(option, "type", text(type_word(options->type)));
-		json_object_object_add(option, "default", text(options->fallback));
+		hyfw_json_add_text(option, "section", section_of(options->scope));
+		hyfw_json_add_text(option, "key", options->name);
+		hyfw_json_add_text(option, "type", type_word(options->type));
+		hyfw_json_add_text(option, "default", options->fallback);
 		if (options->min || options->max) {
-			json_object_object_add(option, "min", json_object_new_int64(options->min));
-			json_object_object_add(option, "max", json_object_new_int64(options->max));
+			hyfw_json_add_number(option, "min", options->min);
+			hyfw_json_add_number(option, "max", options->max);
 		}
 		if (options->choices)
 			json_object_object_add(option, "choices", words_json(options->choices));
-		json_object_object_add(option, "list", json_object_new_boolean(options->flags & HYFW_OPTION_LIST));
-		json_object_object_add(option, "secret", json_object_new_boolean(options->flags & HYFW_OPTION_SECRET));
-		json_object_object_add(option, "help", text(options->help));
+		hyfw_json_add_bool(option, "list", options->flags & HYFW_OPTION_LIST);
+		hyfw_json_add_bool(option, "secret", options->flags & HYFW_OPTION_SECRET);
+		hyfw_json_add_text(option, "help", options->help);
 		json_object_array_add(array, option);
 	}
 	return array;
@@ -248,12 +243,12 @@ static void add_descriptor(struct json_object *object, const struct hyfw_plugin 
 {
 	HYFW_AUTO_FREE char *api = hyfw_format("%u.%u", plugin->api_major, plugin->api_minor);
 
-	json_object_object_add(object, "kind", text(hyfw_kind_name(plugin->kind)));
-	json_object_object_add(object, "version", text(plugin->version));
-	json_object_object_add(object, "vendor", text(plugin->vendor));
-	json_object_object_add(object, "summary", text(plugin->summary));
-	json_object_object_add(object, "api", text(api));
-	json_object_object_add(object, "min_host_minor", json_object_new_int(plugin->min_host_minor));
+	hyfw_json_add_text(object, "kind", hyfw_kind_name(plugin->kind));
+	hyfw_json_add_text(object, "version", plugin->version);
+	hyfw_json_add_text(object, "vendor", plugin->vendor);
+	hyfw_json_add_text(object, "summary", plugin->summary);
+	hyfw_json_add_text(object, "api", api);
+	hyfw_json_add_number(object, "min_host_minor", plugin->min_host_minor);
 	json_object_object_add(object, "capabilities", words_json(plugin->capabilities));
 	json_object_object_add(object, "needs", needs_json(plugin->needs));
 	json_object_object_add(object, "options", options_json(plugin->options));
@@ -264,11 +259,11 @@ struct json_object *hyfw_plugin_json(const struct hyfw_plugin_view *view)
 {
 	struct json_object *object = json_object_new_object();
 
-	json_object_object_add(object, "name", text(view->plugin ? view->plugin->name : NULL));
-	json_object_object_add(object, "path", text(view->path));
-	json_object_object_add(object, "result", text(view->refusal ? "refused" :
-							hyfw_plugin_result_word(view->probe.result)));
-	json_object_object_add(object, "reason", text(view->refusal ? view->refusal : view->probe.reason));
+	hyfw_json_add_text(object, "name", view->plugin ? view->plugin->name : NULL);
+	hyfw_json_add_text(object, "path", view->path);
+	hyfw_json_add_text(object, "result",
+			   view->refusal ? "refused" : hyfw_plugin_result_word(view->probe.result));
+	hyfw_json_add_text(object, "reason", view->refusal ? view->refusal : view->probe.reason);
 	if (view->plugin)
 		add_descriptor(object, view->plugin);
 	json_object_object_add(object, "trust", trail_json(view->trail));

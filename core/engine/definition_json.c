@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Definitions on disk. */
 #include <errno.h>
-#include <json-c/json.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "engine/definition.h"
 #include "engine/journal_format.h"
 
@@ -18,12 +18,12 @@ static struct json_object *uses_to_json(const struct hyfw_use *uses, size_t coun
 		struct json_object *use = json_object_new_object();
 		const struct hyfw_map settings = hyfw_pairs_map(&uses[i].settings);
 
-		json_object_object_add(use, "name", json_object_new_string(uses[i].name));
-		json_object_object_add(use, "driver", json_object_new_string(uses[i].driver));
+		hyfw_json_add_text(use, "name", uses[i].name);
+		hyfw_json_add_text(use, "driver", uses[i].driver);
 		if (uses[i].target)
-			json_object_object_add(use, "target", json_object_new_string(uses[i].target));
-		json_object_object_add(use, "read_only", json_object_new_boolean(uses[i].read_only));
-		json_object_object_add(use, "anonymous", json_object_new_boolean(uses[i].anonymous));
+			hyfw_json_add_text(use, "target", uses[i].target);
+		hyfw_json_add_bool(use, "read_only", uses[i].read_only);
+		hyfw_json_add_bool(use, "anonymous", uses[i].anonymous);
 		json_object_object_add(use, "settings", hyfw_map_to_json(&settings));
 		json_object_array_add(array, use);
 	}
@@ -49,15 +49,15 @@ char *hyfw_definition_to_json(const struct hyfw_definition *definition)
 	const struct hyfw_map settings = hyfw_pairs_map(&definition->settings);
 	char *text;
 
-	json_object_object_add(object, "version", json_object_new_int(FORMAT_VERSION));
-	json_object_object_add(object, "name", json_object_new_string(definition->name));
+	hyfw_json_add_number(object, "version", FORMAT_VERSION);
+	hyfw_json_add_text(object, "name", definition->name);
 	if (definition->stack)
-		json_object_object_add(object, "stack", json_object_new_string(definition->stack));
-	json_object_object_add(object, "transient", json_object_new_boolean(definition->transient));
-	json_object_object_add(object, "created", json_object_new_int64(definition->created));
-	json_object_object_add(object, "host_uid", json_object_new_int64(definition->idmap.host_uid));
-	json_object_object_add(object, "host_gid", json_object_new_int64(definition->idmap.host_gid));
-	json_object_object_add(object, "id_count", json_object_new_int64(definition->idmap.count));
+		hyfw_json_add_text(object, "stack", definition->stack);
+	hyfw_json_add_bool(object, "transient", definition->transient);
+	hyfw_json_add_number(object, "created", definition->created);
+	hyfw_json_add_number(object, "host_uid", definition->idmap.host_uid);
+	hyfw_json_add_number(object, "host_gid", definition->idmap.host_gid);
+	hyfw_json_add_number(object, "id_count", definition->idmap.count);
 	json_object_object_add(object, "settings", hyfw_map_to_json(&settings));
 	json_object_object_add(object, "networks",
 			       uses_to_json(definition->networks, definition->network_count));
@@ -71,15 +71,6 @@ char *hyfw_definition_to_json(const struct hyfw_definition *definition)
 
 /* ---- reading ---- */
 
-static char *take_text(struct json_object *object, const char *key)
-{
-	struct json_object *value;
-
-	if (!json_object_object_get_ex(object, key, &value) || !json_object_is_type(value, json_type_string))
-		return NULL;
-	return hyfw_dup(json_object_get_string(value));
-}
-
 /* Text that may be missing, but be nothing else. */
 static int take_optional(struct json_object *object, const char *key, char **ret_text)
 {
@@ -87,7 +78,7 @@ static int take_optional(struct json_object *object, const char *key, char **ret
 
 	if (json_object_object_get_ex(object, key, &value) && !json_object_is_type(value, json_type_string))
 		return -EINVAL;
-	*ret_text = take_text(object, key);
+	*ret_text = hyfw_dup(hyfw_json_text(object, key));
 	return 0;
 }
 
@@ -132,8 +123,8 @@ static int take_uses(struct json_object *object, const char *key, struct hyfw_us
 		struct json_object *from = json_object_array_get_idx(array, i);
 		struct hyfw_use *use = &(*ret_uses)[(*ret_count)++];
 
-		use->name = take_text(from, "name");
-		use->driver = take_text(from, "driver");
+		use->name = hyfw_dup(hyfw_json_text(from, "name"));
+		use->driver = hyfw_dup(hyfw_json_text(from, "driver"));
 		if (!use->name || !use->driver || take_optional(from, "target", &use->target) < 0 ||
 		    take_bool(from, "read_only", &use->read_only) < 0 ||
 		    take_bool(from, "anonymous", &use->anonymous) < 0 ||
@@ -201,7 +192,7 @@ static int take_all(struct json_object *object, struct hyfw_definition *definiti
 	if (!json_object_is_type(object, json_type_object) ||
 	    take_number(object, "version", FORMAT_VERSION, &version) < 0 || version != FORMAT_VERSION)
 		return -EINVAL;
-	definition->name = take_text(object, "name");
+	definition->name = hyfw_dup(hyfw_json_text(object, "name"));
 	if (!definition->name || take_optional(object, "stack", &definition->stack) < 0 ||
 	    take_bool(object, "transient", &definition->transient) < 0 ||
 	    take_number(object, "created", INT64_MAX, &definition->created) < 0 ||

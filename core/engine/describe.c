@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "engine/describe.h"
 
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "engine/journal_format.h"
 
 static void append(char **text, const char *separator, const char *more)
@@ -140,16 +140,11 @@ char *hyfw_describe_ports(const struct hyfw_state *state)
 
 /* ---- JSON ---- */
 
-static void add_text(struct json_object *object, const char *key, const char *text)
-{
-	json_object_object_add(object, key, text ? json_object_new_string(text) : NULL);
-}
-
 static void add_time(struct json_object *object, const char *key, int64_t ms)
 {
 	HYFW_AUTO_FREE char *text = ms ? hyfw_describe_time(ms) : NULL;
 
-	add_text(object, key, text);
+	hyfw_json_add_text(object, key, text);
 }
 
 static struct json_object *words(const struct hyfw_definition *definition)
@@ -178,24 +173,24 @@ struct json_object *hyfw_describe_json(const char *name, const struct hyfw_state
 {
 	struct json_object *object = json_object_new_object(), *ports = json_object_new_array();
 
-	add_text(object, "name", name);
-	add_text(object, "image", hyfw_definition_get(state->definition, "image"));
-	add_text(object, "rootfs", hyfw_definition_get(state->definition, "rootfs"));
+	hyfw_json_add_text(object, "name", name);
+	hyfw_json_add_text(object, "image", hyfw_definition_get(state->definition, "image"));
+	hyfw_json_add_text(object, "rootfs", hyfw_definition_get(state->definition, "rootfs"));
 	json_object_object_add(object, "command", words(state->definition));
-	add_text(object, "status", hyfw_status_name(state->status));
+	hyfw_json_add_text(object, "status", hyfw_status_name(state->status));
 	json_object_object_add(object, "exit_status",
 			       state->status == HYFW_STATUS_EXITED ? json_object_new_int(state->exit_status)
 								   : NULL);
-	json_object_object_add(object, "oom_killed", json_object_new_boolean(state->oom_killed));
-	json_object_object_add(object, "restarts", json_object_new_int64(state->restarts));
-	json_object_object_add(object, "pid", json_object_new_int(state->pid));
-	json_object_object_add(object, "monitor_pid", json_object_new_int(state->monitor));
+	hyfw_json_add_bool(object, "oom_killed", state->oom_killed);
+	hyfw_json_add_number(object, "restarts", state->restarts);
+	hyfw_json_add_number(object, "pid", state->pid);
+	hyfw_json_add_number(object, "monitor_pid", state->monitor);
 	add_time(object, "created", state->definition->created);
 	add_time(object, "started", state->started);
 	add_time(object, "finished", state->finished);
-	add_text(object, "isolation", hyfw_definition_isolation(state->definition));
-	add_text(object, "stack", state->definition->stack);
-	json_object_object_add(object, "transient", json_object_new_boolean(state->definition->transient));
+	hyfw_json_add_text(object, "isolation", hyfw_definition_isolation(state->definition));
+	hyfw_json_add_text(object, "stack", state->definition->stack);
+	hyfw_json_add_bool(object, "transient", state->definition->transient);
 	each_port(state, add_port, ports);
 	json_object_object_add(object, "ports", ports);
 	return object;

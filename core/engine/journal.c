@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -13,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/crash_point.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "engine/journal_format.h"
 
 uint64_t hyfw_now_us(void)
@@ -235,8 +235,8 @@ static struct json_object *record_new(const char *type)
 {
 	struct json_object *record = json_object_new_object();
 
-	json_object_object_add(record, "r", json_object_new_string(type));
-	json_object_object_add(record, "t", json_object_new_int64((int64_t)hyfw_now_us()));
+	hyfw_json_add_text(record, "r", type);
+	hyfw_json_add_number(record, "t", (int64_t)hyfw_now_us());
 	return record;
 }
 
@@ -244,14 +244,8 @@ static struct json_object *step_record(const char *type, const struct hyfw_entry
 {
 	struct json_object *record = record_new(type);
 
-	json_object_object_add(record, "id", json_object_new_int64(entry->id));
+	hyfw_json_add_number(record, "id", entry->id);
 	return record;
-}
-
-static void add_text(struct json_object *record, const char *key, const char *text)
-{
-	if (text)
-		json_object_object_add(record, key, json_object_new_string(text));
 }
 
 int hyfw_journal_begin(struct hyfw_journal *journal, const char *operation, struct hyfw_error **err)
@@ -261,11 +255,11 @@ int hyfw_journal_begin(struct hyfw_journal *journal, const char *operation, stru
 	journal->begin_us = hyfw_now_us();
 	journal->begin_time = hyfw_now_ms();
 	journal->operations++;
-	json_object_object_add(record, "t", json_object_new_int64((int64_t)journal->begin_us));
-	add_text(record, "op", operation);
-	json_object_object_add(record, "n", json_object_new_int64(journal->operations));
-	json_object_object_add(record, "time", json_object_new_int64(journal->begin_time));
-	json_object_object_add(record, "version", json_object_new_int(HYFW_JOURNAL_VERSION));
+	hyfw_json_add_number(record, "t", (int64_t)journal->begin_us);
+	hyfw_json_add_text(record, "op", operation);
+	hyfw_json_add_number(record, "n", journal->operations);
+	hyfw_json_add_number(record, "time", journal->begin_time);
+	hyfw_json_add_number(record, "version", HYFW_JOURNAL_VERSION);
 	free(journal->operation);
 	journal->operation = hyfw_dup(operation);
 	journal->committed = false;
@@ -307,13 +301,14 @@ int hyfw_journal_intent(struct hyfw_journal *journal, const struct hyfw_entry *f
 	const struct hyfw_map args = hyfw_pairs_map(&entry->args);
 	int result;
 
-	json_object_object_add(record, "kind", json_object_new_int64(entry->kind));
-	json_object_object_add(record, "lifetime", json_object_new_int(entry->lifetime));
-	add_text(record, "driver", entry->driver);
-	add_text(record, "subject", entry->subject);
-	add_text(record, "workload", entry->workload);
-	add_text(record, "verb", entry->verb);
-	add_text(record, "object", entry->object);
+	hyfw_json_add_number(record, "kind", entry->kind);
+	hyfw_json_add_number(record, "lifetime", entry->lifetime);
+	hyfw_json_add_text(record, "driver", entry->driver);
+	hyfw_json_add_text(record, "subject", entry->subject);
+	if (entry->workload)
+		hyfw_json_add_text(record, "workload", entry->workload);
+	hyfw_json_add_text(record, "verb", entry->verb);
+	hyfw_json_add_text(record, "object", entry->object);
 	json_object_object_add(record, "args", hyfw_map_to_json(&args));
 	result = append(journal, record, err);
 	if (result < 0)
@@ -329,8 +324,8 @@ int hyfw_journal_note(struct hyfw_journal *journal, size_t index, const char *ke
 	struct hyfw_entry *entry = &journal->entries[index];
 	struct json_object *record = step_record("note", entry);
 
-	add_text(record, "k", key);
-	add_text(record, "v", value);
+	hyfw_json_add_text(record, "k", key);
+	hyfw_json_add_text(record, "v", value);
 	hyfw_pairs_set(&entry->notes, key, value);
 	return append(journal, record, err);
 }
@@ -368,8 +363,8 @@ int hyfw_journal_exit(struct hyfw_journal *journal, int status, bool oom_killed,
 	journal->exit_status = status;
 	journal->exit_time = hyfw_now_ms();
 	journal->oom_killed = oom_killed;
-	json_object_object_add(record, "status", json_object_new_int(status));
-	json_object_object_add(record, "time", json_object_new_int64(journal->exit_time));
-	json_object_object_add(record, "oom", json_object_new_boolean(oom_killed));
+	hyfw_json_add_number(record, "status", status);
+	hyfw_json_add_number(record, "time", journal->exit_time);
+	hyfw_json_add_bool(record, "oom", oom_killed);
 	return append(journal, record, err);
 }

@@ -3,13 +3,13 @@
  * line is checked before it is believed. */
 #include <errno.h>
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "engine/journal_format.h"
 #include "engine/quarantine.h"
 #include "plugin/host.h"
@@ -81,15 +81,6 @@ int hyfw_map_from_json(struct json_object *array, struct hyfw_pairs *pairs)
 
 /* ---- records ---- */
 
-static const char *text_of(struct json_object *record, const char *key)
-{
-	struct json_object *value;
-
-	if (!json_object_object_get_ex(record, key, &value) || !json_object_is_type(value, json_type_string))
-		return NULL;
-	return json_object_get_string(value);
-}
-
 static int64_t number_of(struct json_object *record, const char *key)
 {
 	struct json_object *value;
@@ -122,11 +113,11 @@ static int take_begin(struct hyfw_journal *journal, struct json_object *record)
 {
 	if (number_in(record, "version", HYFW_JOURNAL_VERSION + 1, INT64_MAX))
 		return -EPROTONOSUPPORT;
-	if (!text_of(record, "op") || !number_in(record, "version", 1, HYFW_JOURNAL_VERSION) ||
+	if (!hyfw_json_text(record, "op") || !number_in(record, "version", 1, HYFW_JOURNAL_VERSION) ||
 	    !number_in(record, "n", 1, NUMBER_MOST))
 		return -EINVAL;
 	free(journal->operation);
-	journal->operation = hyfw_dup(text_of(record, "op"));
+	journal->operation = hyfw_dup(hyfw_json_text(record, "op"));
 	journal->operations = (unsigned)number_of(record, "n");
 	journal->begin_us = (uint64_t)number_of(record, "t");
 	journal->begin_time = number_of(record, "time");
@@ -140,8 +131,8 @@ static bool intent_is_whole(const struct hyfw_journal *journal, struct json_obje
 {
 	const int64_t last = journal->count > 0 ? journal->entries[journal->count - 1].id : 0;
 
-	return text_of(record, "driver") && text_of(record, "verb") && text_of(record, "object") &&
-	       text_of(record, "subject") && number_in(record, "id", last + 1, NUMBER_MOST) &&
+	return hyfw_json_text(record, "driver") && hyfw_json_text(record, "verb") && hyfw_json_text(record, "object") &&
+	       hyfw_json_text(record, "subject") && number_in(record, "id", last + 1, NUMBER_MOST) &&
 	       number_in(record, "kind", 0, HYFW_KIND_SECURITY) &&
 	       number_in(record, "lifetime", 0, HYFW_LIFETIME_SHARED);
 }
@@ -157,11 +148,11 @@ static int take_intent(struct hyfw_journal *journal, struct json_object *record)
 	entry->id = (unsigned)number_of(record, "id");
 	entry->kind = (unsigned)number_of(record, "kind");
 	entry->lifetime = (enum hyfw_lifetime)number_of(record, "lifetime");
-	entry->driver = hyfw_dup(text_of(record, "driver"));
-	entry->verb = hyfw_dup(text_of(record, "verb"));
-	entry->subject = hyfw_dup(text_of(record, "subject"));
-	entry->workload = hyfw_dup(text_of(record, "workload"));
-	entry->object = hyfw_dup(text_of(record, "object"));
+	entry->driver = hyfw_dup(hyfw_json_text(record, "driver"));
+	entry->verb = hyfw_dup(hyfw_json_text(record, "verb"));
+	entry->subject = hyfw_dup(hyfw_json_text(record, "subject"));
+	entry->workload = hyfw_dup(hyfw_json_text(record, "workload"));
+	entry->object = hyfw_dup(hyfw_json_text(record, "object"));
 	entry->operation = journal->operations;
 	entry->intent_us = (uint64_t)number_of(record, "t");
 	if (hyfw_map_from_json(args, &entry->args) == 0)
@@ -188,16 +179,16 @@ static int take_about(struct hyfw_journal *journal, struct json_object *record, 
 	} else if (strcmp(type, "undone") == 0) {
 		entry->state = HYFW_ENTRY_UNDONE;
 	} else {
-		if (!text_of(record, "k") || !text_of(record, "v"))
+		if (!hyfw_json_text(record, "k") || !hyfw_json_text(record, "v"))
 			return -EINVAL;
-		hyfw_pairs_set(&entry->notes, text_of(record, "k"), text_of(record, "v"));
+		hyfw_pairs_set(&entry->notes, hyfw_json_text(record, "k"), hyfw_json_text(record, "v"));
 	}
 	return 0;
 }
 
 static int take_record(struct hyfw_journal *journal, struct json_object *record)
 {
-	const char *type = text_of(record, "r");
+	const char *type = hyfw_json_text(record, "r");
 
 	if (!type)
 		return -EINVAL;

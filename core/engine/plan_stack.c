@@ -2,11 +2,11 @@
  * The plan of a whole stack, and the plan as JSON. */
 #include "engine/plan_stack.h"
 
-#include <json-c/json.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "engine/ids.h"
 #include "engine/worker.h"
 
@@ -98,22 +98,19 @@ struct json_object *hyfw_plan_to_json(const struct hyfw_stack *stack, const stru
 		const struct hyfw_planned *planned = &plan->steps[i];
 		struct json_object *step = json_object_new_object();
 
-		json_object_object_add(step, "id", json_object_new_int64(planned->id));
-		json_object_object_add(step, "kind",
-				       json_object_new_string(hyfw_kind_name((enum hyfw_kind)planned->kind)));
-		json_object_object_add(step, "driver", json_object_new_string(planned->driver));
-		json_object_object_add(step, "workload",
-				       planned->workload ? json_object_new_string(planned->workload) : NULL);
-		json_object_object_add(step, "verb", json_object_new_string(planned->step.verb));
-		json_object_object_add(step, "object", json_object_new_string(planned->step.object));
-		json_object_object_add(step, "summary", json_object_new_string(planned->step.summary));
-		json_object_object_add(step, "changes",
-				       json_object_new_boolean(!(planned->step.flags & HYFW_STEP_NOTE)));
+		hyfw_json_add_number(step, "id", planned->id);
+		hyfw_json_add_text(step, "kind", hyfw_kind_name((enum hyfw_kind)planned->kind));
+		hyfw_json_add_text(step, "driver", planned->driver);
+		hyfw_json_add_text(step, "workload", planned->workload);
+		hyfw_json_add_text(step, "verb", planned->step.verb);
+		hyfw_json_add_text(step, "object", planned->step.object);
+		hyfw_json_add_text(step, "summary", planned->step.summary);
+		hyfw_json_add_bool(step, "changes", !(planned->step.flags & HYFW_STEP_NOTE));
 		add_needs(step, plan, i);
 		json_object_object_add(step, "commands", commands_json(planned->step.commands));
 		json_object_array_add(steps, step);
 	}
-	json_object_object_add(object, "stack", json_object_new_string(stack->name));
+	hyfw_json_add_text(object, "stack", stack->name);
 	json_object_object_add(object, "steps", steps);
 	return object;
 }

@@ -3,12 +3,12 @@
  * run and what its last run ended with. */
 #include <errno.h>
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "engine/journal_format.h"
 #include "engine/store.h"
 
@@ -29,11 +29,11 @@ int hyfw_store_save_last(const char *name, int64_t started, int64_t finished, in
 	const char *text;
 	int result;
 
-	json_object_object_add(object, "started", json_object_new_int64(started));
-	json_object_object_add(object, "finished", json_object_new_int64(finished));
-	json_object_object_add(object, "status", json_object_new_int(status));
-	json_object_object_add(object, "oom_killed", json_object_new_boolean(oom_killed));
-	json_object_object_add(object, "restarts", json_object_new_int64(restarts));
+	hyfw_json_add_number(object, "started", started);
+	hyfw_json_add_number(object, "finished", finished);
+	hyfw_json_add_number(object, "status", status);
+	hyfw_json_add_bool(object, "oom_killed", oom_killed);
+	hyfw_json_add_number(object, "restarts", restarts);
 	text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
 	result = hyfw_file_write(path, text, strlen(text), 0600, false, err);
 	json_object_put(object);
