@@ -77,10 +77,11 @@ static int create_journaled(struct hyfw_journal *journal, struct hyfw_definition
 					 HYFW_LIFETIME_WORKLOAD, err);
 		definition->idmap = hyfw_worker_ids(journal);
 	}
-	if (result == 0)
-		result = apply_lasting(journal, definition, err);
+	/* Before the steps: an undo after a crash wants the settings of the drivers. */
 	if (result == 0)
 		result = hyfw_store_save(definition, err);
+	if (result == 0)
+		result = apply_lasting(journal, definition, err);
 	return result == 0 ? hyfw_journal_commit(journal, err) : result;
 }
 

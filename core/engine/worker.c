@@ -269,10 +269,16 @@ static int bring_up_transient(struct hyfw_worker *worker, struct hyfw_error **er
 static int read_persistent(struct hyfw_worker *worker, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *path = hyfw_path_workload(false, worker->definition->name, "journal");
+	int result;
 
 	if (worker->definition->transient || worker->persistent)
 		return 0;
-	return hyfw_journal_read(path, &worker->persistent, err);
+	result = hyfw_journal_read(path, &worker->persistent, err);
+	if (result == 0 && !worker->persistent->committed)
+		return hyfw_fail(err, EBUSY, "workload %s is not whole: it is just being created or removed, or "
+				 "that was cut off; `hyfw rm -f %s` removes it", worker->definition->name,
+				 worker->definition->name);
+	return result;
 }
 
 static int bring_up(struct bring_up *up, struct hyfw_plan *plan, struct hyfw_error **err)
