@@ -33,7 +33,7 @@ load helpers
 	hyfw check "$HYFW_TOP/conf/examples/two-tier.ini"
 	hyfw up "$HYFW_TOP/conf/examples/two-tier.ini"
 	wait_until 5 curl -fsS --max-time 1 http://127.0.0.1:8889/
-	wait_until 5 hyfw exec web -- probe connect store 5432 1000
+	wait_until 5 hyfw exec site -- probe connect store 5432 1000
 	# Nothing outside: `back` is internal.
 	run hyfw exec store -- ip route
 	[[ $output != *default* ]]
