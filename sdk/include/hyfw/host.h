@@ -119,11 +119,13 @@ struct hyfw_host {
 	/* CLOCK_MONOTONIC in nanoseconds. */
 	uint64_t (*clock)(void);
 
-	/* An absolute path, valid until close(). */
+	/* An absolute path, the host's, valid until close().  Never NULL: what cannot
+	 * be made is logged, and using the path fails. */
 	const char *(*directory)(const char *driver, enum hyfw_directory which);
 
-	/* A shared lock over 'name' ([a-z0-9_.-]+) among all processes of this
-	 * instance.  Returns a descriptor; close() it to unlock.  May block. */
+	/* An exclusive lock over 'name' ([A-Za-z0-9._:-]+, the first no dot) among all
+	 * processes that use the same directories.  Returns a descriptor; close() it
+	 * to unlock, and the end of the process does.  Blocks until it is free. */
 	int (*lock)(const char *name, struct hyfw_error **err);
 };
 

@@ -83,6 +83,8 @@ struct hyfw_isolation_ops {
 	 * its control groups.  Whatever can fail should fail here, not in start().
 	 * A missing command is -ENOENT with "executable file not found", one that
 	 * cannot be executed -EACCES.
+	 * 'workload' and all in it are the core's, its descriptors too; 'ret_running'
+	 * comes with its descriptors at -1.
 	 * Notes HYFW_NOTE_PID and HYFW_NOTE_PID_START as soon as a process exists.
 	 * The process must die when its creator is killed.  Mandatory. */
 	int (*create)(void *instance, struct hyfw_call *call, const struct hyfw_workload *workload,
@@ -105,18 +107,22 @@ struct hyfw_isolation_ops {
 		      struct hyfw_error **err);
 
 	/* Runs a further command in the workload's namespaces and confinement, as
-	 * a child of the calling process; returns when its exec has succeeded.
-	 * NULL: not possible with this driver. */
+	 * a child of the calling process; returns when its exec has succeeded or
+	 * failed (same errors as create, -ESRCH when the workload is gone).  wait()
+	 * takes its end and frees the handle.  NULL: not possible with this driver. */
 	int (*exec)(void *instance, const struct hyfw_map *record, const struct hyfw_exec *exec,
 		    struct hyfw_arena *arena, struct hyfw_running *ret_running, struct hyfw_error **err);
 
-	/* Stops and continues all processes without their taking part.  NULL: not
-	 * possible; the core asks the security modules' freeze() then. */
+	/* Stops and continues all processes without their taking part; returns when
+	 * they have.  -ESRCH when the workload is gone; no failure when they stand
+	 * still, or run, already.  NULL: not possible; the core asks the security
+	 * modules' freeze() then. */
 	int (*pause)(void *instance, const struct hyfw_map *record, struct hyfw_error **err);
 	int (*resume)(void *instance, const struct hyfw_map *record, struct hyfw_error **err);
 
 	/* Adds what only the driver knows (network counters, balloon, ...); members
-	 * already known are left alone.  NULL: nothing. */
+	 * already known are left alone, HYFW_STAT_NONE is what is not known.  Units
+	 * stand at struct hyfw_stats.  Does not block.  NULL: nothing. */
 	int (*stats)(void *instance, const struct hyfw_map *record, struct hyfw_stats *stats,
 		     struct hyfw_error **err);
 

@@ -45,13 +45,16 @@ struct hyfw_network_ops {
 	/* Opens 'peer' (its endpoint's address) for a workload that is already
 	 * running, or closes it; called when a linked workload starts or stops
 	 * later than the one that links to it.  'endpoint' are the notes of the
-	 * caller's endpoint, 'peer' those of the other.  Idempotent.
+	 * caller's endpoint, 'peer' those of the other.  Idempotent; closing what is
+	 * not open is success.
 	 * NULL: links are not supported and refused by check(). */
 	int (*link)(void *instance, const char *network, const struct hyfw_map *endpoint,
 		    const struct hyfw_map *peer, bool permit, struct hyfw_error **err);
 
 	/* Adds traffic of the endpoint to net_rx_bytes and net_tx_bytes, as the
-	 * workload sees it (rx is what it received).  NULL: not known. */
+	 * workload sees it (rx is what it received), in bytes since its start; a
+	 * member that is HYFW_STAT_NONE counts as 0.  'endpoint' are its notes.  Does
+	 * not block.  NULL: not known. */
 	int (*stats)(void *instance, const struct hyfw_map *endpoint, struct hyfw_stats *stats,
 		     struct hyfw_error **err);
 };

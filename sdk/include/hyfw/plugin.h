@@ -20,6 +20,13 @@
  * processes) work at the same time on the same machine, so what they share is
  * guarded with hyfw_host.lock() or hyfw_host.lease_take().
  * No driver code runs between fork and exec of a workload.
+ *
+ * What holds for every operation, unless its own comment says otherwise: 0 or a
+ * negative errno comes back, and '*err' is set (with hyfw_host.fail()) if and only
+ * if it is negative; 'ret_' arguments are touched only on success.  Arguments
+ * belong to the caller and are valid until the call returns.  What is returned
+ * lives in the arena that was handed in.  An operation may block for as long as
+ * its work takes.
  */
 #ifndef HYFW_PLUGIN_H
 #define HYFW_PLUGIN_H
@@ -139,14 +146,16 @@ struct hyfw_common_ops {
 
 	/* Takes one step back, done or half done, perhaps by a process that died.
 	 * Must be idempotent; "already gone" is success.  Verifies that the object
-	 * is ours before it removes it. */
+	 * is ours before it removes it.  Same time limit as apply().  NULL only where
+	 * plan() is. */
 	int (*undo)(void *instance, struct hyfw_call *call, struct hyfw_error **err);
 
 	/* Removes objects that carry the mark of hyfw_host.owner and belong to
 	 * nothing in 'alive'.  NULL: the driver leaves no objects. */
 	int (*gc)(void *instance, const struct hyfw_alive *alive, struct hyfw_error **err);
 
-	/* Frees the instance; NULL and half-built ones are accepted. */
+	/* Frees the instance; NULL and half-built ones are accepted.  Cannot fail,
+	 * does not block, and leaves the machine as it is.  NULL: nothing to free. */
 	void (*close)(void *instance);
 };
 

@@ -38,11 +38,15 @@ struct hyfw_security_ops {
 		       struct hyfw_arena *arena, struct hyfw_confinement *confinement,
 		       struct hyfw_error **err);
 
-	/* Adds figures of the running workload.  NULL: none. */
+	/* Adds figures of the running workload; members already known are left alone,
+	 * HYFW_STAT_NONE is what is not known.  Units stand at struct hyfw_stats.
+	 * Does not block.  NULL: none. */
 	int (*stats)(void *instance, const struct hyfw_map *record, struct hyfw_stats *stats,
 		     struct hyfw_error **err);
 
-	/* Stops or continues all processes of the workload.  NULL: cannot. */
+	/* Stops or continues all processes of the workload; returns when they have,
+	 * or -ETIMEDOUT.  No failure when they stand still, or run, already.
+	 * NULL: cannot. */
 	int (*freeze)(void *instance, const struct hyfw_map *record, bool frozen, struct hyfw_error **err);
 
 	/* Sends SIGKILL to every process of the workload, those that fork

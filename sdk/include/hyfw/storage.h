@@ -41,7 +41,7 @@ struct hyfw_storage_ops {
 	/* Fills 'ret_attachment' for ROOT or VOLUME subjects from the notes and
 	 * arguments of their steps ('record': both; for a directory named by path
 	 * just the settings).  'target' is left NULL for the core.  May open
-	 * descriptors (source_fd).  Mandatory. */
+	 * descriptors (source_fd), which the core closes.  Mandatory. */
 	int (*attachment)(void *instance, const struct hyfw_subject *subject, const struct hyfw_map *record,
 			  struct hyfw_arena *arena, struct hyfw_attachment *ret_attachment,
 			  struct hyfw_error **err);
@@ -56,18 +56,22 @@ struct hyfw_storage_ops {
 			    const struct hyfw_map *config, bool replace,
 			    void (*progress)(uint64_t done, uint64_t total), struct hyfw_error **err);
 
-	/* All images, sorted by name, in 'arena'. */
+	/* All images, sorted by name, in 'arena'; no images are no failure.  NULL: no
+	 * image store, as in the next two. */
 	int (*image_list)(void *instance, struct hyfw_arena *arena, struct hyfw_image **ret_images,
 			  size_t *ret_count, struct hyfw_error **err);
 
-	/* One image; -ENOENT. */
+	/* One image, in 'arena'; -ENOENT when there is none of that name. */
 	int (*image_get)(void *instance, const char *name, struct hyfw_arena *arena,
 			 struct hyfw_image *ret_image, struct hyfw_error **err);
 
-	/* Deletes an image.  The core has made sure that no workload uses it. */
+	/* Deletes an image; -ENOENT when there is none of that name.  The core has
+	 * made sure that no workload uses it. */
 	int (*image_remove)(void *instance, const char *name, struct hyfw_error **err);
 
-	/* Deletes a volume with its data.  NULL: no volumes. */
+	/* Deletes a volume with its data, which may take long; -ENOENT when there is
+	 * none of that name.  The core has made sure that no workload uses it.
+	 * NULL: no volumes. */
 	int (*volume_remove)(void *instance, const char *name, struct hyfw_error **err);
 };
 
