@@ -138,7 +138,8 @@ int hyfw_worker_create(struct hyfw_definition *definition, struct hyfw_error **e
 	if (lock < 0)
 		return -(*err)->errnum;
 	/* Where the name is taken, the mark may be of unfinished business with it. */
-	hyfw_busy_add("workload", definition->name);
+	if (hyfw_busy_add("workload", definition->name, err) < 0)
+		return -(*err)->errnum;
 	result = make_directory(definition->name, err);
 	return result < 0 ? result : create_in(definition, err);
 }
@@ -159,7 +160,7 @@ static int remove_locked(const char *name, struct hyfw_error **err)
 	if (hyfw_journal_owner(run) > 0)
 		return hyfw_fail(err, EBUSY, "workload %s was just started again", name);
 	hyfw_store_definition(name, &definition, NULL);
-	hyfw_busy_add("workload", name);
+	hyfw_busy_add("workload", name, NULL);
 	result = hyfw_journal_open(path, true, &journal, err);
 	if (result == 0)
 		result = hyfw_journal_resume(journal, "remove", err);

@@ -228,11 +228,11 @@ static void mark_everything(void)
 
 	hyfw_store_stacks(&names, NULL);
 	for (i = 0; i < names.count; i++)
-		hyfw_busy_add("stack", names.items[i]);
+		hyfw_busy_add("stack", names.items[i], NULL);
 	hyfw_strings_finish(&names);
 	hyfw_store_workloads(&names, NULL);
 	for (i = 0; i < names.count; i++)
-		hyfw_busy_add("workload", names.items[i]);
+		hyfw_busy_add("workload", names.items[i], NULL);
 	hyfw_strings_finish(&names);
 }
 

@@ -79,7 +79,7 @@ static int open_stack(const char *name, struct hyfw_journal **ret_journal, struc
 
 	if (lock < 0)
 		return -(*err)->errnum;
-	hyfw_busy_add("stack", name);
+	hyfw_busy_add("stack", name, NULL);
 	result = hyfw_make_directories(directory, 0700, err);
 	if (result == 0)
 		result = hyfw_journal_open(path, true, ret_journal, err);
@@ -110,6 +110,16 @@ struct job {
 	bool begun;
 };
 
+/* Or will by itself, as its restart policy wants. */
+static bool keeps_running(const struct hyfw_state *state)
+{
+	const char *restart = hyfw_definition_get(state->definition, "restart");
+
+	return state->status == HYFW_STATUS_RUNNING || state->status == HYFW_STATUS_STARTING ||
+	       state->status == HYFW_STATUS_RESTARTING ||
+	       (state->status == HYFW_STATUS_STOPPING && restart && strcmp(restart, "no") != 0);
+}
+
 static int judge(const struct hyfw_stack *stack, struct job *job, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *path = hyfw_path_workload(false, job->definition->name, NULL);
@@ -132,8 +142,7 @@ static int judge(const struct hyfw_stack *stack, struct job *job, struct hyfw_er
 	else if (!hyfw_definition_equal(state.definition, job->definition))
 		job->need = NEED_REPLACE;
 	else
-		job->need = state.status == HYFW_STATUS_RUNNING || state.status == HYFW_STATUS_RESTARTING
-				    ? NEED_NOTHING : NEED_START;
+		job->need = keeps_running(&state) ? NEED_NOTHING : NEED_START;
 	job->definition->idmap = state.definition->idmap;
 	hyfw_state_finish(&state);
 	return result;
@@ -264,8 +273,11 @@ int hyfw_stack_up(const struct hyfw_stack *stack, hyfw_stack_report report, stru
 	HYFW_AUTO_FREE struct job *jobs = hyfw_new((stack->count + 1) * sizeof(*jobs));
 	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = NULL;
 	size_t i;
-	int result = open_stack(stack->name, &journal, err);
+	/* Without the mark a crash would not be found; going down does not wait for that. */
+	int result = hyfw_busy_add("stack", stack->name, err);
 
+	if (result == 0)
+		result = open_stack(stack->name, &journal, err);
 	if (result < 0)
 		return result;
 	for (i = 0; result == 0 && i < stack->count; i++) {

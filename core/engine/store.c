@@ -199,16 +199,21 @@ static char *busy_path(const char *kind, const char *name)
 	return hyfw_format("%s/busy/%s:%s", hyfw_context_current()->runtime, kind, name);
 }
 
-void hyfw_busy_add(const char *kind, const char *name)
+int hyfw_busy_add(const char *kind, const char *name, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *directory = hyfw_format("%s/busy", hyfw_context_current()->runtime);
 	HYFW_AUTO_FREE char *path = busy_path(kind, name);
 	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-	if (fd < 0 && errno == ENOENT && hyfw_make_directories(directory, 0700, NULL) == 0)
+	if (fd < 0 && errno == ENOENT) {
+		if (hyfw_make_directories(directory, 0700, err) < 0)
+			return -EIO;
 		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd >= 0)
-		close(fd);
+	}
+	if (fd < 0)
+		return hyfw_fail_errno(err, errno, "%s", path);
+	close(fd);
+	return 0;
 }
 
 void hyfw_busy_remove(const char *kind, const char *name)

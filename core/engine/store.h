@@ -74,7 +74,7 @@ int hyfw_store_save_last(const char *name, int64_t started, int64_t finished, in
 			 unsigned restarts, struct hyfw_error **err);
 
 /* RUNTIME/busy. */
-void hyfw_busy_add(const char *kind, const char *name);
+int hyfw_busy_add(const char *kind, const char *name, struct hyfw_error **err);
 void hyfw_busy_remove(const char *kind, const char *name);
 
 #endif

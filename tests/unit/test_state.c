@@ -174,9 +174,9 @@ static void marks_come_and_go(void **state)
 
 	(void)state;
 	hyfw_busy_remove("stack", "shop"); /* there is none */
-	hyfw_busy_add("stack", "shop");
-	hyfw_busy_add("stack", "shop");
-	hyfw_busy_add("workload", "shop");
+	hyfw_busy_add("stack", "shop", NULL);
+	hyfw_busy_add("stack", "shop", NULL);
+	hyfw_busy_add("workload", "shop", NULL);
 	assert_int_equal(count_names(busy), 2);
 	hyfw_busy_remove("stack", "shop");
 	assert_int_equal(count_names(busy), 1);
