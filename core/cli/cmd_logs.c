@@ -30,7 +30,7 @@ struct logs {
 /* ---- one record ---- */
 
 /* "TIME STREAM MARK TEXT": text to the stream it came from. */
-static void print_record(const struct logs *logs, char *line)
+static void print_record(const struct logs *logs, char *line, size_t length)
 {
 	char *rest = line, *time = strsep(&rest, " "), *stream = strsep(&rest, " ");
 	const char *mark = strsep(&rest, " ");
@@ -43,7 +43,7 @@ static void print_record(const struct logs *logs, char *line)
 		fprintf(to, "%s | ", logs->name);
 	if (logs->timestamps)
 		fprintf(to, "%s ", time);
-	fputs(rest, to);
+	fwrite(rest, 1, (size_t)(line + length - rest), to); /* it may hold NUL bytes */
 	if (*mark == 'F')
 		fputc('\n', to);
 }
@@ -56,8 +56,8 @@ static void print_stream(const struct logs *logs, FILE *file)
 
 	while ((length = getline(&line, &room, file)) > 0) {
 		if (line[length - 1] == '\n')
-			line[length - 1] = '\0';
-		print_record(logs, line);
+			line[--length] = '\0';
+		print_record(logs, line, (size_t)length);
 	}
 	fflush(stdout);
 }

@@ -117,11 +117,12 @@ direct() { "${HYFW_COMMAND[@]}" "$@"; }
 
 @test "two up of one stack at once: nothing twice, and the loser says who is at work" {
 	write_stack both <<<$'[workload a]\nimage = box\ncommand = sleep 60\nnetwork = none\nstop_timeout = 0s\n[workload b]\nimage = box\ncommand = sleep 60\nnetwork = none\nstop_timeout = 0s\ndepends_on = a'
-	local n
+	local n pids=()
 	for n in 1 2 3 4; do
-		(direct up "$STACK" >"$BATS_TEST_TMPDIR/up$n" 2>&1 </dev/null 3>&-; echo "status $?" >>"$BATS_TEST_TMPDIR/up$n") &
+		(direct up "$STACK" >"$BATS_TEST_TMPDIR/up$n" 2>&1 </dev/null 3>&-; echo "status $?" >>"$BATS_TEST_TMPDIR/up$n") 3>&- &
+		pids+=($!)
 	done
-	wait
+	wait "${pids[@]}"
 	cat "$BATS_TEST_TMPDIR"/up?
 	[ "$(grep -l 'status 0' "$BATS_TEST_TMPDIR"/up? | wc -l)" -ge 1 ]
 	for n in $(grep -L 'status 0' "$BATS_TEST_TMPDIR"/up?); do
@@ -132,11 +133,12 @@ direct() { "${HYFW_COMMAND[@]}" "$@"; }
 }
 
 @test "run of one name, many at once: one wins" {
-	local n won
+	local n won pids=()
 	for n in 1 2 3 4 5 6; do
-		(direct run -d --name one --network none box -- sleep 60 </dev/null >"$BATS_TEST_TMPDIR/run$n" 2>&1 3>&-; echo "status $?" >>"$BATS_TEST_TMPDIR/run$n") &
+		(direct run -d --name one --network none box -- sleep 60 </dev/null >"$BATS_TEST_TMPDIR/run$n" 2>&1 3>&-; echo "status $?" >>"$BATS_TEST_TMPDIR/run$n") 3>&- &
+		pids+=($!)
 	done
-	wait
+	wait "${pids[@]}"
 	cat "$BATS_TEST_TMPDIR"/run?
 	won=$(grep -l 'status 0' "$BATS_TEST_TMPDIR"/run? | wc -l)
 	[ "$won" -eq 1 ]
