@@ -33,13 +33,23 @@ static void print_commands(const char *commands)
 			printf("        $ %s\n", line);
 }
 
-static void print_text(const struct hyfw_stack *stack, const struct hyfw_plan *plan)
+static void print_standing(const char *workload, const char *what)
+{
+	if (strcmp(what, "running") == 0)
+		printf("%s runs like this already: `up` leaves it as it is\n", workload);
+	else if (strcmp(what, "replaced") == 0)
+		printf("%s is there with other settings: `up` replaces it\n", workload);
+}
+
+static int print_text(const struct hyfw_stack *stack, const struct hyfw_plan *plan, struct hyfw_error **err)
 {
 	const char *workload = "";
+	int result;
 	size_t i;
 
 	printf("stack %s: %zu workload%s, %zu steps; nothing has been changed\n", stack->name, stack->count,
 	       stack->count == 1 ? "" : "s", plan->count);
+	result = hyfw_stack_foresee(stack, print_standing, err);
 	for (i = 0; i < plan->count; i++) {
 		const struct hyfw_planned *planned = &plan->steps[i];
 		const char *owner = planned->workload ? planned->workload : planned->about == HYFW_SUBJECT_WORKLOAD ? planned->subject : "shared";
@@ -51,6 +61,7 @@ static void print_text(const struct hyfw_stack *stack, const struct hyfw_plan *p
 		       planned->step.flags & HYFW_STEP_NOTE ? "-" : "+", planned->driver, planned->step.summary);
 		print_commands(planned->step.commands);
 	}
+	return result;
 }
 
 /* ---- command ---- */
@@ -74,7 +85,7 @@ static int plan_files(struct hyfw_cli *cli, char *const *files)
 	if (result == 0 && cli->json)
 		print_json(&stack, &plan);
 	else if (result == 0)
-		print_text(&stack, &plan);
+		result = print_text(&stack, &plan, &err);
 	hyfw_plan_finish(&plan);
 	hyfw_stack_finish(&stack);
 	hyfw_config_free(config);

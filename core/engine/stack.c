@@ -197,6 +197,21 @@ static const char *report_word(enum need need)
 	return need == NEED_NOTHING ? "running" : need == NEED_REPLACE ? "replaced" : "started";
 }
 
+int hyfw_stack_foresee(const struct hyfw_stack *stack, hyfw_stack_report report, struct hyfw_error **err)
+{
+	int result = 0;
+	size_t i;
+
+	for (i = 0; result == 0 && i < stack->count; i++) {
+		struct job job = { .definition = stack->workloads[i] };
+
+		result = judge(stack, &job, err);
+		if (result == 0)
+			report(job.definition->name, report_word(job.need));
+	}
+	return result;
+}
+
 /* All workloads of one level, side by side. */
 static int up_level(struct hyfw_journal *journal, struct job *jobs, size_t count, hyfw_stack_report report,
 		    struct hyfw_error **err)

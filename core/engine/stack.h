@@ -27,6 +27,9 @@ typedef void (*hyfw_stack_report)(const char *workload, const char *what);
 /* Whole or not at all: on failure what this call began is taken down again. */
 int hyfw_stack_up(const struct hyfw_stack *stack, hyfw_stack_report report, struct hyfw_error **err);
 
+/* What 'up' would report as it is now: "started", "running" or "replaced". */
+int hyfw_stack_foresee(const struct hyfw_stack *stack, hyfw_stack_report report, struct hyfw_error **err);
+
 /* Success when there is no such stack. */
 int hyfw_stack_down(const char *name, hyfw_stack_report report, struct hyfw_error **err);
 

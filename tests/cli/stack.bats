@@ -61,6 +61,11 @@ setup() {
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[ "$(hyfw --format json inspect web | json 0 pid)" = "$before" ]
+	run hyfw plan "$STACK"
+	[[ $output == *"web runs like this already"* ]]
+	sed -i 's/^pids = 32/pids = 33/' "$STACK"
+	run hyfw plan "$STACK"
+	[[ $output == *"web is there with other settings"* ]]
 	hyfw down "$STACK"
 	run hyfw down "$STACK"
 	[ "$status" -eq 0 ]
