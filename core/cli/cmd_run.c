@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/caller.h"
 #include "base/cleanup.h"
 #include "cli/attach.h"
 #include "cli/cli.h"
@@ -64,6 +65,7 @@ static int run_main(struct hyfw_cli *cli, int argc, char **argv)
 
 	hyfw_session_begin(cli);
 	status = hyfw_run_parse(&hyfw_command_run, cli, argc, argv, &request, &done);
+	hyfw_caller_note_arguments(argv + 1);
 	if (status == 0 && !done)
 		status = run(&request);
 	hyfw_definition_free(request.definition);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/caller.h"
 #include "base/cleanup.h"
 #include "build_config.h"
 #include "cli/cli.h"
@@ -154,6 +155,7 @@ int main(int argc, char **argv)
 	/* What we leave behind must not hold the caller's files open. */
 	close_range(STDERR_FILENO + 1, ~0u, 0);
 	start_clean(argv);
+	hyfw_caller_note_files();
 	while ((flag = getopt_long(argc, argv, "+qh", flags, NULL)) != -1) {
 		switch (flag) {
 		case CONFIG: options.config_file = optarg; break;

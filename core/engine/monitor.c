@@ -13,6 +13,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/caller.h"
 #include "base/cleanup.h"
 #include "engine/journal_format.h"
 #include "engine/serve.h"
@@ -255,6 +256,7 @@ void hyfw_monitor_main(struct hyfw_definition *definition, const struct hyfw_lau
 	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
 	int status = -1;
 
+	hyfw_caller_forget();
 	monitor.signals = set_up_process();
 	monitor.told_us = hyfw_now_us();
 	if (hyfw_worker_open(&monitor.worker, definition, &failure) == 0) {

@@ -255,6 +255,22 @@ granted=(--userns host --cap-add ALL --security-opt seccomp=unconfined)
 	[ "$output" -le 4 ]
 }
 
+@test "a monitor keeps neither descriptors nor arguments of the caller" {
+	exec 7<"$HYFW_TOP/README.md"
+	hyfw run -d --name kept -e PASSWORD=hunter2 --network none --rootfs "$ROOTFS" -- \
+		sh -c 'test "$PASSWORD" = hunter2 && sleep 60'
+	exec 7<&-
+	local monitor
+	monitor=$(hyfw --format json inspect kept | json 0 monitor_pid)
+	run tr '\0' ' ' <"/proc/$monitor/cmdline"
+	echo "$output"
+	[[ $output == *" run"* && $output != *hunter2* ]]
+	run ls -l "/proc/$monitor/fd"
+	[[ $output == *journal* && $output != *README* ]]
+	sleep 0.3
+	is_status kept running
+}
+
 @test "the working directory cannot be one outside (CVE-2024-21626)" {
 	local n
 	for n in 3 4 5 6 7 8 9 10 11 12; do
