@@ -195,6 +195,35 @@ granted=(--userns host --cap-add ALL --security-opt seccomp=unconfined)
 	absent ' ok$' <<<"$output"
 }
 
+@test "a device file in a directory handed in is refused, also to who may mount" {
+	local directory=$DATA/nodes
+	mkdir -p "$directory"
+	mknod -m 666 "$directory/disk" b 7 250
+	mknod -m 666 "$directory/zero" c 1 5
+	run run_box -v "$directory:/mnt" -- sh -c 'head -c1 /mnt/zero || echo refused'
+	echo "by default: $output"
+	[[ $output == *refused ]]
+	[ -e /sys/fs/cgroup/devices ] || skip "no devices controller of cgroup v1"
+	# With "nodev" taken away a harmless one opens, so the other one is refused by
+	# the control group (EPERM; without that it would be ENXIO).
+	run run_box --cap-add SYS_ADMIN -v "$directory:/mnt" -- sh -c \
+		'mount -o remount,bind,dev /mnt && head -c1 /mnt/zero >/dev/null && echo lifted; head -c1 /mnt/disk'
+	echo "with SYS_ADMIN: $output"
+	[[ $output == *lifted* && $output == *"not permitted"* ]]
+	rm -rf "$directory"
+}
+
+@test "a workload that may mount is warned of when it has a read-only volume" {
+	mkdir -p "$DATA/kept"
+	run run_box --cap-add SYS_ADMIN -v "$DATA/kept:/mnt:ro" -- true
+	[[ $output == *"sys_admin"*"writable"* ]]
+	run run_box --cap-add SYS_ADMIN -v "$DATA/kept:/mnt" -- true
+	[[ $output != *writable* ]]
+	run run_box -v "$DATA/kept:/mnt:ro" -- true
+	[[ $output != *writable* ]]
+	rm -rf "$DATA/kept"
+}
+
 @test "bpf, perf, userfaultfd, io_uring, file handles, reboot, swap, clock, kernel log are refused" {
 	run run_box -- probe bpf perf_event_open userfaultfd io_uring open_by_handle_at reboot swapon settimeofday syslog
 	echo "$output"

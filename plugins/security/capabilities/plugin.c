@@ -3,6 +3,8 @@
 #include "capabilities.h"
 
 #include <errno.h>
+#include <linux/capability.h>
+#include <string.h>
 
 struct instance {
 	const struct hyfw_host *host;
@@ -53,6 +55,26 @@ static char *summary(const struct hyfw_host *host, const struct hyfw_subject *su
 	return text;
 }
 
+/* Mount flags are not locked in a mount namespace that belongs to the workload's
+ * own user namespace: mount_setattr(2), mount_namespaces(7). */
+static void warn_of_read_only(const struct hyfw_host *host, const struct hyfw_subject *subject,
+			      const struct capability_sets *sets)
+{
+	const char *volume;
+	size_t cursor = 0, length;
+
+	if (!(sets->bounding >> CAP_SYS_ADMIN & 1) || sets->dangerous)
+		return;
+	while ((volume = hyfw_map_next(&subject->settings, "volume", &cursor))) {
+		length = strlen(volume);
+		if (length > 3 && strcmp(volume + length - 3, "|ro") == 0) {
+			host->log(HYFW_LOG_WARNING, "workload %s has the capability sys_admin: "
+				  "it can make its read-only volumes writable", subject->name);
+			return;
+		}
+	}
+}
+
 static int capabilities_plan(void *data, const struct hyfw_subject *subject, struct hyfw_plan *plan,
 			     struct hyfw_arena *arena, struct hyfw_error **err)
 {
@@ -72,6 +94,7 @@ static int capabilities_plan(void *data, const struct hyfw_subject *subject, str
 		host->log(HYFW_LOG_WARNING,
 			  "workload %s has no user namespace and the capabilities %s: it can take over the host",
 			  subject->name, capability_text(host, arena, sets.dangerous, "", " "));
+	warn_of_read_only(host, subject, &sets);
 	keep = sets.bounding ? capability_text(host, arena, sets.bounding, "+", ",") : "";
 	step.object = host->format(arena, "capabilities of %s", subject->name);
 	step.summary = summary(host, subject, &sets, arena);

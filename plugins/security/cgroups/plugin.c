@@ -87,13 +87,29 @@ static int cgroups_probe(const struct hyfw_host *host, struct hyfw_arena *arena,
 	return 0;
 }
 
+/* Who may change mounts takes "nodev" away from them, and so could open a device
+ * file in a directory that was handed in, also from within a user namespace. */
+static bool may_change_mounts(const struct hyfw_subject *subject)
+{
+	const char *name;
+	size_t cursor = 0;
+
+	while ((name = hyfw_map_next(&subject->settings, "cap_add", &cursor))) {
+		if (strncasecmp(name, "CAP_", 4) == 0)
+			name += 4;
+		if (strcasecmp(name, "SYS_ADMIN") == 0 || strcasecmp(name, "ALL") == 0)
+			return true;
+	}
+	return false;
+}
+
 /* The limits of a subject, with what follows from more than its settings. */
 static void subject_limits(const struct hyfw_subject *subject, struct limits *ret_limits)
 {
 	const char *figures = hyfw_map_get(&subject->settings, "statistics");
 
 	limits_read(&subject->settings, ret_limits);
-	ret_limits->devices = subject->idmap.count == 0;
+	ret_limits->devices = subject->idmap.count == 0 || may_change_mounts(subject);
 	if (!figures || strcmp(figures, "auto") == 0)
 		ret_limits->figures = !subject->transient;
 	else

@@ -7,7 +7,7 @@
 
 #define PERIOD_US 100000
 
-/* What a workload without a user namespace may open: nothing that reaches
+/* What a workload without a user namespace, or that may mount, may open: nothing that reaches
  * hardware.  "TYPE MAJOR:MINOR ACCESS", cgroup-v1/devices.rst. */
 static const char *const harmless_devices[] = {
 	"c 1:3 rwm",   /* null */
