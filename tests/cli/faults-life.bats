@@ -119,7 +119,7 @@ direct() { "${HYFW_COMMAND[@]}" "$@"; }
 	write_stack both <<<$'[workload a]\nimage = box\ncommand = sleep 60\nnetwork = none\nstop_timeout = 0s\n[workload b]\nimage = box\ncommand = sleep 60\nnetwork = none\nstop_timeout = 0s\ndepends_on = a'
 	local n pids=()
 	for n in 1 2 3 4; do
-		(direct up "$STACK" >"$BATS_TEST_TMPDIR/up$n" 2>&1 </dev/null 3>&-; echo "status $?" >>"$BATS_TEST_TMPDIR/up$n") 3>&- &
+		(direct up "$STACK" >"$BATS_TEST_TMPDIR/up$n" 2>&1 </dev/null 3>&- && status=0 || status=$?; echo "status $status" >>"$BATS_TEST_TMPDIR/up$n") 3>&- &
 		pids+=($!)
 	done
 	wait "${pids[@]}"
@@ -135,7 +135,7 @@ direct() { "${HYFW_COMMAND[@]}" "$@"; }
 @test "run of one name, many at once: one wins" {
 	local n won pids=()
 	for n in 1 2 3 4 5 6; do
-		(direct run -d --name one --network none box -- sleep 60 </dev/null >"$BATS_TEST_TMPDIR/run$n" 2>&1 3>&-; echo "status $?" >>"$BATS_TEST_TMPDIR/run$n") 3>&- &
+		(direct run -d --name one --network none box -- sleep 60 </dev/null >"$BATS_TEST_TMPDIR/run$n" 2>&1 3>&- && status=0 || status=$?; echo "status $status" >>"$BATS_TEST_TMPDIR/run$n") 3>&- &
 		pids+=($!)
 	done
 	wait "${pids[@]}"
