@@ -16,7 +16,7 @@ const char *layer_shown(const char *text, char ret_shown[static LAYER_SHOWN])
 {
 	size_t i;
 
-	for (i = 0; text[i] && i < LAYER_SHOWN - 4; i++)
+	for (i = 0; i < LAYER_SHOWN - 4 && text[i]; i++)
 		ret_shown[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i];
 	memcpy(ret_shown + i, text[i] ? "..." : "", text[i] ? 4 : 1);
 	return ret_shown;
