@@ -65,14 +65,8 @@ static int check(struct hyfw_cli *cli, char *const *files)
 	struct hyfw_error *err = NULL;
 	unsigned refusals;
 
-	if (hyfw_config_load(&cli->context, cli->config_given, (const char *const *)files, &config, &err) < 0)
+	if (hyfw_config_load_to_show(&cli->context, cli->config_given, (const char *const *)files, &config, &err) < 0)
 		return hyfw_cli_error(err);
-	if (!*files)
-		hyfw_config_keep_unused(config);
-	if (hyfw_config_load_drivers_and_validate(config, &err) < 0) {
-		hyfw_config_free(config);
-		return hyfw_cli_error(err);
-	}
 	refusals = hyfw_config_check_drivers(config, print_refusal, NULL);
 	if (refusals == 0 && cli->json)
 		print_counts_json(config, files);

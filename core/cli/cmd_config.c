@@ -122,14 +122,8 @@ static int show(struct hyfw_cli *cli, bool origin, char *const *files)
 	struct hyfw_config *config = NULL;
 	struct hyfw_error *err = NULL;
 
-	if (hyfw_config_load(&cli->context, cli->config_given, (const char *const *)files, &config, &err) < 0)
+	if (hyfw_config_load_to_show(&cli->context, cli->config_given, (const char *const *)files, &config, &err) < 0)
 		return hyfw_cli_error(err);
-	if (!*files)
-		hyfw_config_keep_unused(config);
-	if (hyfw_config_load_drivers_and_validate(config, &err) < 0) {
-		hyfw_config_free(config);
-		return hyfw_cli_error(err);
-	}
 	if (cli->json)
 		print_json(config);
 	else

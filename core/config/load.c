@@ -264,3 +264,21 @@ int hyfw_config_load_drivers_and_validate(struct hyfw_config *config, struct hyf
 	free(drivers.items);
 	return result;
 }
+
+int hyfw_config_load_to_show(const struct hyfw_context *context, bool main_must_exist, const char *const *files,
+			     struct hyfw_config **ret_config, struct hyfw_error **err)
+{
+	struct hyfw_config *config = NULL;
+	int result = hyfw_config_load(context, main_must_exist, files, &config, err);
+
+	if (result < 0)
+		return result;
+	if (!files || !*files)
+		hyfw_config_keep_unused(config);
+	result = hyfw_config_load_drivers_and_validate(config, err);
+	if (result < 0)
+		hyfw_config_free(config);
+	else
+		*ret_config = config;
+	return result;
+}

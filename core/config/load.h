@@ -26,6 +26,11 @@ int hyfw_config_load(const struct hyfw_context *context, bool main_must_exist, c
  * hyfw_config_keep_unused() was called. */
 int hyfw_config_load_drivers_and_validate(struct hyfw_config *config, struct hyfw_error **err);
 
+/* Both in one for commands that show what is there: reads 'files' (without any,
+ * the main configuration whole, used or not) and validates. */
+int hyfw_config_load_to_show(const struct hyfw_context *context, bool main_must_exist, const char *const *files,
+			     struct hyfw_config **ret_config, struct hyfw_error **err);
+
 /* Keep and check also what nothing uses: for `hyfw config show` and `hyfw check`. */
 void hyfw_config_keep_unused(struct hyfw_config *config);
 
