@@ -24,12 +24,6 @@ static inline void hyfw_cleanup_close(const int *fd)
 	errno = saved;
 }
 
-static inline void hyfw_cleanup_file(FILE **file)
-{
-	if (*file)
-		fclose(*file);
-}
-
 static inline void hyfw_cleanup_dir(DIR **dir)
 {
 	if (*dir)
@@ -38,7 +32,6 @@ static inline void hyfw_cleanup_dir(DIR **dir)
 
 #define HYFW_AUTO_FREE __attribute__((cleanup(hyfw_cleanup_free)))
 #define HYFW_AUTO_CLOSE __attribute__((cleanup(hyfw_cleanup_close)))
-#define HYFW_AUTO_FILE __attribute__((cleanup(hyfw_cleanup_file)))
 #define HYFW_AUTO_DIR __attribute__((cleanup(hyfw_cleanup_dir)))
 
 #define HYFW_STEAL(pointer)                        \

@@ -137,22 +137,6 @@ int hyfw_file_claim(int dirfd, const char *name, const char *text)
 	return linkat(AT_FDCWD, path, dirfd, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 }
 
-int hyfw_file_poke(int dirfd, const char *path, const char *text)
-{
-	HYFW_AUTO_CLOSE int fd = openat(dirfd, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	size_t size = strlen(text);
-	ssize_t put;
-
-	if (fd < 0)
-		return -errno;
-	do
-		put = write(fd, text, size);
-	while (put < 0 && errno == EINTR);
-	if (put < 0)
-		return -errno;
-	return (size_t)put == size ? 0 : -EIO;
-}
-
 int hyfw_make_directories(const char *path, mode_t mode, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *copy = hyfw_dup(path);

@@ -23,8 +23,6 @@ int hyfw_file_write(const char *path, const void *data, size_t size, mode_t mode
  * half written; -EEXIST when there is one.  No error text, negative errno. */
 int hyfw_file_claim(int dirfd, const char *name, const char *text);
 
-/* Writes to an existing file (cgroup, proc, sys); no error text, negative errno. */
-int hyfw_file_poke(int dirfd, const char *path, const char *text);
 
 /* All of 'data', despite short writes and EINTR; negative errno. */
 int hyfw_write_all(int fd, const void *data, size_t size);

@@ -49,8 +49,6 @@ const struct hyfw_section_schema *hyfw_schema_section(const char *type);
  * not its own.  NULL when there is none. */
 const struct hyfw_key *hyfw_schema_key(const char *type, const char *key);
 
-/* How a value of 'key' is written: "SIZE", "yes or no", "a | b". */
-void hyfw_schema_print_form(FILE *to, const struct hyfw_key *key);
 
 /* The whole of conf/hyfw.ini: each key as a comment with its default. */
 void hyfw_schema_print_template(FILE *to);

@@ -4,7 +4,8 @@
 
 #include "config/schema.h"
 
-void hyfw_schema_print_form(FILE *to, const struct hyfw_key *key)
+/* How a value of 'key' is written: "SIZE", "yes | no", "a | b". */
+static void print_form(FILE *to, const struct hyfw_key *key)
 {
 	static const char *const forms[] = {
 		[HYFW_OPTION_STRING] = "TEXT", [HYFW_OPTION_BOOL] = "yes | no",
@@ -35,7 +36,7 @@ static void print_key(FILE *to, const struct hyfw_key *key)
 	if (key->flags & HYFW_KEY_MAIN)
 		fputs("  Only here and in conf.d.", to);
 	fputs("\n#   ", to);
-	hyfw_schema_print_form(to, key);
+	print_form(to, key);
 	if (key->option.flags & HYFW_OPTION_LIST)
 		fputs("  (list)", to);
 	if (key->option.flags & HYFW_OPTION_ENV)

@@ -43,7 +43,8 @@ char *hyfw_describe_command(const struct hyfw_definition *definition)
 	return text;
 }
 
-char *hyfw_describe_time(int64_t ms)
+/* "2026-01-31T12:00:00Z" for milliseconds since the epoch. */
+static char *time_text(int64_t ms)
 {
 	const time_t seconds = (time_t)(ms / 1000);
 	char text[32];
@@ -142,7 +143,7 @@ char *hyfw_describe_ports(const struct hyfw_state *state)
 
 static void add_time(struct json_object *object, const char *key, int64_t ms)
 {
-	HYFW_AUTO_FREE char *text = ms ? hyfw_describe_time(ms) : NULL;
+	HYFW_AUTO_FREE char *text = ms ? time_text(ms) : NULL;
 
 	hyfw_json_add_text(object, key, text);
 }

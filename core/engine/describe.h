@@ -12,9 +12,6 @@ char *hyfw_describe_command(const struct hyfw_definition *definition); /* cut to
 char *hyfw_describe_status(const struct hyfw_state *state);  /* "up 3 minutes", "exited (1) 2 hours ago" */
 char *hyfw_describe_ports(const struct hyfw_state *state);   /* "8888->80/tcp, ..." */
 
-/* "2026-01-31T12:00:00Z" for milliseconds since the epoch. */
-char *hyfw_describe_time(int64_t ms);
-
 /* What ps and inspect have in common. */
 struct json_object *hyfw_describe_json(const char *name, const struct hyfw_state *state);
 

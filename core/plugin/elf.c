@@ -62,8 +62,9 @@ static int read_into(const struct hyfw_elf *elf, uint64_t offset, void *data, si
 	return 0;
 }
 
-int hyfw_elf_read(const struct hyfw_elf *elf, uint64_t offset, uint64_t size, uint64_t limit, char **ret_data,
-		  struct hyfw_error **err)
+/* 'size' bytes at 'offset' (free()), with a NUL behind them. */
+static int read_range(const struct hyfw_elf *elf, uint64_t offset, uint64_t size, uint64_t limit, char **ret_data,
+		      struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *data = NULL;
 	int result;
@@ -175,7 +176,7 @@ int hyfw_elf_note(const struct hyfw_elf *elf, const char *owner, uint32_t type, 
 
 		if (segment->p_type != PT_NOTE)
 			continue;
-		result = hyfw_elf_read(elf, segment->p_offset, segment->p_filesz, NOTES_LARGEST, &data, err);
+		result = read_range(elf, segment->p_offset, segment->p_filesz, NOTES_LARGEST, &data, err);
 		if (result == 0)
 			result = find_note(data, segment->p_filesz, segment->p_align == 8 ? 8 : 4, owner,
 					   type, ret_desc, size, err);
@@ -229,7 +230,7 @@ static int visit_entries(const struct hyfw_elf *elf, const Elf64_Dyn *entries, s
 
 	if (!file_offset(elf, value_of(entries, count, DT_STRTAB), &offset))
 		return damaged(err, "its string table is nowhere");
-	result = hyfw_elf_read(elf, offset, size, STRINGS_LARGEST, &strings, err);
+	result = read_range(elf, offset, size, STRINGS_LARGEST, &strings, err);
 	for (i = 0; result == 0 && i < count && entries[i].d_tag != DT_NULL; i++) {
 		if (!names_a_file(entries[i].d_tag))
 			continue;
@@ -251,7 +252,7 @@ int hyfw_elf_dynamic(const struct hyfw_elf *elf, hyfw_elf_visit visit, struct hy
 
 		if (segment->p_type != PT_DYNAMIC)
 			continue;
-		result = hyfw_elf_read(elf, segment->p_offset, segment->p_filesz, DYNAMIC_LARGEST, &data, err);
+		result = read_range(elf, segment->p_offset, segment->p_filesz, DYNAMIC_LARGEST, &data, err);
 		if (result < 0)
 			return result;
 		return visit_entries(elf, (const Elf64_Dyn *)(const void *)data,
@@ -300,7 +301,7 @@ int hyfw_elf_exports(const struct hyfw_elf *elf, const char *expected, size_t *r
 
 	if (count == 0 || count > SECTIONS_MOST || elf->header.e_shentsize != sizeof(Elf64_Shdr))
 		return damaged(err, "it has no section headers");
-	result = hyfw_elf_read(elf, elf->header.e_shoff, count * sizeof(Elf64_Shdr),
+	result = read_range(elf, elf->header.e_shoff, count * sizeof(Elf64_Shdr),
 			       SECTIONS_MOST * sizeof(Elf64_Shdr), &data, err);
 	if (result < 0)
 		return result;
@@ -309,9 +310,9 @@ int hyfw_elf_exports(const struct hyfw_elf *elf, const char *expected, size_t *r
 		;
 	if (i == count || sections[i].sh_link >= count)
 		return damaged(err, "it has no dynamic symbols");
-	result = hyfw_elf_read(elf, sections[i].sh_offset, sections[i].sh_size, SYMBOLS_LARGEST, &symbols, err);
+	result = read_range(elf, sections[i].sh_offset, sections[i].sh_size, SYMBOLS_LARGEST, &symbols, err);
 	if (result == 0)
-		result = hyfw_elf_read(elf, sections[sections[i].sh_link].sh_offset,
+		result = read_range(elf, sections[sections[i].sh_link].sh_offset,
 				       sections[sections[i].sh_link].sh_size, STRINGS_LARGEST, &strings, err);
 	*ret_count = 0;
 	*ret_other = NULL;

@@ -22,9 +22,6 @@ struct hyfw_elf {
 int hyfw_elf_open(struct hyfw_elf *elf, int fd, struct hyfw_error **err);
 void hyfw_elf_finish(struct hyfw_elf *elf);
 
-/* 'size' bytes at 'offset' (free()), with a NUL behind them. */
-int hyfw_elf_read(const struct hyfw_elf *elf, uint64_t offset, uint64_t size, uint64_t limit, char **ret_data,
-		  struct hyfw_error **err);
 
 /* Copies exactly 'size' bytes of the description of the note OWNER/TYPE.
  * -ENOENT when there is none, -EBADMSG when it is smaller. */

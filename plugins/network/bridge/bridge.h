@@ -160,9 +160,6 @@ struct bridge_inside {
 };
 int bridge_netns_configure(struct bridge *bridge, int netns_fd, const struct bridge_inside *inside,
 			   struct hyfw_error **err);
-/* A route socket that lives in 'netns_fd'; the caller never leaves its own. */
-int bridge_netns_socket(const struct hyfw_host *host, int netns_fd, struct nl_sock **ret_socket,
-			struct hyfw_error **err);
 
 /* ---- firewall.c: who may send what where; each call is one transaction ---- */
 

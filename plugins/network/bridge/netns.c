@@ -39,7 +39,8 @@ static void *netns_enter(void *argument)
 	return NULL;
 }
 
-int bridge_netns_socket(const struct hyfw_host *host, int netns_fd, struct nl_sock **ret_socket,
+/* A route socket that lives in 'netns_fd'; the caller never leaves its own. */
+static int netns_socket(const struct hyfw_host *host, int netns_fd, struct nl_sock **ret_socket,
 			struct hyfw_error **err)
 {
 	struct entering entering = { .netns_fd = netns_fd, .socket = nl_socket_alloc() };
@@ -124,7 +125,7 @@ int bridge_netns_configure(struct bridge *bridge, int netns_fd, const struct bri
 {
 	struct hyfw_error *inner = NULL;
 	struct nl_sock *socket = NULL;
-	int r = bridge_netns_socket(bridge->host, netns_fd, &socket, &inner);
+	int r = netns_socket(bridge->host, netns_fd, &socket, &inner);
 
 	if (r >= 0) {
 		r = netns_apply(bridge, socket, inside, &inner);

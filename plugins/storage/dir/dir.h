@@ -28,14 +28,12 @@ static inline const char *dir_data(struct dir *dir)
 
 /* ---- source.c ---- */
 
-/* Opens what 'path' names (O_PATH; links are followed, magic links of /proc not,
- * a link that is swapped later does not matter).  Returns the descriptor. */
-int dir_source_open(struct dir *dir, const char *path, struct hyfw_error **err);
-
-/* As above, and only a directory that can be a root file system. */
+/* Opens what 'path' names, only a directory that can be a root file system
+ * (O_PATH; links are followed, magic links of /proc not, a link that is swapped
+ * later does not matter).  Returns the descriptor. */
 int dir_source_open_root(struct dir *dir, const char *path, struct hyfw_error **err);
 
-/* As above, and only a directory, file or socket that can be a volume. */
+/* As above, only a directory, file or socket that can be a volume. */
 int dir_source_open_volume(struct dir *dir, const char *path, struct hyfw_error **err);
 
 /* ---- volume.c ---- */

@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int dir_source_open(struct dir *dir, const char *path, struct hyfw_error **err)
+static int source_open(struct dir *dir, const char *path, struct hyfw_error **err)
 {
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS };
 	int fd;
@@ -38,7 +38,7 @@ static bool is_host_root(const struct stat *st)
 
 int dir_source_open_root(struct dir *dir, const char *path, struct hyfw_error **err)
 {
-	int fd = dir_source_open(dir, path, err);
+	int fd = source_open(dir, path, err);
 	struct stat st;
 
 	if (fd < 0)
@@ -52,7 +52,7 @@ int dir_source_open_root(struct dir *dir, const char *path, struct hyfw_error **
 
 int dir_source_open_volume(struct dir *dir, const char *path, struct hyfw_error **err)
 {
-	int fd = dir_source_open(dir, path, err);
+	int fd = source_open(dir, path, err);
 	struct stat st;
 
 	if (fd < 0)
