@@ -88,6 +88,25 @@ static int choose(const char *chosen, const char *option, char *fallback, char *
 	return 0;
 }
 
+/* Journals and definitions are obeyed as they are read, so nobody else may have
+ * put them there: in a directory like /tmp another user can be first. */
+static int check_base(const char *path, const char *option, struct hyfw_error **err)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return 0; /* to be made, by us */
+	if (S_ISLNK(st.st_mode) && (st.st_uid == 0 || st.st_uid == geteuid()) && stat(path, &st) < 0)
+		return 0;
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return hyfw_fail(err, EPERM, "%s %s: not trusted: it is owned by user %u", option, path,
+				 (unsigned)st.st_uid);
+	if (S_ISDIR(st.st_mode) && (st.st_mode & (S_IWGRP | S_IWOTH)))
+		return hyfw_fail(err, EPERM, "%s %s: not trusted: others may write to it (mode %04o)", option, path,
+				 (unsigned)(st.st_mode & 07777));
+	return 0;
+}
+
 int hyfw_context_init(struct hyfw_context *context, const struct hyfw_context_options *options,
 		      struct hyfw_error **err)
 {
@@ -103,6 +122,10 @@ int hyfw_context_init(struct hyfw_context *context, const struct hyfw_context_op
 	if (result == 0)
 		result = choose(options->config_file, "--config", hyfw_dup(HYFW_CONFIG_FILE),
 				&context->config_file, err);
+	if (result == 0)
+		result = check_base(context->runtime, "--state", err);
+	if (result == 0)
+		result = check_base(context->data, "--root", err);
 	if (result < 0) {
 		hyfw_context_finish(context);
 		return result;

@@ -300,6 +300,28 @@ granted=(--userns host --cap-add ALL --security-opt seccomp=unconfined)
 	is_status kept running
 }
 
+@test "directories that another user could have filled are not used" {
+	local other=$BATS_TEST_TMPDIR/other option
+	mkdir "$other"
+	run "$HYFW" --root "$other" --state "$other" ps
+	[ "$status" -eq 0 ]
+	for option in --root --state; do
+		chown 1002 "$other"
+		run "$HYFW" --root "$DATA" --state "$STATE" "$option" "$other" ps
+		echo "$output"
+		[ "$status" -eq 125 ] && [[ $output == *"not trusted"* ]]
+		chown 0 "$other"
+		chmod 1777 "$other"
+		run "$HYFW" --root "$DATA" --state "$STATE" "$option" "$other" ps
+		[ "$status" -eq 125 ] && [[ $output == *"not trusted"* ]]
+		chmod 755 "$other"
+	done
+	ln -s "$other" "$BATS_TEST_TMPDIR/link"
+	chown -h 1002 "$BATS_TEST_TMPDIR/link"
+	run "$HYFW" --root "$DATA" --state "$BATS_TEST_TMPDIR/link" ps
+	[ "$status" -eq 125 ]
+}
+
 @test "the working directory cannot be one outside (CVE-2024-21626)" {
 	local n
 	for n in 3 4 5 6 7 8 9 10 11 12; do
@@ -323,11 +345,9 @@ granted=(--userns host --cap-add ALL --security-opt seccomp=unconfined)
 	hyfw run -d --name scripts --network none --rootfs "$root" -- sleep 60
 	for n in 3 4 5 6 7 8 9 10 11 12 13 14; do
 		printf '#!/proc/self/fd/%d/../../../../../../..%s echo\n' "$n" "$busybox" >"$root/bin/script"
-		run hyfw run --rm --network none --rootfs "$root" -- /bin/script
-		[ "$status" -eq 127 ] || { echo "run, descriptor $n: $output"; false; }
+		run -127 hyfw run --rm --network none --rootfs "$root" -- /bin/script
 		printf '#!/proc/self/fd/%d/1/root%s echo\n' "$n" "$busybox" >"$root/bin/script"
-		run hyfw exec scripts /bin/script
-		[ "$status" -eq 127 ] || { echo "exec, descriptor $n: $output"; false; }
+		run -127 hyfw exec scripts /bin/script
 	done
 	hyfw rm -f scripts
 	rm -rf "$root"

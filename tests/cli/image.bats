@@ -97,7 +97,7 @@ load helpers
 @test "a full disk is one sentence and leaves nothing" {
 	local small=$HYFW_TEST_DATA/run-small
 	mkdir -p "$small"
-	mount -t tmpfs -o size=4m tmpfs "$small"
+	mount -t tmpfs -o size=4m,mode=755 tmpfs "$small"
 	run --separate-stderr "$HYFW" --root "$small" --state "$STATE-small" image import big "$ROOTFS"
 	local code=$status message=$stderr left
 	left=$(find "$small" -type f -size +1M)
