@@ -14,11 +14,13 @@
 
 const char *layer_shown(const char *text, char ret_shown[static LAYER_SHOWN])
 {
+	const size_t length = strnlen(text, LAYER_SHOWN - 4);
+	const bool cut = text[length] != '\0';
 	size_t i;
 
-	for (i = 0; i < LAYER_SHOWN - 4 && text[i]; i++)
+	for (i = 0; i < length; i++)
 		ret_shown[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i];
-	memcpy(ret_shown + i, text[i] ? "..." : "", text[i] ? 4 : 1);
+	memcpy(ret_shown + length, cut ? "..." : "", cut ? 4 : 1);
 	return ret_shown;
 }
 
