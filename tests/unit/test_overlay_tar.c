@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Imports of tar archives: what they keep, and what hostile ones do not get. */
 #include "overlay_fixture.h"
-#include "overlay_tar.h"
+#include "overlay_tests.h"
 
 #include <sys/xattr.h>
 
