@@ -170,8 +170,6 @@ static void a_journal_of_a_newer_hyfw_is_kept(void **state)
 
 static bool holds_the_run(const char *argument)
 {
-	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = NULL;
-
 	(void)argument;
 	return hyfw_worker_remove("web", NULL) == -EBUSY;
 }
