@@ -131,7 +131,9 @@ static int unknown_command(const char *name)
 	return HYFW_EXIT_FAILED;
 }
 
-int main(int argc, char **argv)
+/* The flags in front of the command.  False when that was all, with the exit status. */
+static bool take_flags(int argc, char **argv, struct hyfw_cli *cli, struct hyfw_context_options *options,
+		       int *ret_status)
 {
 	enum { CONFIG = 256, ROOT, STATE, PLUGIN_PATH, FORMAT, VERSION };
 	static const struct option flags[] = {
@@ -145,33 +147,44 @@ int main(int argc, char **argv)
 		{ "version", no_argument, NULL, VERSION },
 		{ 0 },
 	};
+	int flag;
+
+	*ret_status = HYFW_EXIT_FAILED;
+	while ((flag = getopt_long(argc, argv, "+qh", flags, NULL)) != -1) {
+		switch (flag) {
+		case CONFIG: options->config_file = optarg; break;
+		case ROOT: options->data = optarg; break;
+		case STATE: options->runtime = optarg; break;
+		case PLUGIN_PATH: options->plugin_path = optarg; break;
+		case FORMAT:
+			if (hyfw_cli_format(cli, optarg) < 0)
+				return false;
+			break;
+		case 'q': cli->quiet = true; break;
+		case 'h': print_help(stdout); *ret_status = printed(0); return false;
+		case VERSION: puts("hyfw " HYFW_VERSION); *ret_status = printed(0); return false;
+		default: return false;
+		}
+	}
+	cli->config_given = options->config_file != NULL;
+	return true;
+}
+
+int main(int argc, char **argv)
+{
 	struct hyfw_context_options options = { 0 };
 	const struct hyfw_command *command;
 	struct hyfw_error *err = NULL;
 	struct hyfw_cli cli = { 0 };
-	int flag, status;
+	int status;
 
 	hold_standard_files();
 	/* What we leave behind must not hold the caller's files open. */
 	close_range(STDERR_FILENO + 1, ~0u, 0);
 	start_clean(argv);
 	hyfw_caller_note_files();
-	while ((flag = getopt_long(argc, argv, "+qh", flags, NULL)) != -1) {
-		switch (flag) {
-		case CONFIG: options.config_file = optarg; break;
-		case ROOT: options.data = optarg; break;
-		case STATE: options.runtime = optarg; break;
-		case PLUGIN_PATH: options.plugin_path = optarg; break;
-		case FORMAT:
-			if (hyfw_cli_format(&cli, optarg) < 0)
-				return HYFW_EXIT_FAILED;
-			break;
-		case 'q': cli.quiet = true; break;
-		case 'h': print_help(stdout); return printed(0);
-		case VERSION: puts("hyfw " HYFW_VERSION); return printed(0);
-		default: return HYFW_EXIT_FAILED;
-		}
-	}
+	if (!take_flags(argc, argv, &cli, &options, &status))
+		return status;
 	if (optind == argc) {
 		print_help(stderr);
 		return HYFW_EXIT_FAILED;
@@ -183,7 +196,6 @@ int main(int argc, char **argv)
 	command = find_command(argv[optind]);
 	if (!command)
 		return unknown_command(argv[optind]);
-	cli.config_given = options.config_file != NULL;
 	if (hyfw_context_init(&cli.context, &options, &err) < 0)
 		return hyfw_cli_error(err);
 	status = run_command(command, &cli, argc - optind, argv + optind);
