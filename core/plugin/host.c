@@ -140,6 +140,8 @@ const struct hyfw_host *hyfw_host_table(void)
 		.log = host_log,
 		.alloc = hyfw_arena_alloc,
 		.format = hyfw_arena_format,
+		.arena_new = hyfw_arena_new,
+		.arena_free = hyfw_arena_free,
 		.plan_step = host_plan_step,
 		.note = host_note,
 		.run = hyfw_spawn_run,

@@ -127,6 +127,11 @@ struct hyfw_host {
 	 * processes that use the same directories.  Returns a descriptor; close() it
 	 * to unlock, and the end of the process does.  Blocks until it is free. */
 	int (*lock)(const char *name, struct hyfw_error **err);
+
+	/* An arena of the driver's own, for operations that are given none (gc(),
+	 * link()), and its end; arena_free() accepts NULL. */
+	struct hyfw_arena *(*arena_new)(void);
+	void (*arena_free)(struct hyfw_arena *arena);
 };
 
 /* True when the running host is new enough to have 'member'. */
