@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * OpenFlow rules.  Everything is in table 0; a flow's cookie names the two ports
  * that it is about (twice the same one for a port's own), so that a port that
- * goes takes each of its flows with it. */
+ * goes takes each of its flows with it.
+ *
+ * The switch refuses output from one protected port to another whatever action
+ * asks for it; a linked packet forgets its port of entry (load:0) to pass. */
 #include <stdio.h>
 
 #include "ovs.h"
@@ -68,7 +71,7 @@ static const char *flows_between(const struct ovs *ovs, struct hyfw_arena *arena
 static const char *flows_arp(const struct ovs *ovs, struct hyfw_arena *arena, const struct ovs_port *from,
 			     const struct ovs_port *to, unsigned long long cookie, int priority)
 {
-	return ovs->host->format(arena, "%s,arp,arp_sha=%s,arp_spa=%s,arp_tpa=%s,actions=%soutput:%s\n",
+	return ovs->host->format(arena, "%s,arp,arp_sha=%s,arp_spa=%s,arp_tpa=%s,actions=%sload:0->NXM_OF_IN_PORT[],output:%s\n",
 				 flows_between(ovs, arena, from, cookie, priority), from->mac, from->address,
 				 to->address, from->meter, to->name);
 }
@@ -83,10 +86,10 @@ int ovs_flows_link(struct ovs *ovs, struct hyfw_arena *arena, const struct ovs_p
 	if (permit)
 		lines = ovs->host->format(
 			arena,
-			"%s%s%s%s,dl_dst=%s,ip,nw_src=%s,nw_dst=%s,actions=%sct(commit,zone=%u),output:%s\n"
+			"%s%s%s%s,dl_dst=%s,ip,nw_src=%s,nw_dst=%s,actions=%sct(commit,zone=%u),load:0->NXM_OF_IN_PORT[],output:%s\n"
 			"%s,dl_dst=%s,ip,nw_src=%s,nw_dst=%s,ct_state=-trk,actions=%sct(table=0,zone=%u)\n"
-			"%s,dl_dst=%s,ip,nw_src=%s,nw_dst=%s,ct_state=+trk+est+rpl,ct_zone=%u,actions=output:%s\n"
-			"%s,dl_dst=%s,ip,nw_src=%s,nw_dst=%s,ct_state=+trk+rel,ct_zone=%u,actions=output:%s\n"
+			"%s,dl_dst=%s,ip,nw_src=%s,nw_dst=%s,ct_state=+trk+est+rpl,ct_zone=%u,actions=load:0->NXM_OF_IN_PORT[],output:%s\n"
+			"%s,dl_dst=%s,ip,nw_src=%s,nw_dst=%s,ct_state=+trk+rel,ct_zone=%u,actions=load:0->NXM_OF_IN_PORT[],output:%s\n"
 			"%s,dl_dst=%s,ip,nw_src=%s,nw_dst=%s,ct_state=+trk,actions=drop\n",
 			lines, flows_arp(ovs, arena, from, to, cookie, LINKED),
 			flows_arp(ovs, arena, to, from, cookie, ANSWER),
