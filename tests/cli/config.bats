@@ -84,7 +84,7 @@ setup() {
 
 @test "hyfw.ini has every key of the drivers that come with hyfw" {
 	local name key
-	for name in namespaces bridge none dir overlay cgroups capabilities seccomp; do
+	for name in namespaces bridge none ovs dir overlay cgroups capabilities seccomp; do
 		hyfw plugin inspect --format json "$name" | /usr/bin/python3 -c '
 import json, sys
 told = json.load(sys.stdin)
@@ -92,7 +92,7 @@ told = told[0] if isinstance(told, list) else told
 for option in told["options"]:
     print(option["key"])' >"$BATS_TEST_TMPDIR/keys"
 		while read -r key; do
-			grep -q "^#$key = " "$HYFW_TOP/conf/hyfw.ini" || { echo "$name: $key"; return 1; }
+			grep -q "^#$key =" "$HYFW_TOP/conf/hyfw.ini" || { echo "$name: $key"; return 1; }
 		done <"$BATS_TEST_TMPDIR/keys"
 	done
 }
