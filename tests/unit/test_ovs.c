@@ -234,6 +234,7 @@ static void undo_is_idempotent_and_gc_spares_others(void **state)
 	close(a.netns);
 	assert_int_equal(journal_undo(&a.journal), 0);
 	assert_int_equal(journal_undo(&a.journal), 0);
+	journal_finish(&a.journal);
 	OK(start_workload(&a, "a", NULL, NULL, &err)); /* as after a crash */
 	OK(fixture.common->gc(fixture.instance, &alive, &err));
 	assert_string_equal(vsctl("list-br"), "foreign\n");
