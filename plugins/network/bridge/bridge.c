@@ -19,13 +19,13 @@ int bridge_network_check(struct bridge *bridge, const struct hyfw_subject *subje
 	const struct hyfw_host *host = bridge->host;
 	const char *text = hyfw_map_get(&subject->settings, "subnet"),
 		   *gateway = hyfw_map_get(&subject->settings, "gateway");
-	struct bridge_subnet subnet;
+	struct net_subnet subnet;
 	char name[IFNAMSIZ];
 	int r;
 
 	if (!text)
 		return gateway ? host->fail(err, EINVAL, "gateway %s needs a subnet beside it", gateway) : 0;
-	r = bridge_subnet_parse(host, text, gateway, &subnet, err);
+	r = net_subnet_parse(host, text, gateway, &subnet, err);
 	if (r < 0)
 		return r;
 	bridge_name_copy(bridge, subject->name, name);
@@ -71,14 +71,14 @@ static int plan_bridge(struct bridge *bridge, const struct hyfw_subject *subject
 	const struct hyfw_host *host = bridge->host;
 	const char *interface = bridge_name_network(bridge, arena, subject->name),
 		   *text = hyfw_map_get(&subject->settings, "subnet"), *address = "$GATEWAY/24";
-	struct bridge_subnet subnet;
+	struct net_subnet subnet;
 	int r;
 
 	if (text) {
-		r = bridge_subnet_parse(host, text, hyfw_map_get(&subject->settings, "gateway"), &subnet, err);
+		r = net_subnet_parse(host, text, hyfw_map_get(&subject->settings, "gateway"), &subnet, err);
 		if (r < 0)
 			return r;
-		address = host->format(arena, "%s/%u", bridge_address_text(host, arena, subnet.gateway),
+		address = host->format(arena, "%s/%u", net_address_text(host, arena, subnet.gateway),
 				       subnet.prefix);
 	}
 	step->verb = "bridge";
@@ -126,14 +126,14 @@ int bridge_network_plan(struct bridge *bridge, const struct hyfw_subject *subjec
 
 /* ---- step "bridge" -------------------------------------------------------- */
 
-static int choose_subnet(struct bridge *bridge, const char *interface, struct bridge_subnet *ret_subnet,
+static int choose_subnet(struct bridge *bridge, const char *interface, struct net_subnet *ret_subnet,
 			 struct hyfw_error **err)
 {
 	unsigned i;
 	int r;
 
 	for (i = 0; i < POOL_COUNT; i++) {
-		struct bridge_subnet subnet = { POOL_BASE + (i << 8), POOL_BASE + (i << 8) + 1, 24 };
+		struct net_subnet subnet = { POOL_BASE + (i << 8), POOL_BASE + (i << 8) + 1, 24 };
 
 		r = bridge_link_check_subnet(bridge, &subnet, interface, true, err);
 		if (r >= 0) {
@@ -148,7 +148,7 @@ static int choose_subnet(struct bridge *bridge, const char *interface, struct br
 				  "no subnet is free in 10.89.0.0/16; give the network one with \"subnet\"");
 }
 
-static int decide_subnet(struct bridge *bridge, struct hyfw_call *call, struct bridge_subnet *ret_subnet,
+static int decide_subnet(struct bridge *bridge, struct hyfw_call *call, struct net_subnet *ret_subnet,
 			 struct hyfw_error **err)
 {
 	const char *subnet = arg(call, "subnet"), *gateway = arg(call, "gateway"),
@@ -157,22 +157,22 @@ static int decide_subnet(struct bridge *bridge, struct hyfw_call *call, struct b
 
 	if (!subnet || !*subnet)
 		return choose_subnet(bridge, interface, ret_subnet, err);
-	r = bridge_subnet_parse(bridge->host, subnet, gateway && *gateway ? gateway : NULL, ret_subnet, err);
+	r = net_subnet_parse(bridge->host, subnet, gateway && *gateway ? gateway : NULL, ret_subnet, err);
 	if (r < 0)
 		return r;
 	return bridge_link_check_subnet(bridge, ret_subnet, interface, false, err);
 }
 
-static int network_note(struct bridge *bridge, struct hyfw_call *call, const struct bridge_subnet *subnet,
+static int network_note(struct bridge *bridge, struct hyfw_call *call, const struct net_subnet *subnet,
 			struct hyfw_error **err)
 {
 	const struct hyfw_host *host = bridge->host;
 	int r = host->note(call, HYFW_NOTE_HOST_INTERFACE, arg(call, "interface"), err);
 
 	if (r >= 0)
-		r = host->note(call, "subnet", bridge_subnet_text(host, call->arena, subnet), err);
+		r = host->note(call, "subnet", net_subnet_text(host, call->arena, subnet), err);
 	if (r >= 0)
-		r = host->note(call, HYFW_NOTE_GATEWAY, bridge_address_text(host, call->arena, subnet->gateway), err);
+		r = host->note(call, HYFW_NOTE_GATEWAY, net_address_text(host, call->arena, subnet->gateway), err);
 	return r;
 }
 
@@ -192,7 +192,7 @@ static bool network_is_ours(struct bridge *bridge, struct hyfw_call *call, const
 static int network_make(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err)
 {
 	const char *interface = arg(call, "interface");
-	struct bridge_subnet subnet;
+	struct net_subnet subnet;
 	struct bridge_link link;
 	int r = bridge_link_find(bridge, call->arena, interface, &link, err);
 

@@ -7,7 +7,7 @@
  *     peers.c     who may open connections to whom
  *
  * These plan and carry out steps; below them are the kernel's interfaces: link*.c
- * and message.c for rtnetlink, firewall.c and nft.c for nftables, forwarding.c for
+ * and route.c for rtnetlink (with ../common/message.c), firewall.c and nft.c for nftables, forwarding.c for
  * sysctls.
  *
  * Two workloads on one bridge never talk to each other directly: their ports
@@ -27,6 +27,9 @@
 #include <sys/types.h>
 
 #include <hyfw/network.h>
+
+#include "../common/address.h"
+#include "../common/message.h"
 
 struct nl_sock;
 struct nft_ctx;
@@ -55,38 +58,6 @@ char *bridge_mark_network(const struct bridge *bridge, struct hyfw_arena *arena,
 char *bridge_mark_endpoint(const struct bridge *bridge, struct hyfw_arena *arena, const char *network,
 			   const char *workload, const char *address);
 
-/* ---- address.c: IPv4 subnets and addresses from them ---------------------- */
-
-struct bridge_subnet {
-	uint32_t base;    /* host byte order, as all below */
-	uint32_t gateway;
-	unsigned prefix;
-};
-
-int bridge_subnet_parse(const struct hyfw_host *host, const char *subnet, const char *gateway,
-			struct bridge_subnet *ret_subnet, struct hyfw_error **err);
-bool bridge_subnet_overlaps(const struct bridge_subnet *subnet, uint32_t address, unsigned prefix);
-const char *bridge_subnet_text(const struct hyfw_host *host, struct hyfw_arena *arena,
-			       const struct bridge_subnet *subnet); /* "10.89.0.0/24" */
-const char *bridge_address_text(const struct hyfw_host *host, struct hyfw_arena *arena, uint32_t address);
-bool bridge_address_parse(const char *text, uint32_t *ret_address); /* "/24" after it is ignored */
-const char *bridge_mac_text(const struct hyfw_host *host, struct hyfw_arena *arena, uint32_t address);
-void bridge_mac_print(uint32_t address, char ret_text[18]);
-void bridge_mac(uint32_t address, uint8_t ret_mac[6]);
-
-/* Leases the lowest free address of 'network' to 'workload'. */
-int bridge_address_take(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network,
-			const char *workload, const struct bridge_subnet *subnet, uint32_t *ret_address,
-			struct hyfw_error **err);
-/* Whether 'address' is leased to 'workload', or free and now leased to it: 1 or 0. */
-int bridge_address_claim(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network,
-			 const char *workload, uint32_t address, struct hyfw_error **err);
-void bridge_address_drop(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network,
-			 const char *workload, uint32_t address);
-/* Gives back whatever 'workload' holds of 'subnet', when it is not known what. */
-void bridge_address_drop_all(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network,
-			     const char *workload, const struct bridge_subnet *subnet);
-
 /* ---- link.c: interfaces through rtnetlink --------------------------------- */
 
 struct bridge_link {
@@ -104,7 +75,7 @@ int bridge_link_find(struct bridge *bridge, struct hyfw_arena *arena, const char
 int bridge_link_traffic(struct bridge *bridge, const char *name, struct bridge_traffic *ret_traffic,
 			struct hyfw_error **err); /* 1 or 0 */
 int bridge_link_make_bridge(struct bridge *bridge, const char *name, const char *alias,
-			    const struct bridge_subnet *subnet, struct hyfw_error **err);
+			    const struct net_subnet *subnet, struct hyfw_error **err);
 int bridge_link_delete(struct bridge *bridge, const char *name, int index, struct hyfw_error **err);
 /* Fails with "interface NAME: cannot WHAT"; 'r' is a negative errno. */
 int bridge_link_fail(struct bridge *bridge, struct hyfw_error **err, int r, const char *what, const char *name);
@@ -130,13 +101,13 @@ void bridge_link_settle(struct nl_sock *socket, const char *name);
 
 /* ---- link_address.c: IPv4 addresses of interfaces ------------------------- */
 
-int bridge_link_subnet(struct bridge *bridge, const char *name, int index, struct bridge_subnet *ret_subnet,
+int bridge_link_subnet(struct bridge *bridge, const char *name, int index, struct net_subnet *ret_subnet,
 		       struct hyfw_error **err);
 int bridge_link_address(struct bridge *bridge, struct nl_sock *socket, int index, uint32_t address,
 			unsigned prefix, struct hyfw_error **err);
 /* Refuses a subnet that an interface other than 'except' is in; with 'routes'
  * also one that something else is routed to. */
-int bridge_link_check_subnet(struct bridge *bridge, const struct bridge_subnet *subnet, const char *except,
+int bridge_link_check_subnet(struct bridge *bridge, const struct net_subnet *subnet, const char *except,
 			     bool routes, struct hyfw_error **err);
 
 /* ---- message.c: the rtnetlink socket and single requests ------------------ */
@@ -145,10 +116,6 @@ int bridge_route_socket(struct bridge *bridge, struct nl_sock **ret_socket, stru
 void bridge_route_close(struct bridge *bridge);
 
 struct nl_msg;
-struct nl_msg *bridge_message_link(int flags, int index, bool up);
-/* Sends 'message', frees it, waits for the answer: 0 or a negative errno. */
-int bridge_message_send(struct nl_sock *socket, struct nl_msg *message);
-int bridge_message_errno(int nl_error); /* negative errno for a libnl error */
 
 /* ---- netns.c: inside a workload's namespace ------------------------------- */
 

@@ -75,7 +75,7 @@ int bridge_endpoint_plan(struct bridge *bridge, const struct hyfw_subject *subje
 struct endpoint {
 	const char *network, *workload, *host_interface;
 	struct bridge_link master;
-	struct bridge_subnet subnet;
+	struct net_subnet subnet;
 	uint32_t address;
 };
 
@@ -101,20 +101,20 @@ static int endpoint_reserve(struct bridge *bridge, struct hyfw_call *call, struc
 {
 	const struct hyfw_host *host = bridge->host;
 	struct hyfw_arena *arena = call->arena;
-	int r = host->note(call, "subnet", bridge_subnet_text(host, arena, &endpoint->subnet), err);
+	int r = host->note(call, "subnet", net_subnet_text(host, arena, &endpoint->subnet), err);
 
 	if (r >= 0)
-		r = host->note(call, HYFW_NOTE_GATEWAY, bridge_address_text(host, arena, endpoint->subnet.gateway),
+		r = host->note(call, HYFW_NOTE_GATEWAY, net_address_text(host, arena, endpoint->subnet.gateway),
 			       err);
 	if (r >= 0)
-		r = bridge_address_take(host, arena, endpoint->network, endpoint->workload, &endpoint->subnet,
+		r = net_address_take(host, arena, endpoint->network, endpoint->workload, &endpoint->subnet,
 					&endpoint->address, err);
 	if (r >= 0)
 		r = host->note(call, HYFW_NOTE_ADDRESS,
-			       host->format(arena, "%s/%u", bridge_address_text(host, arena, endpoint->address),
+			       host->format(arena, "%s/%u", net_address_text(host, arena, endpoint->address),
 					    endpoint->subnet.prefix), err);
 	if (r >= 0)
-		r = host->note(call, HYFW_NOTE_MAC, bridge_mac_text(host, arena, endpoint->address), err);
+		r = host->note(call, HYFW_NOTE_MAC, net_mac_text(host, arena, endpoint->address), err);
 	if (r >= 0)
 		r = host->note(call, HYFW_NOTE_INTERFACE, arg(call, "interface"), err);
 	if (r >= 0)
@@ -127,8 +127,8 @@ static struct bridge_admission endpoint_admission(struct bridge *bridge, struct 
 {
 	return (struct bridge_admission){
 		.interface = endpoint->host_interface,
-		.mac = bridge_mac_text(bridge->host, arena, endpoint->address),
-		.address = bridge_address_text(bridge->host, arena, endpoint->address),
+		.mac = net_mac_text(bridge->host, arena, endpoint->address),
+		.address = net_address_text(bridge->host, arena, endpoint->address),
 		.workload = endpoint->workload,
 	};
 }
@@ -170,13 +170,13 @@ static int endpoint_connect(struct bridge *bridge, struct hyfw_call *call, const
 		.host_name = endpoint->host_interface,
 		.name = inside.interface,
 		.alias = bridge_mark_endpoint(bridge, arena, endpoint->network, endpoint->workload,
-					      bridge_address_text(bridge->host, arena, endpoint->address)),
+					      net_address_text(bridge->host, arena, endpoint->address)),
 		.master = endpoint->master.index,
 		.netns_fd = call->netns_fd,
 	};
 	int r;
 
-	bridge_mac(endpoint->address, veth.mac);
+	net_mac(endpoint->address, veth.mac);
 	r = bridge_link_make_veth(bridge, &veth, err);
 	if (r >= 0)
 		r = bridge_netns_configure(bridge, call->netns_fd, &inside, err);
@@ -227,10 +227,10 @@ int bridge_endpoint_undo(struct bridge *bridge, struct hyfw_call *call, struct h
 
 	if (!subnet)
 		return 0; /* nothing was begun */
-	if (!address || !bridge_address_parse(address, &endpoint.address)) {
-		r = bridge_subnet_parse(host, subnet, NULL, &endpoint.subnet, err);
+	if (!address || !net_address_parse(address, &endpoint.address)) {
+		r = net_subnet_parse(host, subnet, NULL, &endpoint.subnet, err);
 		if (r >= 0)
-			bridge_address_drop_all(host, call->arena, endpoint.network, endpoint.workload,
+			net_address_drop_all(host, call->arena, endpoint.network, endpoint.workload,
 						&endpoint.subnet);
 		return r;
 	}
@@ -239,13 +239,13 @@ int bridge_endpoint_undo(struct bridge *bridge, struct hyfw_call *call, struct h
 	if (r < 0)
 		return r;
 	/* A second undo must not touch the next holder of the address. */
-	r = bridge_address_claim(host, call->arena, endpoint.network, endpoint.workload, endpoint.address, err);
+	r = net_address_claim(host, call->arena, endpoint.network, endpoint.workload, endpoint.address, err);
 	if (r <= 0)
 		return r;
 	admission = endpoint_admission(bridge, call->arena, &endpoint);
 	r = bridge_firewall_expel(bridge, &admission, err);
 	if (r >= 0)
-		bridge_address_drop(host, call->arena, endpoint.network, endpoint.workload, endpoint.address);
+		net_address_drop(host, call->arena, endpoint.network, endpoint.workload, endpoint.address);
 	return r;
 }
 

@@ -50,9 +50,9 @@ static void sweep_endpoint(void *context, const char *name, int index, const cha
 	sweep_delete(sweep, name, index);
 	snprintf(pool, sizeof(pool), "net-%.*s", (int)(workload - 1 - network), network);
 	snprintf(owner, sizeof(owner), "%.*s", (int)(address - workload), workload);
-	if (!bridge_address_parse(address + 1, &number))
+	if (!net_address_parse(address + 1, &number))
 		return;
-	bridge_mac_print(number, mac);
+	net_mac_print(number, mac);
 	admission.mac = mac;
 	admission.address = address + 1;
 	admission.workload = owner;

@@ -27,7 +27,7 @@ static int link_get(struct bridge *bridge, const char *name, struct rtnl_link **
 	r = rtnl_link_get_kernel(socket, 0, name, ret_link);
 	if (r >= 0)
 		return 1;
-	r = bridge_message_errno(r);
+	r = net_message_errno(r);
 	return r == -ENODEV || r == -ENOENT ? 0 : bridge_link_fail(bridge, err, r, "look it up", name);
 }
 
@@ -66,7 +66,7 @@ int bridge_link_traffic(struct bridge *bridge, const char *name, struct bridge_t
 /* IFLA_INFO_DATA of a bridge: ports forward at once, no spanning tree. */
 static struct nl_msg *link_bridge_message(const char *name, const uint8_t mac[6])
 {
-	struct nl_msg *message = bridge_message_link(NLM_F_CREATE | NLM_F_EXCL, 0, false);
+	struct nl_msg *message = net_message_link(NLM_F_CREATE | NLM_F_EXCL, 0, false);
 	struct nlattr *info, *data;
 
 	if (!message)
@@ -88,18 +88,18 @@ static struct nl_msg *link_bridge_message(const char *name, const uint8_t mac[6]
 
 static int link_set_alias(struct nl_sock *socket, const char *name, const char *alias)
 {
-	struct nl_msg *message = bridge_message_link(0, 0, false);
+	struct nl_msg *message = net_message_link(0, 0, false);
 
 	if (!message)
 		return -ENOMEM;
 	nla_put_string(message, IFLA_IFNAME, name);
 	nla_put_string(message, IFLA_IFALIAS, alias);
-	return bridge_message_send(socket, message);
+	return net_message_send(socket, message);
 }
 
 /* Also good for a bridge that is half made. */
 int bridge_link_make_bridge(struct bridge *bridge, const char *name, const char *alias,
-			    const struct bridge_subnet *subnet, struct hyfw_error **err)
+			    const struct net_subnet *subnet, struct hyfw_error **err)
 {
 	struct nl_sock *socket = NULL;
 	uint8_t mac[6];
@@ -107,8 +107,8 @@ int bridge_link_make_bridge(struct bridge *bridge, const char *name, const char 
 
 	if (r < 0)
 		return r;
-	bridge_mac(subnet->gateway, mac);
-	r = bridge_message_send(socket, link_bridge_message(name, mac));
+	net_mac(subnet->gateway, mac);
+	r = net_message_send(socket, link_bridge_message(name, mac));
 	if (r < 0 && r != -EEXIST)
 		return bridge_link_fail(bridge, err, r, "create the bridge", name);
 	r = link_set_alias(socket, name, alias);
@@ -121,7 +121,7 @@ int bridge_link_make_bridge(struct bridge *bridge, const char *name, const char 
 	r = bridge_link_address(bridge, socket, index, subnet->gateway, subnet->prefix, err);
 	if (r < 0)
 		return r;
-	r = bridge_message_send(socket, bridge_message_link(0, index, true));
+	r = net_message_send(socket, net_message_link(0, index, true));
 	return r < 0 ? bridge_link_fail(bridge, err, r, "bring it up", name) : 0;
 }
 
@@ -137,7 +137,7 @@ int bridge_link_delete(struct bridge *bridge, const char *name, int index, struc
 	message = nlmsg_alloc_simple(RTM_DELLINK, 0);
 	if (message)
 		nlmsg_append(message, &info, sizeof(info), NLMSG_ALIGNTO);
-	r = bridge_message_send(socket, message);
+	r = net_message_send(socket, message);
 	if (r < 0 && r != -ENODEV && r != -ENOENT)
 		return bridge_link_fail(bridge, err, r, "delete it", name);
 	return 0;
@@ -156,7 +156,7 @@ int bridge_link_each(struct bridge *bridge, const char *mark,
 		return r;
 	r = rtnl_link_alloc_cache(socket, AF_UNSPEC, &cache);
 	if (r < 0)
-		return bridge->host->fail(err, -bridge_message_errno(r), "cannot list interfaces: %s",
+		return bridge->host->fail(err, -net_message_errno(r), "cannot list interfaces: %s",
 					  nl_geterror(r));
 	for (object = nl_cache_get_first(cache); object; object = nl_cache_get_next(object)) {
 		struct rtnl_link *link = (struct rtnl_link *)object;

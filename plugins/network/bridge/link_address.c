@@ -28,7 +28,7 @@ int bridge_link_address(struct bridge *bridge, struct nl_sock *socket, int index
 	nla_put(message, IFA_LOCAL, sizeof(wire), &wire);
 	nla_put(message, IFA_ADDRESS, sizeof(wire), &wire);
 	nla_put(message, IFA_BROADCAST, sizeof(broadcast), &broadcast);
-	r = bridge_message_send(socket, message);
+	r = net_message_send(socket, message);
 	if (r < 0 && r != -EEXIST)
 		return host->fail(err, -r, "cannot set the address: %s", strerror(-r));
 	return 0;
@@ -56,12 +56,12 @@ static int link_addresses(struct bridge *bridge, struct nl_cache **ret_cache, st
 		return r;
 	r = rtnl_addr_alloc_cache(socket, ret_cache);
 	if (r < 0)
-		return bridge->host->fail(err, -bridge_message_errno(r), "cannot list addresses: %s",
+		return bridge->host->fail(err, -net_message_errno(r), "cannot list addresses: %s",
 					  nl_geterror(r));
 	return 0;
 }
 
-int bridge_link_subnet(struct bridge *bridge, const char *name, int index, struct bridge_subnet *ret_subnet,
+int bridge_link_subnet(struct bridge *bridge, const char *name, int index, struct net_subnet *ret_subnet,
 		       struct hyfw_error **err)
 {
 	struct nl_object *object;
@@ -88,7 +88,7 @@ int bridge_link_subnet(struct bridge *bridge, const char *name, int index, struc
 	return 0;
 }
 
-static int link_check_address(struct bridge *bridge, const struct bridge_subnet *subnet,
+static int link_check_address(struct bridge *bridge, const struct net_subnet *subnet,
 			      struct rtnl_addr *address, int except, struct hyfw_error **err)
 {
 	struct nl_addr *local = rtnl_addr_get_local(address);
@@ -97,7 +97,7 @@ static int link_check_address(struct bridge *bridge, const struct bridge_subnet 
 
 	if (rtnl_addr_get_ifindex(address) == except || !link_is_ipv4(local))
 		return 0;
-	if (!bridge_subnet_overlaps(subnet, link_nl_address(local), (unsigned)rtnl_addr_get_prefixlen(address)))
+	if (!net_subnet_overlaps(subnet, link_nl_address(local), (unsigned)rtnl_addr_get_prefixlen(address)))
 		return 0;
 	if_indextoname((unsigned)rtnl_addr_get_ifindex(address), name);
 	in.s_addr = htonl(link_nl_address(local));
@@ -108,7 +108,7 @@ static int link_check_address(struct bridge *bridge, const struct bridge_subnet 
 				  text, rtnl_addr_get_prefixlen(address));
 }
 
-static int link_check_routes(struct bridge *bridge, const struct bridge_subnet *subnet,
+static int link_check_routes(struct bridge *bridge, const struct net_subnet *subnet,
 			     struct hyfw_error **err)
 {
 	struct nl_object *object;
@@ -117,19 +117,19 @@ static int link_check_routes(struct bridge *bridge, const struct bridge_subnet *
 	bool taken = false;
 
 	if (r < 0)
-		return bridge->host->fail(err, -bridge_message_errno(r), "cannot list routes: %s",
+		return bridge->host->fail(err, -net_message_errno(r), "cannot list routes: %s",
 					  nl_geterror(r));
 	for (object = nl_cache_get_first(cache); object && !taken; object = nl_cache_get_next(object)) {
 		struct nl_addr *to = rtnl_route_get_dst((struct rtnl_route *)object);
 
 		taken = link_is_ipv4(to) && nl_addr_get_prefixlen(to) > 0 &&
-			bridge_subnet_overlaps(subnet, link_nl_address(to), nl_addr_get_prefixlen(to));
+			net_subnet_overlaps(subnet, link_nl_address(to), nl_addr_get_prefixlen(to));
 	}
 	nl_cache_free(cache);
 	return taken ? bridge->host->fail(err, EADDRINUSE, "the subnet is routed elsewhere") : 0;
 }
 
-int bridge_link_check_subnet(struct bridge *bridge, const struct bridge_subnet *subnet, const char *except,
+int bridge_link_check_subnet(struct bridge *bridge, const struct net_subnet *subnet, const char *except,
 			     bool routes, struct hyfw_error **err)
 {
 	struct nl_object *object;

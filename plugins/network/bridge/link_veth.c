@@ -24,7 +24,7 @@ static void link_put_peer(struct nl_msg *message, const struct bridge_veth *veth
 
 static struct nl_msg *link_veth_message(const struct bridge_veth *veth)
 {
-	struct nl_msg *message = bridge_message_link(NLM_F_CREATE | NLM_F_EXCL, 0, false);
+	struct nl_msg *message = net_message_link(NLM_F_CREATE | NLM_F_EXCL, 0, false);
 	struct nlattr *info, *data;
 
 	if (!message)
@@ -45,7 +45,7 @@ static struct nl_msg *link_veth_message(const struct bridge_veth *veth)
  * port is never up without isolation. */
 static struct nl_msg *link_port_message(const struct bridge_veth *veth)
 {
-	struct nl_msg *message = bridge_message_link(0, 0, true);
+	struct nl_msg *message = net_message_link(0, 0, true);
 	struct nlattr *info, *data;
 
 	if (!message)
@@ -69,10 +69,10 @@ int bridge_link_make_veth(struct bridge *bridge, const struct bridge_veth *veth,
 
 	if (r < 0)
 		return r;
-	r = bridge_message_send(socket, link_veth_message(veth));
+	r = net_message_send(socket, link_veth_message(veth));
 	if (r < 0)
 		return bridge_link_fail(bridge, err, r, "create the veth pair", veth->host_name);
-	r = bridge_message_send(socket, link_port_message(veth));
+	r = net_message_send(socket, link_port_message(veth));
 	return r < 0 ? bridge_link_fail(bridge, err, r, "set up the bridge port", veth->host_name) : 0;
 }
 

@@ -35,7 +35,7 @@ static void *netns_enter(void *argument)
 	}
 	r = nl_connect(entering->socket, NETLINK_ROUTE);
 	if (r < 0)
-		entering->error = bridge_message_errno(r);
+		entering->error = net_message_errno(r);
 	return NULL;
 }
 
@@ -84,7 +84,7 @@ static int netns_route(struct nl_sock *socket, int index, uint32_t gateway)
 	nlmsg_append(message, &info, sizeof(info), NLMSG_ALIGNTO);
 	nla_put(message, RTA_GATEWAY, sizeof(wire), &wire);
 	nla_put_u32(message, RTA_OIF, (uint32_t)index);
-	return bridge_message_send(socket, message);
+	return net_message_send(socket, message);
 }
 
 static int netns_index(struct nl_sock *socket, const char *name)
@@ -93,7 +93,7 @@ static int netns_index(struct nl_sock *socket, const char *name)
 	int r = rtnl_link_get_kernel(socket, 0, name, &link), index;
 
 	if (r < 0)
-		return bridge_message_errno(r);
+		return net_message_errno(r);
 	index = rtnl_link_get_ifindex(link);
 	rtnl_link_put(link);
 	return index;
@@ -109,9 +109,9 @@ static int netns_apply(struct bridge *bridge, struct nl_sock *socket, const stru
 	if (r < 0 && *err)
 		return r;
 	if (r >= 0)
-		r = bridge_message_send(socket, bridge_message_link(0, LOOPBACK_INDEX, true));
+		r = net_message_send(socket, net_message_link(0, LOOPBACK_INDEX, true));
 	if (r >= 0)
-		r = bridge_message_send(socket, bridge_message_link(0, index, true));
+		r = net_message_send(socket, net_message_link(0, index, true));
 	if (r >= 0 && inside->gateway)
 		r = netns_route(socket, index, inside->gateway);
 	if (r < 0)

@@ -41,7 +41,7 @@ static const char *bare_address(const struct hyfw_host *host, struct hyfw_arena 
 {
 	uint32_t address;
 
-	return text && bridge_address_parse(text, &address) ? bridge_address_text(host, arena, address) : NULL;
+	return text && net_address_parse(text, &address) ? net_address_text(host, arena, address) : NULL;
 }
 
 int bridge_peers_apply(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err)
@@ -81,7 +81,7 @@ int bridge_peers_link(void *instance, const char *network, const struct hyfw_map
 		   *to_text = hyfw_map_get(peer, HYFW_NOTE_ADDRESS);
 	char from_bare[INET_ADDRSTRLEN], to_bare[INET_ADDRSTRLEN];
 
-	if (!from_text || !to_text || !bridge_address_parse(from_text, &from) || !bridge_address_parse(to_text, &to))
+	if (!from_text || !to_text || !net_address_parse(from_text, &from) || !net_address_parse(to_text, &to))
 		return host->fail(err, EINVAL, "network %s: an endpoint without address cannot be linked", network);
 	snprintf(from_bare, sizeof(from_bare), "%.*s", (int)strcspn(from_text, "/"), from_text);
 	snprintf(to_bare, sizeof(to_bare), "%.*s", (int)strcspn(to_text, "/"), to_text);

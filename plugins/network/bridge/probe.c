@@ -21,7 +21,7 @@ struct trial {
 
 static int trial_link(struct nl_sock *socket, const char *kind)
 {
-	struct nl_msg *message = bridge_message_link(NLM_F_CREATE | NLM_F_EXCL, 0, false);
+	struct nl_msg *message = net_message_link(NLM_F_CREATE | NLM_F_EXCL, 0, false);
 	struct nlattr *info;
 
 	if (!message)
@@ -29,7 +29,7 @@ static int trial_link(struct nl_sock *socket, const char *kind)
 	info = nla_nest_start(message, IFLA_LINKINFO);
 	nla_put_string(message, IFLA_INFO_KIND, kind);
 	nla_nest_end(message, info);
-	return bridge_message_send(socket, message);
+	return net_message_send(socket, message);
 }
 
 static int trial_nftables(void)

@@ -56,7 +56,7 @@ static int publish_parse(const struct hyfw_host *host, struct hyfw_arena *arena,
 		return host->fail(err, EINVAL, "publish %s: the protocol must be tcp or udp", text);
 	if (strchr(fields[0], ':'))
 		return host->fail(err, EOPNOTSUPP, "publish %s: a bridge network has IPv4 addresses only", fields[0]);
-	if (*fields[0] && (strchr(fields[0], '/') || !bridge_address_parse(fields[0], &address)))
+	if (*fields[0] && (strchr(fields[0], '/') || !net_address_parse(fields[0], &address)))
 		return host->fail(err, EINVAL, "publish %s is not an IPv4 address", fields[0]);
 	parsed.address = strcmp(fields[0], "0.0.0.0") == 0 ? "" : fields[0];
 	parsed.protocol = fields[3];
@@ -158,7 +158,7 @@ static int port_try(const struct bridge_publication *p, unsigned *ret_port)
 	if (fd < 0)
 		return -errno;
 	if (*p->address)
-		bridge_address_parse(p->address, &address);
+		net_address_parse(p->address, &address);
 	name.sin_addr.s_addr = htonl(address);
 	/* Connections in TIME_WAIT are no hindrance, listeners still are. */
 	if (tcp)

@@ -90,7 +90,7 @@ int ovs_endpoint_plan(struct ovs *ovs, const struct hyfw_subject *subject, struc
 
 struct endpoint {
 	struct ovs_port port;
-	struct ovs_subnet subnet;
+	struct net_subnet subnet;
 	uint32_t address, number; /* 'number' makes the MAC address */
 	bool netdev;
 };
@@ -104,18 +104,18 @@ static int endpoint_reserve(struct ovs *ovs, struct hyfw_call *call, struct endp
 
 	endpoint->number = ovs_name_number(endpoint->port.name);
 	if (r >= 0 && arg(call, "subnet")) {
-		r = ovs_subnet_parse(host, arg(call, "subnet"), arg(call, "gateway"), &endpoint->subnet, err);
+		r = net_subnet_parse(host, arg(call, "subnet"), arg(call, "gateway"), &endpoint->subnet, err);
 		if (r >= 0)
-			r = ovs_address_take(host, arena, arg(call, "network"), call->workload, &endpoint->subnet,
+			r = net_address_take(host, arena, arg(call, "network"), call->workload, &endpoint->subnet,
 					     &endpoint->address, err);
 		if (r < 0)
 			return r;
 		endpoint->number = endpoint->address;
-		endpoint->port.address = ovs_address_text(host, arena, endpoint->address);
+		endpoint->port.address = net_address_text(host, arena, endpoint->address);
 		r = host->note(call, HYFW_NOTE_ADDRESS,
 			       host->format(arena, "%s/%u", endpoint->port.address, endpoint->subnet.prefix), err);
 	}
-	endpoint->port.mac = ovs_mac_text(host, arena, endpoint->number);
+	endpoint->port.mac = net_mac_text(host, arena, endpoint->number);
 	if (r >= 0)
 		r = host->note(call, HYFW_NOTE_MAC, endpoint->port.mac, err);
 	if (r >= 0)
@@ -227,7 +227,7 @@ static int endpoint_connect(struct ovs *ovs, struct hyfw_call *call, struct endp
 	long number = 0;
 	int r;
 
-	ovs_mac(endpoint->number, veth.mac);
+	net_mac(endpoint->number, veth.mac);
 	r = ovs_link_make_veth(ovs, &veth, err);
 	if (r >= 0)
 		r = endpoint_add(ovs, call, endpoint, err);
@@ -306,7 +306,7 @@ int ovs_endpoint_undo(struct ovs *ovs, struct hyfw_call *call, struct hyfw_error
 {
 	const char *name = arg(call, "host_interface"), *network = arg(call, "network"),
 		   *mark = ovs_mark(ovs, call->arena, network, call->workload, "");
-	struct ovs_subnet subnet;
+	struct net_subnet subnet;
 	struct ovs_link link;
 	int r;
 
@@ -321,8 +321,8 @@ int ovs_endpoint_undo(struct ovs *ovs, struct hyfw_call *call, struct hyfw_error
 	    (!*link.alias || strncmp(link.alias, mark, strlen(mark)) == 0))
 		r = ovs_link_delete(ovs, name, link.index, err);
 	if (r >= 0 && arg(call, "subnet"))
-		r = ovs_subnet_parse(ovs->host, arg(call, "subnet"), arg(call, "gateway"), &subnet, err);
+		r = net_subnet_parse(ovs->host, arg(call, "subnet"), arg(call, "gateway"), &subnet, err);
 	if (r >= 0 && arg(call, "subnet"))
-		ovs_address_drop_all(ovs->host, call->arena, network, call->workload, &subnet);
+		net_address_drop_all(ovs->host, call->arena, network, call->workload, &subnet);
 	return r < 0 ? r : 0;
 }

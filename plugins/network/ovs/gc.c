@@ -63,8 +63,8 @@ static void sweep_interface(void *context, const char *name, int index, const ch
 	if (ovs_link_delete(sweep->ovs, name, index, &err) < 0)
 		sweep->failed++;
 	host->forget(&err);
-	if (ovs_address_parse(address + 1, &number))
-		ovs_address_drop(host, sweep->arena,
+	if (net_address_parse(address + 1, &number))
+		net_address_drop(host, sweep->arena,
 				 host->format(sweep->arena, "%.*s", (int)(workload - 1 - network), network),
 				 host->format(sweep->arena, "%.*s", (int)(address - workload), workload), number);
 }

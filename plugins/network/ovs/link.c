@@ -27,7 +27,7 @@ int ovs_route_socket(struct ovs *ovs, struct nl_sock **ret_socket, struct hyfw_e
 		r = nl_connect(ovs->route, NETLINK_ROUTE);
 		if (r < 0) {
 			ovs_route_close(ovs);
-			return host->fail(err, -ovs_message_errno(r), "cannot open rtnetlink: %s", nl_geterror(r));
+			return host->fail(err, -net_message_errno(r), "cannot open rtnetlink: %s", nl_geterror(r));
 		}
 		ovs->route_owner = getpid();
 	}
@@ -60,7 +60,7 @@ static int link_get(struct ovs *ovs, const char *name, struct rtnl_link **ret_li
 	r = rtnl_link_get_kernel(socket, 0, name, ret_link);
 	if (r >= 0)
 		return 1;
-	r = ovs_message_errno(r);
+	r = net_message_errno(r);
 	return r == -ENODEV || r == -ENOENT ? 0 : link_fail(ovs, err, r, "look it up", name);
 }
 
@@ -115,7 +115,7 @@ int ovs_link_address(struct ovs *ovs, struct nl_sock *socket, int index, uint32_
 	nla_put(message, IFA_LOCAL, sizeof(wire), &wire);
 	nla_put(message, IFA_ADDRESS, sizeof(wire), &wire);
 	nla_put(message, IFA_BROADCAST, sizeof(broadcast), &broadcast);
-	r = ovs_message_send(socket, message);
+	r = net_message_send(socket, message);
 	if (r < 0 && r != -EEXIST)
 		return host->fail(err, -r, "cannot set the address: %s", strerror(-r));
 	return 0;
@@ -133,7 +133,7 @@ int ovs_link_delete(struct ovs *ovs, const char *name, int index, struct hyfw_er
 	message = nlmsg_alloc_simple(RTM_DELLINK, 0);
 	if (message)
 		nlmsg_append(message, &info, sizeof(info), NLMSG_ALIGNTO);
-	r = ovs_message_send(socket, message);
+	r = net_message_send(socket, message);
 	if (r < 0 && r != -ENODEV && r != -ENOENT)
 		return link_fail(ovs, err, r, "delete it", name);
 	return 0;
@@ -155,7 +155,7 @@ static void link_put_peer(struct nl_msg *message, const struct ovs_veth *veth)
 
 static struct nl_msg *link_veth_message(const struct ovs_veth *veth)
 {
-	struct nl_msg *message = ovs_message_link(NLM_F_CREATE | NLM_F_EXCL, 0, false);
+	struct nl_msg *message = net_message_link(NLM_F_CREATE | NLM_F_EXCL, 0, false);
 	struct nlattr *info, *data;
 
 	if (!message)
@@ -173,7 +173,7 @@ static struct nl_msg *link_veth_message(const struct ovs_veth *veth)
 /* Mark and bring up in one request. */
 static struct nl_msg *link_mark_message(const struct ovs_veth *veth)
 {
-	struct nl_msg *message = ovs_message_link(0, 0, true);
+	struct nl_msg *message = net_message_link(0, 0, true);
 
 	if (!message)
 		return NULL;
@@ -189,10 +189,10 @@ int ovs_link_make_veth(struct ovs *ovs, const struct ovs_veth *veth, struct hyfw
 
 	if (r < 0)
 		return r;
-	r = ovs_message_send(socket, link_veth_message(veth));
+	r = net_message_send(socket, link_veth_message(veth));
 	if (r < 0)
 		return link_fail(ovs, err, r, "create the veth pair", veth->host_name);
-	r = ovs_message_send(socket, link_mark_message(veth));
+	r = net_message_send(socket, link_mark_message(veth));
 	return r < 0 ? link_fail(ovs, err, r, "mark it", veth->host_name) : 0;
 }
 
@@ -205,7 +205,7 @@ int ovs_link_up(struct ovs *ovs, const char *name, uint32_t address, unsigned pr
 		r = ovs_link_address(ovs, socket, index, address, prefix, err);
 	if (r < 0)
 		return r;
-	r = ovs_message_send(socket, ovs_message_link(0, index, true));
+	r = net_message_send(socket, net_message_link(0, index, true));
 	return r < 0 ? link_fail(ovs, err, r, "bring it up", name) : 0;
 }
 
@@ -257,12 +257,12 @@ static int link_addresses(struct ovs *ovs, struct nl_cache **ret_cache, struct h
 		return r;
 	r = rtnl_addr_alloc_cache(socket, ret_cache);
 	if (r < 0)
-		return ovs->host->fail(err, -ovs_message_errno(r), "cannot list addresses: %s",
+		return ovs->host->fail(err, -net_message_errno(r), "cannot list addresses: %s",
 					  nl_geterror(r));
 	return 0;
 }
 
-static int link_check_address(struct ovs *ovs, const struct ovs_subnet *subnet,
+static int link_check_address(struct ovs *ovs, const struct net_subnet *subnet,
 			      struct rtnl_addr *address, int except, struct hyfw_error **err)
 {
 	struct nl_addr *local = rtnl_addr_get_local(address);
@@ -271,7 +271,7 @@ static int link_check_address(struct ovs *ovs, const struct ovs_subnet *subnet,
 
 	if (rtnl_addr_get_ifindex(address) == except || !link_is_ipv4(local))
 		return 0;
-	if (!ovs_subnet_overlaps(subnet, link_nl_address(local), (unsigned)rtnl_addr_get_prefixlen(address)))
+	if (!net_subnet_overlaps(subnet, link_nl_address(local), (unsigned)rtnl_addr_get_prefixlen(address)))
 		return 0;
 	if_indextoname((unsigned)rtnl_addr_get_ifindex(address), name);
 	in.s_addr = htonl(link_nl_address(local));
@@ -282,7 +282,7 @@ static int link_check_address(struct ovs *ovs, const struct ovs_subnet *subnet,
 				  text, rtnl_addr_get_prefixlen(address));
 }
 
-int ovs_link_check_subnet(struct ovs *ovs, const struct ovs_subnet *subnet, const char *except,
+int ovs_link_check_subnet(struct ovs *ovs, const struct net_subnet *subnet, const char *except,
 			 struct hyfw_error **err)
 {
 	struct nl_object *object;
@@ -310,7 +310,7 @@ int ovs_link_each(struct ovs *ovs, const char *mark,
 		return r;
 	r = rtnl_link_alloc_cache(socket, AF_UNSPEC, &cache);
 	if (r < 0)
-		return ovs->host->fail(err, -ovs_message_errno(r), "cannot list interfaces: %s",
+		return ovs->host->fail(err, -net_message_errno(r), "cannot list interfaces: %s",
 					  nl_geterror(r));
 	for (object = nl_cache_get_first(cache); object; object = nl_cache_get_next(object)) {
 		struct rtnl_link *link = (struct rtnl_link *)object;

@@ -57,7 +57,7 @@ static void *netns_enter(void *argument)
 	}
 	r = nl_connect(entering->socket, NETLINK_ROUTE);
 	if (r < 0)
-		entering->error = ovs_message_errno(r);
+		entering->error = net_message_errno(r);
 	else if (entering->interface)
 		entering->error = netns_no_offload(entering->interface);
 	return NULL;
@@ -108,7 +108,7 @@ static int netns_route(struct nl_sock *socket, int index, uint32_t gateway)
 	nlmsg_append(message, &info, sizeof(info), NLMSG_ALIGNTO);
 	nla_put(message, RTA_GATEWAY, sizeof(wire), &wire);
 	nla_put_u32(message, RTA_OIF, (uint32_t)index);
-	return ovs_message_send(socket, message);
+	return net_message_send(socket, message);
 }
 
 static int netns_index(struct nl_sock *socket, const char *name)
@@ -117,7 +117,7 @@ static int netns_index(struct nl_sock *socket, const char *name)
 	int r = rtnl_link_get_kernel(socket, 0, name, &link), index;
 
 	if (r < 0)
-		return ovs_message_errno(r);
+		return net_message_errno(r);
 	index = rtnl_link_get_ifindex(link);
 	rtnl_link_put(link);
 	return index;
@@ -133,9 +133,9 @@ static int netns_apply(struct ovs *ovs, struct nl_sock *socket, const struct ovs
 	if (r < 0 && *err)
 		return r;
 	if (r >= 0)
-		r = ovs_message_send(socket, ovs_message_link(0, LOOPBACK_INDEX, true));
+		r = net_message_send(socket, net_message_link(0, LOOPBACK_INDEX, true));
 	if (r >= 0)
-		r = ovs_message_send(socket, ovs_message_link(0, index, true));
+		r = net_message_send(socket, net_message_link(0, index, true));
 	if (r >= 0 && inside->gateway)
 		r = netns_route(socket, index, inside->gateway);
 	if (r < 0)

@@ -39,12 +39,12 @@ int ovs_network_check(struct ovs *ovs, const struct hyfw_subject *subject, struc
 {
 	const struct hyfw_map *keys = &subject->settings;
 	const char *subnet = hyfw_map_get(keys, "subnet"), *gateway = hyfw_map_get(keys, "gateway");
-	struct ovs_subnet parsed;
+	struct net_subnet parsed;
 	int r = check_names(ovs, keys, err);
 
 	if (r >= 0 && gateway && !subnet)
 		return ovs->host->fail(err, EINVAL, "gateway %s needs a subnet beside it", gateway);
-	return r >= 0 && subnet ? ovs_subnet_parse(ovs->host, subnet, gateway, &parsed, err) : r;
+	return r >= 0 && subnet ? net_subnet_parse(ovs->host, subnet, gateway, &parsed, err) : r;
 }
 
 static const char *key(const struct hyfw_map *keys, const char *name)
@@ -179,16 +179,16 @@ static int bridge_make(struct ovs *ovs, struct hyfw_call *call, struct hyfw_erro
 {
 	const char *bridge = arg(call, "bridge"), *gateway = NULL;
 	struct ovs_words words = { .host = ovs->host, .arena = call->arena };
-	struct ovs_subnet subnet = { 0 };
+	struct net_subnet subnet = { 0 };
 	int r = 0;
 
 	if (arg(call, "subnet") && !arg(call, "uplink")) {
-		r = ovs_subnet_parse(ovs->host, arg(call, "subnet"), arg(call, "gateway"), &subnet, err);
+		r = net_subnet_parse(ovs->host, arg(call, "subnet"), arg(call, "gateway"), &subnet, err);
 		if (r >= 0)
 			r = ovs_link_check_subnet(ovs, &subnet, bridge, err);
 		if (r < 0)
 			return r;
-		gateway = ovs_address_text(ovs->host, call->arena, subnet.gateway);
+		gateway = net_address_text(ovs->host, call->arena, subnet.gateway);
 	}
 	bridge_words(ovs, call, &words);
 	r = ovs_transact(ovs, &words, true, err);

@@ -23,6 +23,9 @@
 
 #include <hyfw/network.h>
 
+#include "../common/address.h"
+#include "../common/message.h"
+
 struct nl_sock;
 struct json_object;
 
@@ -46,32 +49,7 @@ uint32_t ovs_name_number(const char *name); /* never 0 */
 const char *ovs_mark(const struct ovs *ovs, struct hyfw_arena *arena, const char *network, const char *workload,
 		     const char *address);
 
-/* ---- address.c: IPv4 subnets and addresses from them ----------------------- */
-
-struct ovs_subnet {
-	uint32_t base; /* host byte order, as all below */
-	uint32_t gateway;
-	unsigned prefix;
-};
-
-int ovs_subnet_parse(const struct hyfw_host *host, const char *subnet, const char *gateway,
-		     struct ovs_subnet *ret_subnet, struct hyfw_error **err);
-bool ovs_subnet_overlaps(const struct ovs_subnet *subnet, uint32_t address, unsigned prefix);
-const char *ovs_subnet_text(const struct hyfw_host *host, struct hyfw_arena *arena,
-			    const struct ovs_subnet *subnet);
-const char *ovs_address_text(const struct hyfw_host *host, struct hyfw_arena *arena, uint32_t address);
-bool ovs_address_parse(const char *text, uint32_t *ret_address);
-const char *ovs_mac_text(const struct hyfw_host *host, struct hyfw_arena *arena, uint32_t number);
-void ovs_mac(uint32_t number, uint8_t ret_mac[6]);
-int ovs_address_take(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network,
-		     const char *workload, const struct ovs_subnet *subnet, uint32_t *ret_address,
-		     struct hyfw_error **err);
-void ovs_address_drop(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network,
-		      const char *workload, uint32_t address);
-void ovs_address_drop_all(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network,
-			  const char *workload, const struct ovs_subnet *subnet);
-
-/* ---- link.c, message.c: interfaces through rtnetlink ------------------------ */
+/* ---- link.c: interfaces through rtnetlink ----------------------------------- */
 
 struct nl_msg;
 
@@ -105,14 +83,11 @@ int ovs_link_address(struct ovs *ovs, struct nl_sock *socket, int index, uint32_
 int ovs_link_make_veth(struct ovs *ovs, const struct ovs_veth *veth, struct hyfw_error **err);
 int ovs_link_up(struct ovs *ovs, const char *name, uint32_t address, unsigned prefix, struct hyfw_error **err);
 void ovs_link_settle(struct nl_sock *socket, const char *name);
-int ovs_link_check_subnet(struct ovs *ovs, const struct ovs_subnet *subnet, const char *except,
+int ovs_link_check_subnet(struct ovs *ovs, const struct net_subnet *subnet, const char *except,
 			  struct hyfw_error **err);
 int ovs_link_each(struct ovs *ovs, const char *mark,
 		  void (*visit)(void *context, const char *name, int index, const char *alias), void *context,
 		  struct hyfw_error **err);
-struct nl_msg *ovs_message_link(int flags, int index, bool up);
-int ovs_message_send(struct nl_sock *socket, struct nl_msg *message);
-int ovs_message_errno(int nl_error);
 
 /* ---- netns.c: inside a workload's namespace --------------------------------- */
 

@@ -61,12 +61,12 @@ static int peers_set(struct ovs *ovs, struct hyfw_arena *arena, struct ovs_port 
 	uint32_t a, b;
 	int r = 1;
 
-	if (!ovs_address_parse(from->address, &a) || !ovs_address_parse(to->address, &b))
+	if (!net_address_parse(from->address, &a) || !net_address_parse(to->address, &b))
 		return host->fail(err, EINVAL, "an endpoint without address cannot be linked");
-	from->address = ovs_address_text(host, arena, a);
-	from->mac = ovs_mac_text(host, arena, a);
-	to->address = ovs_address_text(host, arena, b);
-	to->mac = ovs_mac_text(host, arena, b);
+	from->address = net_address_text(host, arena, a);
+	from->mac = net_mac_text(host, arena, a);
+	to->address = net_address_text(host, arena, b);
+	to->mac = net_mac_text(host, arena, b);
 	from->meter = to->meter = "";
 	if (permit)
 		r = peers_same_vlan(ovs, arena, from->name, to->name, err);

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "bridge.h"
+#include "address.h"
 
 static uint32_t prefix_mask(unsigned prefix)
 {
@@ -26,7 +26,7 @@ static bool prefix_parse(const char *text, unsigned *ret_prefix)
 	return true;
 }
 
-bool bridge_address_parse(const char *text, uint32_t *ret_address)
+bool net_address_parse(const char *text, uint32_t *ret_address)
 {
 	char copy[INET_ADDRSTRLEN];
 	size_t length = strcspn(text, "/");
@@ -42,7 +42,7 @@ bool bridge_address_parse(const char *text, uint32_t *ret_address)
 	return true;
 }
 
-static int gateway_parse(const struct hyfw_host *host, const char *text, struct bridge_subnet *subnet,
+static int gateway_parse(const struct hyfw_host *host, const char *text, struct net_subnet *subnet,
 			 struct hyfw_error **err)
 {
 	uint32_t last = subnet->base | ~prefix_mask(subnet->prefix);
@@ -51,22 +51,22 @@ static int gateway_parse(const struct hyfw_host *host, const char *text, struct 
 		subnet->gateway = subnet->base + 1;
 		return 0;
 	}
-	if (strchr(text, '/') || !bridge_address_parse(text, &subnet->gateway))
+	if (strchr(text, '/') || !net_address_parse(text, &subnet->gateway))
 		return host->fail(err, EINVAL, "gateway %s is not an IPv4 address", text);
 	if (subnet->gateway <= subnet->base || subnet->gateway >= last)
 		return host->fail(err, EINVAL, "gateway %s is not an address for a host in the subnet", text);
 	return 0;
 }
 
-int bridge_subnet_parse(const struct hyfw_host *host, const char *subnet, const char *gateway,
-			struct bridge_subnet *ret_subnet, struct hyfw_error **err)
+int net_subnet_parse(const struct hyfw_host *host, const char *subnet, const char *gateway,
+		     struct net_subnet *ret_subnet, struct hyfw_error **err)
 {
 	const char *slash = strchr(subnet, '/');
-	struct bridge_subnet parsed = { 0 };
+	struct net_subnet parsed = { 0 };
 	struct in_addr base;
 	int r;
 
-	if (!slash || !prefix_parse(slash + 1, &parsed.prefix) || !bridge_address_parse(subnet, &parsed.base))
+	if (!slash || !prefix_parse(slash + 1, &parsed.prefix) || !net_address_parse(subnet, &parsed.base))
 		return host->fail(err, EINVAL, "subnet %s is not of the form 10.1.0.0/24", subnet);
 	if (parsed.prefix < 8 || parsed.prefix > 30)
 		return host->fail(err, EINVAL, "subnet %s: the prefix must be from 8 to 30", subnet);
@@ -81,28 +81,28 @@ int bridge_subnet_parse(const struct hyfw_host *host, const char *subnet, const 
 	return 0;
 }
 
-bool bridge_subnet_overlaps(const struct bridge_subnet *subnet, uint32_t address, unsigned prefix)
+bool net_subnet_overlaps(const struct net_subnet *subnet, uint32_t address, unsigned prefix)
 {
 	uint32_t mask = prefix_mask(prefix < subnet->prefix ? prefix : subnet->prefix);
 
 	return (subnet->base & mask) == (address & mask);
 }
 
-const char *bridge_address_text(const struct hyfw_host *host, struct hyfw_arena *arena, uint32_t address)
+const char *net_address_text(const struct hyfw_host *host, struct hyfw_arena *arena, uint32_t address)
 {
 	return host->format(arena, "%u.%u.%u.%u", address >> 24, address >> 16 & 255, address >> 8 & 255,
 			    address & 255);
 }
 
-const char *bridge_subnet_text(const struct hyfw_host *host, struct hyfw_arena *arena,
-			       const struct bridge_subnet *subnet)
+const char *net_subnet_text(const struct hyfw_host *host, struct hyfw_arena *arena,
+			    const struct net_subnet *subnet)
 {
-	return host->format(arena, "%s/%u", bridge_address_text(host, arena, subnet->base), subnet->prefix);
+	return host->format(arena, "%s/%u", net_address_text(host, arena, subnet->base), subnet->prefix);
 }
 
 /* Locally administered; the same address always has the same one, so that no
  * neighbour table is wrong when an address is given to the next workload. */
-void bridge_mac(uint32_t address, uint8_t ret_mac[6])
+void net_mac(uint32_t address, uint8_t ret_mac[6])
 {
 	ret_mac[0] = 0x0a;
 	ret_mac[1] = 0x68;
@@ -112,19 +112,19 @@ void bridge_mac(uint32_t address, uint8_t ret_mac[6])
 	ret_mac[5] = (uint8_t)address;
 }
 
-void bridge_mac_print(uint32_t address, char ret_text[18])
+void net_mac_print(uint32_t address, char ret_text[18])
 {
 	uint8_t mac[6];
 
-	bridge_mac(address, mac);
+	net_mac(address, mac);
 	snprintf(ret_text, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 }
 
-const char *bridge_mac_text(const struct hyfw_host *host, struct hyfw_arena *arena, uint32_t address)
+const char *net_mac_text(const struct hyfw_host *host, struct hyfw_arena *arena, uint32_t address)
 {
 	char text[18];
 
-	bridge_mac_print(address, text);
+	net_mac_print(address, text);
 	return host->format(arena, "%s", text);
 }
 
@@ -134,9 +134,9 @@ static const char *address_pool(const struct hyfw_host *host, struct hyfw_arena 
 	return host->format(arena, "net-%s", network);
 }
 
-int bridge_address_take(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network,
-			const char *workload, const struct bridge_subnet *subnet, uint32_t *ret_address,
-			struct hyfw_error **err)
+int net_address_take(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network,
+		     const char *workload, const struct net_subnet *subnet, uint32_t *ret_address,
+		     struct hyfw_error **err)
 {
 	const char *pool = address_pool(host, arena, network);
 	uint32_t last = subnet->base | ~prefix_mask(subnet->prefix), address;
@@ -146,7 +146,7 @@ int bridge_address_take(const struct hyfw_host *host, struct hyfw_arena *arena, 
 
 		if (address == subnet->gateway)
 			continue;
-		r = host->lease_take(pool, bridge_address_text(host, arena, address), workload, err);
+		r = host->lease_take(pool, net_address_text(host, arena, address), workload, err);
 		if (r == -EADDRINUSE) {
 			host->forget(err);
 			continue;
@@ -157,13 +157,13 @@ int bridge_address_take(const struct hyfw_host *host, struct hyfw_arena *arena, 
 		return 0;
 	}
 	return host->fail(err, EADDRNOTAVAIL, "no address is free in %s",
-			  bridge_subnet_text(host, arena, subnet));
+			  net_subnet_text(host, arena, subnet));
 }
 
-int bridge_address_claim(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network,
-			 const char *workload, uint32_t address, struct hyfw_error **err)
+int net_address_claim(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network,
+		      const char *workload, uint32_t address, struct hyfw_error **err)
 {
-	int r = host->lease_take(address_pool(host, arena, network), bridge_address_text(host, arena, address),
+	int r = host->lease_take(address_pool(host, arena, network), net_address_text(host, arena, address),
 				 workload, err);
 
 	if (r == -EADDRINUSE) {
@@ -173,14 +173,14 @@ int bridge_address_claim(const struct hyfw_host *host, struct hyfw_arena *arena,
 	return r < 0 ? r : 1;
 }
 
-void bridge_address_drop(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network,
-			 const char *workload, uint32_t address)
+void net_address_drop(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network,
+		      const char *workload, uint32_t address)
 {
-	host->lease_drop(address_pool(host, arena, network), bridge_address_text(host, arena, address), workload);
+	host->lease_drop(address_pool(host, arena, network), net_address_text(host, arena, address), workload);
 }
 
-void bridge_address_drop_all(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network,
-			     const char *workload, const struct bridge_subnet *subnet)
+void net_address_drop_all(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network,
+			  const char *workload, const struct net_subnet *subnet)
 {
 	const char *pool = address_pool(host, arena, network);
 	uint32_t last = subnet->base | ~prefix_mask(subnet->prefix), address;

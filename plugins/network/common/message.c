@@ -3,15 +3,16 @@
  * do not know what we need of veth peers. */
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <netlink/errno.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 
-#include "ovs.h"
+#include "message.h"
 
 /* A message that is full would fail at its first nla_put(); all of ours are
  * far below the page that libnl allocates. */
-struct nl_msg *ovs_message_link(int flags, int index, bool up)
+struct nl_msg *net_message_link(int flags, int index, bool up)
 {
 	struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWLINK, flags);
 	struct ifinfomsg info = {
@@ -28,17 +29,17 @@ struct nl_msg *ovs_message_link(int flags, int index, bool up)
 	return message;
 }
 
-int ovs_message_send(struct nl_sock *socket, struct nl_msg *message)
+int net_message_send(struct nl_sock *socket, struct nl_msg *message)
 {
 	int r;
 
 	if (!message)
 		return -ENOMEM;
 	r = nl_send_sync(socket, message); /* frees the message */
-	return r < 0 ? ovs_message_errno(r) : 0;
+	return r < 0 ? net_message_errno(r) : 0;
 }
 
-int ovs_message_errno(int nl_error)
+int net_message_errno(int nl_error)
 {
 	static const struct {
 		int nl, system;
