@@ -108,6 +108,7 @@ static void resize(const struct serve *serve, int value)
 static void on_launcher_gone(struct serve *serve)
 {
 	HYFW_AUTO_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const bool fed = serve->stdio->interactive;
 
 	close(*serve->socket);
 	*serve->socket = -1;
@@ -117,7 +118,8 @@ static void on_launcher_gone(struct serve *serve)
 		dup2(null, STDERR_FILENO);
 	}
 	serve->stdio->foreground = serve->stdio->interactive = false;
-	if (serve->stdio->input >= 0 && serve->stdio->pending_size == 0) {
+	/* Input that came from it ends; one that is only held open stays. */
+	if (fed && serve->stdio->input >= 0 && serve->stdio->pending_size == 0) {
 		close(serve->stdio->input);
 		serve->stdio->input = -1;
 	}

@@ -26,11 +26,13 @@ static int open_output(struct hyfw_stdio *stdio, int which)
 	return 0;
 }
 
-static int open_input(struct hyfw_stdio *stdio)
+/* With `keep` it stays open also where nobody writes to it, so that a command that
+ * reads does not see its end. */
+static int open_input(struct hyfw_stdio *stdio, bool keep)
 {
 	int ends[2];
 
-	if (!stdio->interactive) {
+	if (!keep && !stdio->interactive) {
 		stdio->inside[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
 		return stdio->inside[0] < 0 ? -errno : 0;
 	}
@@ -56,7 +58,7 @@ int hyfw_stdio_open(struct hyfw_stdio *stdio, const struct hyfw_definition *defi
 	stdio->interactive = launch->foreground && launch->interactive;
 	if (hyfw_map_bool(&settings, "terminal", false))
 		return 0;
-	result = open_input(stdio);
+	result = open_input(stdio, hyfw_map_bool(&settings, "interactive", false));
 	if (result == 0)
 		result = open_output(stdio, 0);
 	if (result == 0)

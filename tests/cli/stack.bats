@@ -312,3 +312,23 @@ refused() {
 		hyfw run --rm box true || { echo "start $n"; false; }
 	done
 }
+
+@test "interactive keeps standard input open, without it a reader sees its end" {
+	write_stack input <<-INI
+		[workload held]
+		image = box
+		command = cat
+		network = none
+		interactive = yes
+		stop_signal = SIGKILL
+
+		[workload ended]
+		image = box
+		command = cat
+		network = none
+	INI
+	hyfw up "$STACK"
+	wait_until 10 is_status ended exited
+	is_status held running
+	hyfw down "$STACK"
+}
