@@ -13,7 +13,12 @@
  *
  * and in any process, by what create() and start() noted:
  *
- *     signal() exec() stats() pause() resume()
+ *     signal() exec() stats() pause() resume() describe() plug() operate()
+ *
+ * A driver with HYFW_HELD_BY_MONITOR holds the running thing in the monitor
+ * process (a hypervisor's connection): these are called there only, on the
+ * instance that created it; what other processes want reaches it through the
+ * monitor's control socket.
  *
  * The core calls create() and start() where it would call apply() for the two
  * steps; undo() is the common one.
@@ -40,7 +45,21 @@ extern "C" {
 						* between create() and start(); the
 						* loopback interface is up by then */
 #define HYFW_TAKES_TAP "takes-tap"             /* endpoints as taps, before create() */
-#define HYFW_TAKES_IDMAP "takes-idmap"         /* a user namespace with an own id range */
+#define HYFW_TAKES_IDMAP "takes-idmap"         /* an id range of its own: a user namespace, or the
+						* user that a hypervisor runs as */
+#define HYFW_TAKES_USER_NETWORK "takes-user-network" /* endpoints with HYFW_NOTE_USER_NETWORK */
+#define HYFW_TAKES_NO_COMMAND "takes-no-command" /* runs what its disk holds: a workload needs
+						* neither command nor image */
+#define HYFW_HELD_BY_MONITOR "held-by-monitor" /* see above */
+
+/* Words of what it puts into effect of a confinement.  Security modules whose word
+ * (security.h) is not among them are left out of the default list, and refused by
+ * name when a workload asks for them. */
+#define HYFW_TAKES_RESOURCES "takes-resources"
+#define HYFW_TAKES_PRIVILEGES "takes-privileges"
+#define HYFW_TAKES_SYSCALLS "takes-syscalls"
+#define HYFW_TAKES_LABELS "takes-labels"
+#define HYFW_TAKES_PATHS "takes-paths"
 
 /* Notes that the core understands. */
 #define HYFW_NOTE_PID "pid"               /* first process of the workload, as the host sees it */
@@ -74,6 +93,30 @@ struct hyfw_exec {
 	int stdio[3];         /* owned by the core */
 	struct hyfw_confinement confinement;
 };
+
+/* Something that is put into a running workload or taken out: one of the two. */
+struct hyfw_device {
+	size_t size;
+	const char *name;                     /* unique in the workload: "disk2", "eth1" */
+	const struct hyfw_attachment *disk;   /* BLOCK */
+	const struct hyfw_endpoint *endpoint; /* with HYFW_NOTE_TAP or HYFW_NOTE_INTERFACE */
+};
+
+/* Words for hyfw_operation.verb of isolation drivers; 'object' is the workload.
+ * Arguments are optional unless they are in capitals.
+ *
+ *   update           vcpus, memory (bytes, the balloon's), cdrom (a path, "" for none)
+ *   display          -> type, address, port, socket, password_set
+ *   snapshot-create  NAME, description, memory, disk_only, external (true, false)
+ *   snapshot-list    -> row, name, created (seconds), state, type, parent, current, bytes
+ *   snapshot-revert  NAME, running, paused (true)
+ *   snapshot-delete  NAME, children (true)
+ *   save             PATH
+ *   migrate          TO (a URI), live, peer_to_peer, tunnelled, copy_storage, offline,
+ *                    unsafe (true), max_downtime (ms), bandwidth (bytes/s), name
+ *                    -> downtime (ms), total (ms), bytes
+ *   reboot
+ */
 
 struct hyfw_isolation_ops {
 	size_t size;
@@ -131,6 +174,24 @@ struct hyfw_isolation_ops {
 	 * running process.  In 'arena'.  NULL: nothing to tell. */
 	int (*describe)(void *instance, const struct hyfw_map *record, struct hyfw_arena *arena,
 			struct hyfw_map *ret_facts, struct hyfw_error **err);
+
+	/* How many bytes the driver's own processes need beside the memory of a
+	 * workload with these settings.  Pure.  NULL: none. */
+	uint64_t (*overhead)(void *instance, const struct hyfw_map *settings);
+
+	/* Puts 'device' into the running workload, or takes it out; returns when the
+	 * workload has it, or has let go of it (-ETIMEDOUT when it does not).  Taking out
+	 * what is not there is success.  NULL: not possible. */
+	int (*plug)(void *instance, const struct hyfw_map *record, const struct hyfw_device *device,
+		    bool attach, struct hyfw_error **err);
+
+	/* Does 'operation'; 'record' is empty when the workload does not run (called in
+	 * the process that wants it then, under the workload's lock).  May take long:
+	 * with HYFW_HELD_BY_MONITOR it runs in a thread of its own, one at a time, while
+	 * the others above are called from the monitor's main thread.  -ENOTSUP for a
+	 * verb that the driver does not know.  NULL: none. */
+	int (*operate)(void *instance, const struct hyfw_map *record, const struct hyfw_operation *operation,
+		       struct hyfw_map *ret_result, struct hyfw_error **err);
 };
 
 #ifdef __cplusplus

@@ -12,8 +12,14 @@
  * between create() and start() of the workload with 'netns_fd' in the call; the
  * driver leaves the interface in that namespace, configured and up, with its
  * default route.  With HYFW_TAKES_TAP: apply() comes before create(), 'netns_fd'
- * is -1 and the driver notes HYFW_NOTE_TAP.  Which of the two is meant is also
- * known at planning time from hyfw_subject.isolation and the word below.
+ * is -1 and the driver notes HYFW_NOTE_TAP (the interface is up, persistent, and
+ * gone with undo) with HYFW_NOTE_MAC, HYFW_NOTE_ADDRESS and HYFW_NOTE_GATEWAY: it
+ * answers the guest's DHCP with that address on this network only, and lets nothing
+ * out of the tap that has another MAC or source address.  Names of the other
+ * workloads of the network are answered by the same server.  Which of the two is
+ * meant is known at planning time from hyfw_subject.takes_tap.
+ * A driver of HYFW_GIVES_USER_NETWORK notes HYFW_NOTE_USER_NETWORK instead: "passt
+ * SOCKET" for a passt(1) that it has started and that listens there.
  *
  * The settings of ENDPOINT subjects hold the workload's keys, among them the
  * normalised lists
@@ -37,6 +43,7 @@ extern "C" {
 /* Words for hyfw_plugin.capabilities of network drivers. */
 #define HYFW_GIVES_INTERFACE "gives-interface" /* an interface in a network namespace */
 #define HYFW_GIVES_TAP "gives-tap"             /* a tap for a hypervisor */
+#define HYFW_GIVES_USER_NETWORK "gives-user-network" /* a network without privileges */
 #define HYFW_GIVES_NOTHING "gives-nothing"     /* no connectivity: loopback only */
 
 struct hyfw_network_ops {

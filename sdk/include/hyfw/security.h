@@ -52,6 +52,12 @@ struct hyfw_security_ops {
 	/* Sends SIGKILL to every process of the workload, those that fork
 	 * meanwhile included, and returns when none is left.  NULL: cannot. */
 	int (*kill)(void *instance, const struct hyfw_map *record, struct hyfw_error **err);
+
+	/* Puts changed settings of 'subject' into effect for the running workload, whole
+	 * or not at all.  -ENOTSUP when a setting that differs from what is in effect
+	 * takes a new start.  NULL: nothing of this module can change. */
+	int (*update)(void *instance, const struct hyfw_subject *subject, const struct hyfw_map *record,
+		      struct hyfw_error **err);
 };
 
 #ifdef __cplusplus

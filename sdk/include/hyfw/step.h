@@ -46,6 +46,8 @@ enum hyfw_subject_kind {
 	HYFW_SUBJECT_VOLUME = 3,   /* storage drivers: a named volume */
 	HYFW_SUBJECT_ROOT = 4,     /* storage drivers: a workload's root file system */
 	HYFW_SUBJECT_WORKLOAD = 5, /* isolation drivers and security modules */
+	HYFW_SUBJECT_DISK = 6,     /* storage drivers: a disk that a workload is given: a named
+				    * volume or a file of the host */
 };
 
 /* Which ids of the host a workload's ids 0..count-1 are. 'count' 0 means that
@@ -65,7 +67,8 @@ struct hyfw_idmap {
  *     seccomp      "default", "unconfined" or an absolute path
  *     memory_swap  bytes of memory and swap together, "-1" for no limit
  *     stop_signal  its number
- *     restart      "no", "on-failure", "on-failure:N", "always", "unless-stopped" */
+ *     restart      "no", "on-failure", "on-failure:N", "always", "unless-stopped"
+ *     disk         "SOURCE|OPTION=VALUE|...", SOURCE as for volume; see hyfw_subject.disk */
 struct hyfw_subject {
 	size_t size;
 	enum hyfw_subject_kind kind;
@@ -77,7 +80,20 @@ struct hyfw_subject {
 	struct hyfw_map network;     /* ENDPOINT: keys of the network's section, else empty */
 	struct hyfw_idmap idmap;     /* ROOT, VOLUME and WORKLOAD */
 	bool transient;              /* the workload is removed when it ends (--rm) */
-	const char *isolation;       /* ENDPOINT, ROOT, WORKLOAD: name of its isolation driver */
+	const char *isolation;       /* ENDPOINT, ROOT, DISK, WORKLOAD: name of its isolation driver */
+
+	/* DISK, else empty: "source" (the volume's name or an absolute path) and those of
+	 * "device" (disk, cdrom, floppy), "bus", "format", "read_only" (true, false),
+	 * "cache", "serial", "boot" that were given.  'settings' are the volume's keys,
+	 * empty for a path; 'index' is its place among the workload's disks. */
+	struct hyfw_map disk;
+
+	/* WORKLOAD, security modules: bytes that the isolation driver needs beside the
+	 * workload's own memory (a hypervisor's); limits of memory are that much higher. */
+	uint64_t memory_overhead;
+
+	bool takes_tap;              /* ENDPOINT: the isolation driver wants a tap, else an interface
+				      * in a network namespace */
 };
 
 /* One call of apply() or undo(). */
@@ -92,6 +108,27 @@ struct hyfw_call {
 				   * namespace; -1 otherwise.  Owned by the core */
 	struct hyfw_map peers;    /* ENDPOINT steps, apply() only: running workload name ->
 				   * address, for each workload on the same network */
+	void *core;               /* the core's; off limits */
+};
+
+/* ---- operations ------------------------------------------------------------ */
+
+/* Something that a driver can do beyond the operations with a function of their
+ * own: "snapshot-create", "convert".  The words, their arguments and results stand
+ * in isolation.h and storage.h; a driver may have more.  The result is a map; one
+ * that lists things repeats its keys, and the key "row" begins each thing. */
+struct hyfw_operation {
+	size_t size;
+	const char *verb;         /* [a-z-]+ */
+	const char *object;       /* what it is done to: a workload, image, volume or absolute path */
+	struct hyfw_map args;
+	int input_fd, output_fd;  /* for operations that read or write a stream; -1 for none;
+				   * owned by the core */
+	struct hyfw_arena *arena; /* for the result */
+	/* Tells how far it is; 'total' 0 when that is not known.  NULL: nobody looks. */
+	void (*progress)(const struct hyfw_operation *operation, uint64_t done, uint64_t total);
+	/* Whether it shall stop and undo itself (-ECANCELED); NULL: never.  Any thread. */
+	bool (*cancelled)(const struct hyfw_operation *operation);
 	void *core;               /* the core's; off limits */
 };
 

@@ -7,7 +7,13 @@
  *     plan(VOLUME)  steps of lifetime SHARED.  undo() removes a volume only when
  *                   apply() has made it and it is empty: data is never deleted by
  *                   undo, only by remove_volume().
- *     attachment()  says, as data, what to mount; the isolation driver mounts it
+ *     plan(DISK)    steps of lifetime RUN: hands a disk (a named volume, or a file of
+ *                   the host) to the user that the hypervisor runs as
+ *                   (hyfw_subject.idmap), and back
+ *     attachment()  says, as data, what to mount; the isolation driver mounts it.  A
+ *                   block image is given with its format and a chain of backing files
+ *                   that was checked: none lies outside of what the driver made or the
+ *                   administrator named
  */
 #ifndef HYFW_STORAGE_H
 #define HYFW_STORAGE_H
@@ -35,10 +41,40 @@ struct hyfw_image {
 				 * entrypoint env workdir user; lists repeat their key */
 };
 
+/* Words for hyfw_operation.verb of storage drivers that give block images.  'object'
+ * is an absolute path, a volume's name, "image/NAME", or a workload's name (its root
+ * disk); the result of operations without "->" is empty.  A disk that a running
+ * workload or another program uses is refused (-EBUSY) by every verb that writes.
+ * What only a driver with libguestfs can do is marked *.
+ *
+ *   create       SIZE (bytes), format, preallocation, backing, filesystem, from (a directory
+ *                or archive that becomes the file system), label
+ *   info         -> format, virtual_size, actual_size, backing, encrypted, locked, ...
+ *   resize       SIZE, shrink (true), filesystem (true: the last one too *), partition
+ *   clone        TO, linked (true: an overlay)
+ *   snapshot-create NAME; snapshot-list -> row name created bytes; snapshot-revert NAME;
+ *   snapshot-delete NAME
+ *   rebase       BACKING ("" flattens), unsafe
+ *   commit
+ *   convert      TO, FORMAT, compress (true)
+ *   check        repair (true) -> errors, leaks, ...
+ *   diff         WITH -> row path change
+ *   sparsify *   to (without it in place)
+ *   filesystems * -> row device type label uuid size used available
+ *   inspect *    -> os, distribution, version, hostname, ...
+ *   cat * PATH (output_fd); ls * PATH -> row name mode size ...; copy-in * SOURCE PATH;
+ *   copy-out * PATH TO; tar-in * PATH (input_fd); tar-out * PATH (output_fd);
+ *   upload * PATH (input_fd)
+ *   customize *  hostname, root_password_file, ssh_key_file, user, run, install, ...
+ *   sysprep *    operations
+ *   mount        AT, read_only; unmount AT
+ *   pools        -> row name path size used available
+ */
+
 struct hyfw_storage_ops {
 	size_t size;
 
-	/* Fills 'ret_attachment' for ROOT or VOLUME subjects from the notes and
+	/* Fills 'ret_attachment' for ROOT, VOLUME or DISK subjects from the notes and
 	 * arguments of their steps ('record': both; for a directory named by path
 	 * just the settings).  'target' is left NULL for the core.  May open
 	 * descriptors (source_fd), which the core closes.  Mandatory. */
@@ -73,6 +109,12 @@ struct hyfw_storage_ops {
 	 * none of that name.  The core has made sure that no workload uses it.
 	 * NULL: no volumes. */
 	int (*volume_remove)(void *instance, const char *name, struct hyfw_error **err);
+
+	/* Does 'operation' in the calling process; may take long.  A failure or a
+	 * cancellation leaves the object as it was.  -ENOTSUP for a verb that the driver
+	 * does not know.  NULL: none. */
+	int (*operate)(void *instance, const struct hyfw_operation *operation, struct hyfw_map *ret_result,
+		       struct hyfw_error **err);
 };
 
 #ifdef __cplusplus

@@ -59,7 +59,10 @@ struct hyfw_attachment {
 	const char *work;        /* OVERLAY: work directory on the same file system */
 	uint64_t bytes;          /* TMPFS: size limit; 0 means 64 MiB */
 	uint32_t mode;           /* TMPFS: mode of its root; 0 means 1777 */
-	const char *format;      /* BLOCK: "raw", "qcow2", ... */
+	const char *format;      /* BLOCK: "raw", "qcow2", ...; never guessed from its content by
+				  * whoever opens it */
+	struct hyfw_map options; /* BLOCK: "device", "bus", "cache", "serial", "boot" as in
+				  * hyfw_subject.disk */
 };
 
 /* ---- network: endpoints --------------------------------------------------- */
@@ -68,7 +71,12 @@ struct hyfw_attachment {
  * keys, so that it is in the journal before it exists. */
 #define HYFW_NOTE_HOST_INTERFACE "host_interface" /* "hyv3f2a01c", the host's side */
 #define HYFW_NOTE_INTERFACE "interface"           /* "eth0", the workload's side */
-#define HYFW_NOTE_TAP "tap"                       /* a tap made for a hypervisor */
+#define HYFW_NOTE_TAP "tap"                       /* a tap or macvtap made for a hypervisor */
+#define HYFW_NOTE_USER_NETWORK "user_network"     /* no interface of the host: a user-mode network;
+						   * its value says how, see network.h */
+#define HYFW_NOTE_OFFLOAD "offload"               /* "off": the link cannot carry packets with
+						   * checksum or segmentation left to the receiver */
+#define HYFW_NOTE_MTU "mtu"                       /* bytes; absent: 1500 */
 #define HYFW_NOTE_ADDRESS "address"               /* "10.89.0.2/24" */
 #define HYFW_NOTE_GATEWAY "gateway"               /* "10.89.0.1" */
 #define HYFW_NOTE_MAC "mac"                       /* "52:54:00:12:34:56" */
@@ -137,7 +145,7 @@ struct hyfw_workload {
 	bool read_only;                /* root file system */
 	bool restartable;              /* the restart policy may start it again */
 	struct hyfw_idmap idmap;
-	struct hyfw_attachment root;
+	struct hyfw_attachment root;   /* kind 0: none; a machine may have just a CD or a kernel */
 	const struct hyfw_attachment *mounts; /* in the order in which they are made */
 	size_t mount_count;
 	const struct hyfw_endpoint *endpoints; /* those made before create(); see isolation.h */
@@ -145,6 +153,9 @@ struct hyfw_workload {
 	struct hyfw_confinement confinement;
 	struct hyfw_map settings;      /* all keys of its section, for keys of the driver's own */
 	const char *runtime_directory; /* private to this workload, on tmpfs */
+	const struct hyfw_attachment *disks; /* BLOCK, in the order of the section, without the root */
+	size_t disk_count;
+	bool transient;                /* as in struct hyfw_subject */
 };
 
 /* ---- figures -------------------------------------------------------------- */
@@ -165,6 +176,9 @@ struct hyfw_stats {
 	uint64_t net_rx_bytes, net_tx_bytes;
 	/* How often a limit was hit. */
 	uint64_t event_memory_max, event_oom_kill, event_pids_max, event_cpu_throttled;
+	/* Machines: what the guest was given by the balloon, and of it what it does not use. */
+	uint64_t balloon_bytes, guest_free_bytes;
+	uint64_t vcpus;
 };
 
 static inline void hyfw_stats_init(struct hyfw_stats *stats)
