@@ -2,13 +2,13 @@
 # test would prove nothing.
 load helpers
 
-# Thousandths of a CPU that a workload used over four seconds.
-cpu_used() { # NAME
+# Thousandths of a CPU that a workload used over some seconds.
+cpu_used() { # NAME [SECONDS]
 	local group first second start
 	group=$(cgroup_of "$1" cpuacct)
 	start=$(date +%s%N)
 	first=$(cpu_nanoseconds "$group")
-	sleep 4
+	sleep "${2:-4}"
 	second=$(cpu_nanoseconds "$group")
 	echo $(((second - first) * 1000 / ($(date +%s%N) - start)))
 }
@@ -56,16 +56,18 @@ stress() { # NAME FLAG...
 }
 
 # Short of memory, stress-ng is in the kernel's reclaim nearly all of its time, and
-# Linux since 6.18 throttles a task only when it goes back to user mode: up to 0.44
-# of a CPU was seen over four seconds.  Without limits it is all there are.
+# Linux since 6.18 throttles a task only when it goes back to user mode.  What was
+# overdrawn is paid back: bursts of up to 3.5 CPU seconds were seen, with nothing at
+# all for seconds after them, and a quarter of a CPU in the long run.  So twenty
+# seconds, and one burst more than the quarter.
 @test "stress-ng with cpus 0.25 and memory 50M: never above 50M, and slow" {
 	[ -x "$ROOTFS/bin/stress-ng" ] || skip "stress-ng is not installed"
 	stress limited --cpus 0.25 --memory 50M
 	local cpu memory
-	cpu=$(cpu_used limited) memory=$(memory_peak limited)
+	cpu=$(cpu_used limited 20) memory=$(memory_peak limited)
 	echo "cpu $cpu/1000 memory $memory"
 	[ "$cpu" -gt 0 ]
-	[ "$cpu" -le 600 ]
+	[ "$cpu" -le 450 ]
 	[ "$memory" -le $((50 << 20)) ]
 	[ "$memory" -gt $((10 << 20)) ]
 }
