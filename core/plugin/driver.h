@@ -49,6 +49,16 @@ int hyfw_isolation_stats(struct hyfw_driver *driver, const struct hyfw_map *reco
 			 struct hyfw_stats *stats, struct hyfw_error **err); /* 0 when it has none */
 int hyfw_isolation_describe(struct hyfw_driver *driver, const struct hyfw_map *record,
 			    struct hyfw_arena *arena, struct hyfw_map *ret_facts, struct hyfw_error **err);
+/* -EOPNOTSUPP when the driver cannot: the security modules' freeze may. */
+int hyfw_isolation_pause(struct hyfw_driver *driver, const struct hyfw_map *record, struct hyfw_error **err);
+int hyfw_isolation_resume(struct hyfw_driver *driver, const struct hyfw_map *record, struct hyfw_error **err);
+int hyfw_isolation_overhead(struct hyfw_driver *driver, const struct hyfw_map *settings, uint64_t *ret_bytes,
+			    struct hyfw_error **err); /* 0 bytes when it tells none */
+int hyfw_isolation_plug(struct hyfw_driver *driver, const struct hyfw_map *record,
+			const struct hyfw_device *device, bool attach, struct hyfw_error **err);
+int hyfw_isolation_operate(struct hyfw_driver *driver, const struct hyfw_map *record,
+			   const struct hyfw_operation *operation, struct hyfw_map *ret_result,
+			   struct hyfw_error **err);
 
 int hyfw_network_link(struct hyfw_driver *driver, const char *network, const struct hyfw_map *endpoint,
 		      const struct hyfw_map *peer, bool permit, struct hyfw_error **err);
@@ -67,6 +77,8 @@ int hyfw_storage_image_get(struct hyfw_driver *driver, const char *name, struct 
 			   struct hyfw_image *ret_image, struct hyfw_error **err);
 int hyfw_storage_image_remove(struct hyfw_driver *driver, const char *name, struct hyfw_error **err);
 int hyfw_storage_volume_remove(struct hyfw_driver *driver, const char *name, struct hyfw_error **err);
+int hyfw_storage_operate(struct hyfw_driver *driver, const struct hyfw_operation *operation,
+			 struct hyfw_map *ret_result, struct hyfw_error **err);
 
 int hyfw_security_confine(struct hyfw_driver *driver, const struct hyfw_subject *subject,
 			  const struct hyfw_map *record, struct hyfw_arena *arena,
@@ -76,5 +88,7 @@ int hyfw_security_stats(struct hyfw_driver *driver, const struct hyfw_map *recor
 int hyfw_security_freeze(struct hyfw_driver *driver, const struct hyfw_map *record, bool frozen,
 			 struct hyfw_error **err);
 int hyfw_security_kill(struct hyfw_driver *driver, const struct hyfw_map *record, struct hyfw_error **err);
+int hyfw_security_update(struct hyfw_driver *driver, const struct hyfw_subject *subject,
+			 const struct hyfw_map *record, struct hyfw_error **err); /* -EOPNOTSUPP: it cannot */
 
 #endif

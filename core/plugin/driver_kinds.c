@@ -131,6 +131,69 @@ int hyfw_isolation_describe(struct hyfw_driver *driver, const struct hyfw_map *r
 	return result;
 }
 
+int hyfw_isolation_pause(struct hyfw_driver *driver, const struct hyfw_map *record, struct hyfw_error **err)
+{
+	if (!driver->ops.isolation.pause)
+		return hyfw_driver_lacks(driver, "pause a workload", err);
+	return CALL(driver, "pause", err, driver->ops.isolation.pause(driver->instance, record, &why));
+}
+
+int hyfw_isolation_resume(struct hyfw_driver *driver, const struct hyfw_map *record, struct hyfw_error **err)
+{
+	if (!driver->ops.isolation.resume)
+		return hyfw_driver_lacks(driver, "let a paused workload continue", err);
+	return CALL(driver, "resume", err, driver->ops.isolation.resume(driver->instance, record, &why));
+}
+
+int hyfw_isolation_overhead(struct hyfw_driver *driver, const struct hyfw_map *settings, uint64_t *ret_bytes,
+			    struct hyfw_error **err)
+{
+	int result = 0;
+
+	*ret_bytes = 0;
+	if (!driver->ops.isolation.overhead)
+		return 0;
+	result = hyfw_driver_open(driver, err);
+	if (result == 0)
+		*ret_bytes = driver->ops.isolation.overhead(driver->instance, settings);
+	return result;
+}
+
+int hyfw_isolation_plug(struct hyfw_driver *driver, const struct hyfw_map *record,
+			const struct hyfw_device *device, bool attach, struct hyfw_error **err)
+{
+	if (!driver->ops.isolation.plug)
+		return hyfw_driver_lacks(driver, "change the devices of a running workload", err);
+	return CALL(driver, "plug", err,
+		    driver->ops.isolation.plug(driver->instance, record, device, attach, &why));
+}
+
+/* The common end of both kinds' operate(). */
+static int operated(const struct hyfw_driver *driver, int result, const struct hyfw_map *map,
+		    struct hyfw_map *ret_result, struct hyfw_error **err)
+{
+	if (result < 0)
+		return result;
+	if (map->count && !map->items)
+		return incomplete(driver, "operate", "its result", err);
+	*ret_result = *map;
+	return 0;
+}
+
+int hyfw_isolation_operate(struct hyfw_driver *driver, const struct hyfw_map *record,
+			   const struct hyfw_operation *operation, struct hyfw_map *ret_result,
+			   struct hyfw_error **err)
+{
+	struct hyfw_map map = { 0 };
+	int result;
+
+	if (!driver->ops.isolation.operate)
+		return hyfw_driver_lacks(driver, operation->verb, err);
+	result = CALL(driver, "operate", err,
+		      driver->ops.isolation.operate(driver->instance, record, operation, &map, &why));
+	return operated(driver, result, &map, ret_result, err);
+}
+
 /* ---- network ---- */
 
 int hyfw_network_link(struct hyfw_driver *driver, const char *network, const struct hyfw_map *endpoint,
@@ -227,6 +290,19 @@ int hyfw_storage_volume_remove(struct hyfw_driver *driver, const char *name, str
 	return CALL(driver, "volume_remove", err, driver->ops.storage.volume_remove(driver->instance, name, &why));
 }
 
+int hyfw_storage_operate(struct hyfw_driver *driver, const struct hyfw_operation *operation,
+			 struct hyfw_map *ret_result, struct hyfw_error **err)
+{
+	struct hyfw_map map = { 0 };
+	int result;
+
+	if (!driver->ops.storage.operate)
+		return hyfw_driver_lacks(driver, operation->verb, err);
+	result = CALL(driver, "operate", err,
+		      driver->ops.storage.operate(driver->instance, operation, &map, &why));
+	return operated(driver, result, &map, ret_result, err);
+}
+
 /* ---- security ---- */
 
 int hyfw_security_confine(struct hyfw_driver *driver, const struct hyfw_subject *subject,
@@ -258,4 +334,13 @@ int hyfw_security_kill(struct hyfw_driver *driver, const struct hyfw_map *record
 	if (!driver->ops.security.kill)
 		return hyfw_driver_lacks(driver, "kill a workload's processes", err);
 	return CALL(driver, "kill", err, driver->ops.security.kill(driver->instance, record, &why));
+}
+
+int hyfw_security_update(struct hyfw_driver *driver, const struct hyfw_subject *subject,
+			 const struct hyfw_map *record, struct hyfw_error **err)
+{
+	if (!driver->ops.security.update)
+		return hyfw_driver_lacks(driver, "change a running workload", err);
+	return CALL(driver, "update", err,
+		    driver->ops.security.update(driver->instance, subject, record, &why));
 }

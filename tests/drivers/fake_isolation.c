@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * An isolation driver that isolates nothing: the command runs as a plain child
- * that dies with its creator.  See fake.h. */
+ * that dies with its creator.  See fake.h.
+ *
+ * Built a second time with FAKE_MACHINE as fake-machine, which takes what a
+ * hypervisor takes: disks, taps, and workloads without a command.
+ *
+ * Each device that is put into a workload is an empty file plugged.NAME in its
+ * runtime directory; operate() knows "echo", which gives back the arguments. */
 #include <errno.h>
 #include <fcntl.h>
 #include <hyfw/isolation.h>
@@ -13,6 +19,14 @@
 
 #include "fake.h"
 
+#ifdef FAKE_MACHINE
+#define NAME "fake-machine"
+#define OVERHEAD ((uint64_t)64 << 20)
+#else
+#define NAME "fake-isolation"
+#define OVERHEAD 0
+#endif
+
 /* Between create() and start(): the child waits for a byte, and closes 'failed'
  * by its exec. */
 struct child {
@@ -22,7 +36,7 @@ struct child {
 static int open_isolation(const struct hyfw_host *host, const struct hyfw_map *settings, void **ret_instance,
 			  struct hyfw_error **err)
 {
-	return fake_open(host, "fake-isolation", settings, ret_instance, err);
+	return fake_open(host, NAME, settings, ret_instance, err);
 }
 
 static int plan(void *instance, const struct hyfw_subject *subject, struct hyfw_plan *the_plan,
@@ -78,6 +92,10 @@ static void run_child(const struct hyfw_workload *workload, int go, int failed, 
 	for (i = 0; i < 3; i++)
 		if (workload->stdio[i] >= 0 && workload->stdio[i] != i)
 			dup2(workload->stdio[i], i);
+	while (!workload->argv[0]) {
+		close(failed);
+		pause();
+	}
 	execve(workload->argv[0], (char *const *)(uintptr_t)workload->argv, (char *const *)(uintptr_t)workload->envp);
 	i = errno;
 	(void)!write(failed, &i, sizeof(i));
@@ -173,6 +191,56 @@ static int send_signal(void *instance, const struct hyfw_map *record, int signal
 	return fake_fails(fake, "signal", err);
 }
 
+static int freeze(void *instance, const struct hyfw_map *record, struct hyfw_error **err)
+{
+	return send_signal(instance, record, SIGSTOP, true, err);
+}
+
+static int thaw(void *instance, const struct hyfw_map *record, struct hyfw_error **err)
+{
+	return send_signal(instance, record, SIGCONT, true, err);
+}
+
+static uint64_t overhead(void *instance, const struct hyfw_map *settings)
+{
+	(void)instance;
+	(void)settings;
+	return OVERHEAD;
+}
+
+static int plug(void *instance, const struct hyfw_map *record, const struct hyfw_device *device, bool attach,
+		struct hyfw_error **err)
+{
+	struct fake *fake = instance;
+	int result = fake_fails(fake, "plug", err), fd;
+	char path[4096];
+
+	(void)record;
+	if (result < 0)
+		return result;
+	snprintf(path, sizeof(path), "%s/plugged.%s", fake->host->directory(fake->driver, HYFW_DIRECTORY_RUNTIME),
+		 device->name);
+	if (!attach)
+		return unlink(path) < 0 && errno != ENOENT ? fake->host->fail(err, errno, "%s", path) : 0;
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return fake->host->fail(err, errno, "%s: %s", path, strerror(errno));
+	close(fd);
+	return 0;
+}
+
+static int operate(void *instance, const struct hyfw_map *record, const struct hyfw_operation *operation,
+		   struct hyfw_map *ret_result, struct hyfw_error **err)
+{
+	struct fake *fake = instance;
+
+	(void)record;
+	if (strcmp(operation->verb, "echo") != 0)
+		return fake->host->fail(err, ENOTSUP, "there is no operation %s", operation->verb);
+	*ret_result = operation->args;
+	return fake_fails(fake, "operate", err);
+}
+
 static int undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
 {
 	struct fake *fake = instance;
@@ -201,9 +269,20 @@ static const struct hyfw_isolation_ops ops = {
 	.start = start,
 	.wait = wait_exit,
 	.signal = send_signal,
+	.pause = freeze,
+	.resume = thaw,
+	.overhead = overhead,
+	.plug = plug,
+	.operate = operate,
 };
 static const struct hyfw_option options[] = { FAKE_OPTIONS };
-static const char *const capabilities[] = { HYFW_TAKES_MOUNTS, HYFW_TAKES_INTERFACE, NULL };
+#ifdef FAKE_MACHINE
+static const char *const capabilities[] = { HYFW_TAKES_BLOCK, HYFW_TAKES_TAP, HYFW_TAKES_NO_COMMAND,
+					    HYFW_TAKES_RESOURCES, NULL };
+#else
+static const char *const capabilities[] = { HYFW_TAKES_MOUNTS, HYFW_TAKES_INTERFACE, HYFW_TAKES_RESOURCES,
+					    HYFW_TAKES_PRIVILEGES, HYFW_TAKES_SYSCALLS, NULL };
+#endif
 static const char *const honours[] = { "workload.command", "workload.env", "workload.rootfs", "workload.network",
 				       "workload.restart", NULL };
 
@@ -213,7 +292,7 @@ static const struct hyfw_plugin plugin = {
 	.api_major = HYFW_API_MAJOR,
 	.api_minor = HYFW_API_MINOR,
 	.kind = HYFW_KIND_ISOLATION,
-	.name = "fake-isolation",
+	.name = NAME,
 	.version = "1",
 	.vendor = "hyfw tests",
 	.summary = "no isolation at all",

@@ -27,6 +27,14 @@ static int confine(void *instance, const struct hyfw_subject *subject, const str
 	return fake_fails(instance, "confine", err);
 }
 
+static int update(void *instance, const struct hyfw_subject *subject, const struct hyfw_map *record,
+		  struct hyfw_error **err)
+{
+	(void)subject;
+	(void)record;
+	return fake_fails(instance, "update", err);
+}
+
 static const struct hyfw_common_ops common = {
 	.size = sizeof(common),
 	.probe = fake_probe,
@@ -38,7 +46,7 @@ static const struct hyfw_common_ops common = {
 	.gc = fake_gc,
 	.close = fake_close,
 };
-static const struct hyfw_security_ops ops = { .size = sizeof(ops), .confine = confine };
+static const struct hyfw_security_ops ops = { .size = sizeof(ops), .confine = confine, .update = update };
 static const struct hyfw_option options[] = { FAKE_OPTIONS };
 static const char *const capabilities[] = { HYFW_CONFINES_PRIVILEGES, NULL };
 

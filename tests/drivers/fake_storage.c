@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * A storage driver that only pretends: what it gives is the directory that the
- * setting 'rootfs' or 'path' names.  See fake.h. */
+ * setting 'rootfs' or 'path' names.  See fake.h.
+ *
+ * Built a second time with FAKE_BLOCK as fake-block, which gives disks: the file
+ * that 'source' of the disk or 'path' of the volume names. */
 #include <errno.h>
 #include <hyfw/storage.h>
 
 #include "fake.h"
 
+#ifdef FAKE_BLOCK
+#define NAME "fake-block"
+#else
+#define NAME "fake-storage"
+#endif
+
 static int open_storage(const struct hyfw_host *host, const struct hyfw_map *settings, void **ret_instance,
 			struct hyfw_error **err)
 {
-	return fake_open(host, "fake-storage", settings, ret_instance, err);
+	return fake_open(host, NAME, settings, ret_instance, err);
 }
 
 static int plan(void *instance, const struct hyfw_subject *subject, struct hyfw_plan *the_plan,
@@ -17,12 +26,16 @@ static int plan(void *instance, const struct hyfw_subject *subject, struct hyfw_
 {
 	enum hyfw_lifetime lifetime = subject->transient ? HYFW_LIFETIME_RUN : HYFW_LIFETIME_WORKLOAD;
 
-	(void)arena;
 	if (subject->kind == HYFW_SUBJECT_VOLUME)
 		return fake_step(instance, the_plan, "make-volume", subject->name, HYFW_LIFETIME_SHARED, err);
+	if (subject->kind == HYFW_SUBJECT_DISK)
+		return fake_step(instance, the_plan, "hand-over",
+				 ((struct fake *)instance)->host->format(arena, "%s.disk%u", subject->workload, subject->index),
+				 HYFW_LIFETIME_RUN, err);
 	return fake_step(instance, the_plan, "make-root", subject->name, lifetime, err);
 }
 
+#ifndef FAKE_BLOCK
 static int attachment(void *instance, const struct hyfw_subject *subject, const struct hyfw_map *record,
 		      struct hyfw_arena *arena, struct hyfw_attachment *ret_attachment, struct hyfw_error **err)
 {
@@ -41,6 +54,35 @@ static int attachment(void *instance, const struct hyfw_subject *subject, const 
 	ret_attachment->source_fd = -1;
 	return 0;
 }
+#else
+static int attachment(void *instance, const struct hyfw_subject *subject, const struct hyfw_map *record,
+		      struct hyfw_arena *arena, struct hyfw_attachment *ret_attachment, struct hyfw_error **err)
+{
+	struct fake *fake = instance;
+	const char *source = hyfw_map_get(&subject->disk, "source"), *format = hyfw_map_get(&subject->disk, "format");
+
+	(void)record;
+	if (!source || *source != '/')
+		source = hyfw_map_get(&subject->settings, "path");
+	ret_attachment->kind = HYFW_ATTACHMENT_BLOCK;
+	ret_attachment->source = fake->host->format(arena, "%s", source ? source : "/dev/null");
+	ret_attachment->source_fd = -1;
+	ret_attachment->format = format ? format : "raw";
+	ret_attachment->options = subject->disk;
+	return fake_fails(fake, "attachment", err);
+}
+#endif
+
+static int operate(void *instance, const struct hyfw_operation *operation, struct hyfw_map *ret_result,
+		   struct hyfw_error **err)
+{
+	struct fake *fake = instance;
+
+	if (strcmp(operation->verb, "echo") != 0)
+		return fake->host->fail(err, ENOTSUP, "there is no operation %s", operation->verb);
+	*ret_result = operation->args;
+	return fake_fails(fake, "operate", err);
+}
 
 static const struct hyfw_common_ops common = {
 	.size = sizeof(common),
@@ -53,9 +95,13 @@ static const struct hyfw_common_ops common = {
 	.gc = fake_gc,
 	.close = fake_close,
 };
-static const struct hyfw_storage_ops ops = { .size = sizeof(ops), .attachment = attachment };
+static const struct hyfw_storage_ops ops = { .size = sizeof(ops), .attachment = attachment, .operate = operate };
 static const struct hyfw_option options[] = { FAKE_OPTIONS };
+#ifdef FAKE_BLOCK
+static const char *const capabilities[] = { HYFW_GIVES_BLOCK, HYFW_KEEPS_VOLUMES, NULL };
+#else
 static const char *const capabilities[] = { HYFW_GIVES_MOUNT, HYFW_KEEPS_VOLUMES, NULL };
+#endif
 static const char *const honours[] = { "workload.rootfs", "workload.volume", "volume.path", NULL };
 
 static const struct hyfw_plugin plugin = {
@@ -64,7 +110,7 @@ static const struct hyfw_plugin plugin = {
 	.api_major = HYFW_API_MAJOR,
 	.api_minor = HYFW_API_MINOR,
 	.kind = HYFW_KIND_STORAGE,
-	.name = "fake-storage",
+	.name = NAME,
 	.version = "1",
 	.vendor = "hyfw tests",
 	.summary = "storage that is not there",
