@@ -22,6 +22,13 @@ run_box() { # FLAG... -- COMMAND...
 	hyfw run --rm --network none "${flags[@]}" --rootfs "$ROOTFS" "$@"
 }
 
+# The guest of the machine tests (make-guest), made once for each run of the tests:
+# kernel in $GUEST/vmlinux, initramfs in $GUEST/initrd.
+GUEST=$HYFW_TEST_DATA/guest
+make_guest() {
+	"$HYFW_TOP/tests/cli/make-guest" "$GUEST"
+}
+
 common_setup_file() {
 	rm -rf --one-file-system "$DATA" "$STATE"
 	mkdir -p "$DATA" "$STATE"
