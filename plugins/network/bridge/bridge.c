@@ -29,7 +29,7 @@ int bridge_network_check(struct bridge *bridge, const struct hyfw_subject *subje
 	if (r < 0)
 		return r;
 	bridge_name_copy(bridge, subject->name, name);
-	return bridge_link_check_subnet(bridge, &subnet, name, false, err);
+	return net_link_check_subnet(&bridge->route, &subnet, name, false, err);
 }
 
 /* ---- plan ----------------------------------------------------------------- */
@@ -135,7 +135,7 @@ static int choose_subnet(struct bridge *bridge, const char *interface, struct ne
 	for (i = 0; i < POOL_COUNT; i++) {
 		struct net_subnet subnet = { POOL_BASE + (i << 8), POOL_BASE + (i << 8) + 1, 24 };
 
-		r = bridge_link_check_subnet(bridge, &subnet, interface, true, err);
+		r = net_link_check_subnet(&bridge->route, &subnet, interface, true, err);
 		if (r >= 0) {
 			*ret_subnet = subnet;
 			return 0;
@@ -160,7 +160,7 @@ static int decide_subnet(struct bridge *bridge, struct hyfw_call *call, struct n
 	r = net_subnet_parse(bridge->host, subnet, gateway && *gateway ? gateway : NULL, ret_subnet, err);
 	if (r < 0)
 		return r;
-	return bridge_link_check_subnet(bridge, ret_subnet, interface, false, err);
+	return net_link_check_subnet(&bridge->route, ret_subnet, interface, false, err);
 }
 
 static int network_note(struct bridge *bridge, struct hyfw_call *call, const struct net_subnet *subnet,
@@ -178,7 +178,7 @@ static int network_note(struct bridge *bridge, struct hyfw_call *call, const str
 
 /* Whether the bridge named by the step is ours: by its mark, or, without one,
  * because this step noted that it would make it and died before marking it. */
-static bool network_is_ours(struct bridge *bridge, struct hyfw_call *call, const struct bridge_link *link)
+static bool network_is_ours(struct bridge *bridge, struct hyfw_call *call, const struct net_link *link)
 {
 	const char *mark = bridge_mark_network(bridge, call->arena, arg(call, "network"));
 
@@ -193,8 +193,8 @@ static int network_make(struct bridge *bridge, struct hyfw_call *call, struct hy
 {
 	const char *interface = arg(call, "interface");
 	struct net_subnet subnet;
-	struct bridge_link link;
-	int r = bridge_link_find(bridge, call->arena, interface, &link, err);
+	struct net_link link;
+	int r = net_link_find(&bridge->route, call->arena, interface, &link, err);
 
 	if (r < 0)
 		return r;
@@ -204,8 +204,8 @@ static int network_make(struct bridge *bridge, struct hyfw_call *call, struct hy
 	if (r < 0)
 		return r;
 	/* One that was left behind may have another subnet: start anew. */
-	if (bridge_link_find(bridge, call->arena, interface, &link, err) > 0)
-		r = bridge_link_delete(bridge, interface, link.index, err);
+	if (net_link_find(&bridge->route, call->arena, interface, &link, err) > 0)
+		r = net_link_delete(&bridge->route, interface, link.index, err);
 	if (r >= 0)
 		r = network_note(bridge, call, &subnet, err);
 	if (r < 0)
@@ -234,12 +234,12 @@ int bridge_network_apply(struct bridge *bridge, struct hyfw_call *call, struct h
 static int network_remove(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err)
 {
 	const char *interface = arg(call, "interface");
-	struct bridge_link link;
-	int r = bridge_link_find(bridge, call->arena, interface, &link, err);
+	struct net_link link;
+	int r = net_link_find(&bridge->route, call->arena, interface, &link, err);
 
 	if (r <= 0 || !network_is_ours(bridge, call, &link))
 		return r < 0 ? r : 0;
-	return bridge_link_delete(bridge, interface, link.index, err);
+	return net_link_delete(&bridge->route, interface, link.index, err);
 }
 
 int bridge_network_undo(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err)

@@ -6,9 +6,8 @@
  *     publish.c   ports of the host that lead to a workload
  *     peers.c     who may open connections to whom
  *
- * These plan and carry out steps; below them are the kernel's interfaces: link*.c
- * and route.c for rtnetlink (with ../common/message.c), firewall.c and nft.c for nftables, forwarding.c for
- * sysctls.
+ * These plan and carry out steps; below them are the kernel's interfaces: link.c
+ * and ../common for rtnetlink, firewall.c and nft.c for nftables, forwarding.c for sysctls.
  *
  * Two workloads on one bridge never talk to each other directly: their ports
  * are "isolated", so the bridge carries frames only between a workload and the
@@ -28,18 +27,13 @@
 
 #include <hyfw/network.h>
 
-#include "../common/address.h"
-#include "../common/message.h"
+#include "../common/link.h"
 
-struct nl_sock;
 struct nft_ctx;
 
 struct bridge {
 	const struct hyfw_host *host;
-	/* Opened on first use, and again in a child process: a netlink socket
-	 * shared between processes would mix up their answers. */
-	struct nl_sock *route;
-	pid_t route_owner;
+	struct net_route route;
 	struct nft_ctx *nft;
 	pid_t nft_owner;
 };
@@ -58,75 +52,10 @@ char *bridge_mark_network(const struct bridge *bridge, struct hyfw_arena *arena,
 char *bridge_mark_endpoint(const struct bridge *bridge, struct hyfw_arena *arena, const char *network,
 			   const char *workload, const char *address);
 
-/* ---- link.c: interfaces through rtnetlink --------------------------------- */
+/* ---- link.c: the bridge interface ----------------------------------------- */
 
-struct bridge_link {
-	int index;
-	const char *alias; /* "" for none */
-	const char *kind;  /* "bridge", "veth", "" */
-};
-
-struct bridge_traffic {
-	uint64_t rx_bytes, tx_bytes;
-};
-
-int bridge_link_find(struct bridge *bridge, struct hyfw_arena *arena, const char *name,
-		     struct bridge_link *ret_link, struct hyfw_error **err); /* 1 or 0 */
-int bridge_link_traffic(struct bridge *bridge, const char *name, struct bridge_traffic *ret_traffic,
-			struct hyfw_error **err); /* 1 or 0 */
 int bridge_link_make_bridge(struct bridge *bridge, const char *name, const char *alias,
 			    const struct net_subnet *subnet, struct hyfw_error **err);
-int bridge_link_delete(struct bridge *bridge, const char *name, int index, struct hyfw_error **err);
-/* Fails with "interface NAME: cannot WHAT"; 'r' is a negative errno. */
-int bridge_link_fail(struct bridge *bridge, struct hyfw_error **err, int r, const char *what, const char *name);
-/* Calls 'visit' for each interface whose alias starts with 'mark'. */
-int bridge_link_each(struct bridge *bridge, const char *mark,
-		     void (*visit)(void *context, const char *name, int index, const char *alias),
-		     void *context, struct hyfw_error **err);
-
-/* ---- link_veth.c: workloads' interfaces ----------------------------------- */
-
-struct bridge_veth {
-	const char *host_name; /* in our namespace, a port of 'master' */
-	const char *name;      /* in 'netns_fd' */
-	const char *alias;
-	int master;
-	int netns_fd;
-	uint8_t mac[6];
-};
-int bridge_link_make_veth(struct bridge *bridge, const struct bridge_veth *veth, struct hyfw_error **err);
-
-/* Waits until 'name' of 'socket' can really send. */
-void bridge_link_settle(struct nl_sock *socket, const char *name);
-
-/* ---- link_address.c: IPv4 addresses of interfaces ------------------------- */
-
-int bridge_link_subnet(struct bridge *bridge, const char *name, int index, struct net_subnet *ret_subnet,
-		       struct hyfw_error **err);
-int bridge_link_address(struct bridge *bridge, struct nl_sock *socket, int index, uint32_t address,
-			unsigned prefix, struct hyfw_error **err);
-/* Refuses a subnet that an interface other than 'except' is in; with 'routes'
- * also one that something else is routed to. */
-int bridge_link_check_subnet(struct bridge *bridge, const struct net_subnet *subnet, const char *except,
-			     bool routes, struct hyfw_error **err);
-
-/* ---- message.c: the rtnetlink socket and single requests ------------------ */
-
-int bridge_route_socket(struct bridge *bridge, struct nl_sock **ret_socket, struct hyfw_error **err);
-void bridge_route_close(struct bridge *bridge);
-
-struct nl_msg;
-
-/* ---- netns.c: inside a workload's namespace ------------------------------- */
-
-struct bridge_inside {
-	const char *interface;
-	uint32_t address;
-	unsigned prefix;
-	uint32_t gateway; /* 0: no default route */
-};
-int bridge_netns_configure(struct bridge *bridge, int netns_fd, const struct bridge_inside *inside,
-			   struct hyfw_error **err);
 
 /* ---- firewall.c: who may send what where; each call is one transaction ---- */
 

@@ -74,7 +74,7 @@ int bridge_endpoint_plan(struct bridge *bridge, const struct hyfw_subject *subje
 
 struct endpoint {
 	const char *network, *workload, *host_interface;
-	struct bridge_link master;
+	struct net_link master;
 	struct net_subnet subnet;
 	uint32_t address;
 };
@@ -83,7 +83,7 @@ static int endpoint_find_network(struct bridge *bridge, struct hyfw_call *call, 
 				 struct hyfw_error **err)
 {
 	const char *name = arg(call, "master");
-	int r = bridge_link_find(bridge, call->arena, name, &endpoint->master, err);
+	int r = net_link_find(&bridge->route, call->arena, name, &endpoint->master, err);
 
 	if (r < 0)
 		return r;
@@ -91,7 +91,7 @@ static int endpoint_find_network(struct bridge *bridge, struct hyfw_call *call, 
 	    strcmp(endpoint->master.alias, bridge_mark_network(bridge, call->arena, endpoint->network)) != 0)
 		return bridge->host->fail(err, ENODEV, "bridge %s of network %s is not there", name,
 					  endpoint->network);
-	return bridge_link_subnet(bridge, name, endpoint->master.index, &endpoint->subnet, err);
+	return net_link_subnet(&bridge->route, name, endpoint->master.index, &endpoint->subnet, err);
 }
 
 /* The subnet is noted before an address is taken from it, so that undo finds a
@@ -136,7 +136,7 @@ static struct bridge_admission endpoint_admission(struct bridge *bridge, struct 
 /* "OWNER:endpoint:NETWORK:WORKLOAD:" begins the mark; an interface without any
  * mark is ours when its name, a hash, is in the notes: we died before marking it. */
 static bool endpoint_is_ours(struct bridge *bridge, struct hyfw_arena *arena, const struct endpoint *endpoint,
-			     const struct bridge_link *link)
+			     const struct net_link *link)
 {
 	const char *mark = bridge_mark_endpoint(bridge, arena, endpoint->network, endpoint->workload, "");
 
@@ -148,25 +148,25 @@ static bool endpoint_is_ours(struct bridge *bridge, struct hyfw_arena *arena, co
 static int endpoint_remove(struct bridge *bridge, struct hyfw_arena *arena, const struct endpoint *endpoint,
 			   struct hyfw_error **err)
 {
-	struct bridge_link link;
-	int r = bridge_link_find(bridge, arena, endpoint->host_interface, &link, err);
+	struct net_link link;
+	int r = net_link_find(&bridge->route, arena, endpoint->host_interface, &link, err);
 
 	if (r <= 0 || !endpoint_is_ours(bridge, arena, endpoint, &link))
 		return r < 0 ? r : 0;
-	return bridge_link_delete(bridge, endpoint->host_interface, link.index, err);
+	return net_link_delete(&bridge->route, endpoint->host_interface, link.index, err);
 }
 
 static int endpoint_connect(struct bridge *bridge, struct hyfw_call *call, const struct endpoint *endpoint,
 			    struct hyfw_error **err)
 {
 	struct hyfw_arena *arena = call->arena;
-	const struct bridge_inside inside = {
+	const struct net_inside inside = {
 		.interface = arg(call, "interface"),
 		.address = endpoint->address,
 		.prefix = endpoint->subnet.prefix,
 		.gateway = hyfw_map_bool(&call->step->args, "route", false) ? endpoint->subnet.gateway : 0,
 	};
-	struct bridge_veth veth = {
+	struct net_veth veth = {
 		.host_name = endpoint->host_interface,
 		.name = inside.interface,
 		.alias = bridge_mark_endpoint(bridge, arena, endpoint->network, endpoint->workload,
@@ -177,13 +177,13 @@ static int endpoint_connect(struct bridge *bridge, struct hyfw_call *call, const
 	int r;
 
 	net_mac(endpoint->address, veth.mac);
-	r = bridge_link_make_veth(bridge, &veth, err);
+	r = net_link_make_veth(&bridge->route, &veth, err);
 	if (r >= 0)
-		r = bridge_netns_configure(bridge, call->netns_fd, &inside, err);
+		r = net_inside_configure(&bridge->route, call->netns_fd, &inside, err);
 	if (r < 0)
 		return r;
-	bridge_link_settle(bridge->route, veth.host_name);
-	bridge_link_settle(bridge->route, arg(call, "master"));
+	net_link_settle(bridge->route.socket, veth.host_name);
+	net_link_settle(bridge->route.socket, arg(call, "master"));
 	return 0;
 }
 
@@ -256,8 +256,8 @@ int bridge_endpoint_address(struct bridge *bridge, struct hyfw_call *call, const
 {
 	const char *name = arg(call, "host_interface"),
 		   *mark = bridge_mark_endpoint(bridge, call->arena, arg(call, "network"), call->workload, "");
-	struct bridge_link link;
-	int r = bridge_link_find(bridge, call->arena, name, &link, err);
+	struct net_link link;
+	int r = net_link_find(&bridge->route, call->arena, name, &link, err);
 
 	if (r < 0)
 		return r;

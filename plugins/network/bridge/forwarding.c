@@ -125,7 +125,7 @@ int bridge_forwarding_restore(struct bridge *bridge, const char *except, struct 
 
 	if (forwarding_record(bridge, path) < 0 || access(path, F_OK) < 0)
 		return 0;
-	r = bridge_link_each(bridge, "hyfw", other_network_visit, &other, err);
+	r = net_link_each(&bridge->route, "hyfw", other_network_visit, &other, err);
 	if (r < 0 || other.found)
 		return r;
 	r = sysctl_write(bridge->host, IP_FORWARD, "0", err);

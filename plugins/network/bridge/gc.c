@@ -28,7 +28,7 @@ static void sweep_delete(struct sweep *sweep, const char *name, int index)
 	struct hyfw_error *err = NULL;
 
 	host->log(HYFW_LOG_INFO, "network bridge: removing orphaned interface %s", name);
-	if (bridge_link_delete(sweep->bridge, name, index, sweep->err ? &err : &sweep->err) < 0 && err)
+	if (net_link_delete(&sweep->bridge->route, name, index, sweep->err ? &err : &sweep->err) < 0 && err)
 		host->forget(&err);
 }
 
@@ -79,9 +79,9 @@ int bridge_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error 
 
 	snprintf(endpoints, sizeof(endpoints), "%s:endpoint:", owner); /* 'owner' has at most 13 characters */
 	snprintf(networks, sizeof(networks), "%s:network:", owner);
-	r = bridge_link_each(sweep.bridge, endpoints, sweep_endpoint, &sweep, err);
+	r = net_link_each(&sweep.bridge->route, endpoints, sweep_endpoint, &sweep, err);
 	if (r >= 0)
-		r = bridge_link_each(sweep.bridge, networks, sweep_network, &sweep, err);
+		r = net_link_each(&sweep.bridge->route, networks, sweep_network, &sweep, err);
 	if (r >= 0)
 		r = bridge_firewall_gc(sweep.bridge, alive, err);
 	if (r >= 0 && (!alive->networks || !alive->networks[0]))

@@ -14,7 +14,7 @@ static int driver_open(const struct hyfw_host *host, const struct hyfw_map *sett
 	(void)settings;
 	if (!bridge)
 		return host->fail(err, ENOMEM, "out of memory");
-	bridge->host = host;
+	bridge->host = bridge->route.host = host;
 	*ret_instance = bridge;
 	return 0;
 }
@@ -25,7 +25,7 @@ static void driver_close(void *instance)
 
 	if (!bridge)
 		return;
-	bridge_route_close(bridge);
+	net_route_close(&bridge->route);
 	bridge_nft_close(bridge);
 	free(bridge);
 }
@@ -92,8 +92,8 @@ static int driver_stats(void *instance, const struct hyfw_map *endpoint, struct 
 			struct hyfw_error **err)
 {
 	const char *name = hyfw_map_get(endpoint, HYFW_NOTE_HOST_INTERFACE);
-	struct bridge_traffic traffic;
-	int r = name ? bridge_link_traffic(instance, name, &traffic, err) : 0;
+	struct net_traffic traffic;
+	int r = name ? net_link_traffic(&((struct bridge *)instance)->route, name, &traffic, err) : 0;
 
 	if (r <= 0)
 		return r;

@@ -210,14 +210,14 @@ static int endpoint_meter(struct ovs *ovs, struct hyfw_call *call, struct endpoi
 static int endpoint_connect(struct ovs *ovs, struct hyfw_call *call, struct endpoint *endpoint,
 			    struct hyfw_error **err)
 {
-	struct ovs_veth veth = {
+	struct net_veth veth = {
 		.host_name = endpoint->port.name,
 		.name = arg(call, "interface"),
 		.alias = ovs_mark(ovs, call->arena, arg(call, "network"), call->workload,
 				  endpoint->port.address ? endpoint->port.address : ""),
 		.netns_fd = call->netns_fd,
 	};
-	const struct ovs_inside inside = {
+	const struct net_inside inside = {
 		.interface = veth.name,
 		.address = endpoint->address,
 		.prefix = endpoint->subnet.prefix,
@@ -228,7 +228,7 @@ static int endpoint_connect(struct ovs *ovs, struct hyfw_call *call, struct endp
 	int r;
 
 	net_mac(endpoint->number, veth.mac);
-	r = ovs_link_make_veth(ovs, &veth, err);
+	r = net_link_make_veth(&ovs->route, &veth, err);
 	if (r >= 0)
 		r = endpoint_add(ovs, call, endpoint, err);
 	if (r >= 0)
@@ -239,9 +239,9 @@ static int endpoint_connect(struct ovs *ovs, struct hyfw_call *call, struct endp
 		r = ovs_flows(ovs, call->arena, endpoint->port.bridge, ovs_flows_port(ovs, call->arena, &endpoint->port),
 			      err);
 	if (r >= 0)
-		r = ovs_netns_configure(ovs, call->netns_fd, &inside, err);
+		r = net_inside_configure(&ovs->route, call->netns_fd, &inside, err);
 	if (r >= 0)
-		ovs_link_settle(ovs->route, veth.host_name);
+		net_link_settle(ovs->route.socket, veth.host_name);
 	return r;
 }
 
@@ -307,7 +307,7 @@ int ovs_endpoint_undo(struct ovs *ovs, struct hyfw_call *call, struct hyfw_error
 	const char *name = arg(call, "host_interface"), *network = arg(call, "network"),
 		   *mark = ovs_mark(ovs, call->arena, network, call->workload, "");
 	struct net_subnet subnet;
-	struct ovs_link link;
+	struct net_link link;
 	int r;
 
 	if (!hyfw_map_get(&call->record, HYFW_NOTE_HOST_INTERFACE))
@@ -316,10 +316,10 @@ int ovs_endpoint_undo(struct ovs *ovs, struct hyfw_call *call, struct hyfw_error
 	r = ovs_port_remove(ovs, call->arena, name, err);
 	if (r < 0)
 		return r;
-	r = ovs_link_find(ovs, call->arena, name, &link, err);
+	r = net_link_find(&ovs->route, call->arena, name, &link, err);
 	if (r > 0 && strcmp(link.kind, "veth") == 0 &&
 	    (!*link.alias || strncmp(link.alias, mark, strlen(mark)) == 0))
-		r = ovs_link_delete(ovs, name, link.index, err);
+		r = net_link_delete(&ovs->route, name, link.index, err);
 	if (r >= 0 && arg(call, "subnet"))
 		r = net_subnet_parse(ovs->host, arg(call, "subnet"), arg(call, "gateway"), &subnet, err);
 	if (r >= 0 && arg(call, "subnet"))

@@ -60,7 +60,7 @@ static void sweep_interface(void *context, const char *name, int index, const ch
 
 	if (!address || is_alive(sweep->alive->running, workload, (size_t)(address - workload)))
 		return;
-	if (ovs_link_delete(sweep->ovs, name, index, &err) < 0)
+	if (net_link_delete(&sweep->ovs->route, name, index, &err) < 0)
 		sweep->failed++;
 	host->forget(&err);
 	if (net_address_parse(address + 1, &number))
@@ -83,7 +83,7 @@ static int sweep_all(struct sweep *sweep, struct hyfw_error **err)
 			r = sweep_rows(sweep, "Bridge", "hyfw-network", "del-br", sweep->alive->networks, err);
 	}
 	if (r >= 0)
-		r = ovs_link_each(sweep->ovs, host->format(sweep->arena, "%s:ovs:", host->owner), sweep_interface, sweep,
+		r = net_link_each(&sweep->ovs->route, host->format(sweep->arena, "%s:ovs:", host->owner), sweep_interface, sweep,
 				  err);
 	return r >= 0 && sweep->failed ? host->fail(err, 5, "%d orphaned interfaces are still there", sweep->failed) : r;
 }

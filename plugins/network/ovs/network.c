@@ -175,6 +175,19 @@ static void bridge_words(struct ovs *ovs, struct hyfw_call *call, struct ovs_wor
 	}
 }
 
+/* The host's own end of the bridge. */
+static int bridge_address(struct ovs *ovs, const char *bridge, const struct net_subnet *subnet,
+			  struct hyfw_error **err)
+{
+	struct nl_sock *socket = NULL;
+	int r = net_route_socket(&ovs->route, &socket, err);
+
+	if (r >= 0)
+		r = net_link_address(&ovs->route, socket, (int)if_nametoindex(bridge), subnet->gateway,
+				     subnet->prefix, err);
+	return r < 0 ? r : net_link_up(&ovs->route, bridge, err);
+}
+
 static int bridge_make(struct ovs *ovs, struct hyfw_call *call, struct hyfw_error **err)
 {
 	const char *bridge = arg(call, "bridge"), *gateway = NULL;
@@ -185,7 +198,7 @@ static int bridge_make(struct ovs *ovs, struct hyfw_call *call, struct hyfw_erro
 	if (arg(call, "subnet") && !arg(call, "uplink")) {
 		r = net_subnet_parse(ovs->host, arg(call, "subnet"), arg(call, "gateway"), &subnet, err);
 		if (r >= 0)
-			r = ovs_link_check_subnet(ovs, &subnet, bridge, err);
+			r = net_link_check_subnet(&ovs->route, &subnet, bridge, false, err);
 		if (r < 0)
 			return r;
 		gateway = net_address_text(ovs->host, call->arena, subnet.gateway);
@@ -194,7 +207,7 @@ static int bridge_make(struct ovs *ovs, struct hyfw_call *call, struct hyfw_erro
 	r = ovs_transact(ovs, &words, true, err);
 	if (r >= 0)
 		r = ovs_flows(ovs, call->arena, bridge, ovs_flows_network(ovs, call->arena, gateway), err);
-	return r >= 0 && gateway ? ovs_link_up(ovs, bridge, subnet.gateway, subnet.prefix, err) : r;
+	return r >= 0 && gateway ? bridge_address(ovs, bridge, &subnet, err) : r;
 }
 
 static int network_make(struct ovs *ovs, struct hyfw_call *call, struct hyfw_error **err)

@@ -23,10 +23,8 @@
 
 #include <hyfw/network.h>
 
-#include "../common/address.h"
-#include "../common/message.h"
+#include "../common/link.h"
 
-struct nl_sock;
 struct json_object;
 
 #define OVS_DEFAULT_DB "unix:/var/run/openvswitch/db.sock"
@@ -34,8 +32,7 @@ struct json_object;
 struct ovs {
 	const struct hyfw_host *host;
 	char *db;      /* "unix:/PATH" */
-	struct nl_sock *route; /* opened on first use, and again in a child process */
-	pid_t route_owner;
+	struct net_route route;
 };
 
 /* ---- names.c --------------------------------------------------------------- */
@@ -48,57 +45,6 @@ uint32_t ovs_name_number(const char *name); /* never 0 */
 /* Alias of the outer interface: "OWNER:ovs:NETWORK:WORKLOAD:ADDRESS". */
 const char *ovs_mark(const struct ovs *ovs, struct hyfw_arena *arena, const char *network, const char *workload,
 		     const char *address);
-
-/* ---- link.c: interfaces through rtnetlink ----------------------------------- */
-
-struct nl_msg;
-
-struct ovs_link {
-	int index;
-	const char *alias; /* "" for none */
-	const char *kind;
-};
-
-struct ovs_traffic {
-	uint64_t rx_bytes, tx_bytes;
-};
-
-struct ovs_veth {
-	const char *host_name;
-	const char *name; /* in 'netns_fd' */
-	const char *alias;
-	int netns_fd;
-	uint8_t mac[6];
-};
-
-int ovs_route_socket(struct ovs *ovs, struct nl_sock **ret_socket, struct hyfw_error **err);
-void ovs_route_close(struct ovs *ovs);
-int ovs_link_find(struct ovs *ovs, struct hyfw_arena *arena, const char *name, struct ovs_link *ret_link,
-		  struct hyfw_error **err); /* 1 or 0 */
-int ovs_link_traffic(struct ovs *ovs, const char *name, struct ovs_traffic *ret_traffic,
-		     struct hyfw_error **err); /* 1 or 0 */
-int ovs_link_delete(struct ovs *ovs, const char *name, int index, struct hyfw_error **err);
-int ovs_link_address(struct ovs *ovs, struct nl_sock *socket, int index, uint32_t address, unsigned prefix,
-		     struct hyfw_error **err);
-int ovs_link_make_veth(struct ovs *ovs, const struct ovs_veth *veth, struct hyfw_error **err);
-int ovs_link_up(struct ovs *ovs, const char *name, uint32_t address, unsigned prefix, struct hyfw_error **err);
-void ovs_link_settle(struct nl_sock *socket, const char *name);
-int ovs_link_check_subnet(struct ovs *ovs, const struct net_subnet *subnet, const char *except,
-			  struct hyfw_error **err);
-int ovs_link_each(struct ovs *ovs, const char *mark,
-		  void (*visit)(void *context, const char *name, int index, const char *alias), void *context,
-		  struct hyfw_error **err);
-
-/* ---- netns.c: inside a workload's namespace --------------------------------- */
-
-struct ovs_inside {
-	const char *interface;
-	uint32_t address; /* 0: none */
-	unsigned prefix;
-	uint32_t gateway; /* 0: no default route */
-	bool no_offload;  /* checksums must be in the frames: datapath netdev */
-};
-int ovs_netns_configure(struct ovs *ovs, int netns_fd, const struct ovs_inside *inside, struct hyfw_error **err);
 
 /* ---- vsctl.c: ovs-vsctl and ovs-ofctl --------------------------------------- */
 

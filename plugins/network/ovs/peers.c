@@ -79,9 +79,9 @@ int ovs_peers_apply(struct ovs *ovs, struct hyfw_call *call, struct hyfw_error *
 		   *mark = ovs_mark(ovs, call->arena, network, call->workload, ""), *name;
 	struct ovs_port from = { .name = hyfw_map_get(&call->step->args, "host_interface"),
 				 .bridge = hyfw_map_get(&call->step->args, "bridge") };
-	struct ovs_link link;
+	struct net_link link;
 	size_t cursor = 0;
-	int r = ovs_link_find(ovs, call->arena, from.name, &link, err);
+	int r = net_link_find(&ovs->route, call->arena, from.name, &link, err);
 
 	if (r < 0)
 		return r;

@@ -20,7 +20,7 @@ static int driver_open(const struct hyfw_host *host, const struct hyfw_map *sett
 		free(ovs);
 		return host->fail(err, ENOMEM, "out of memory");
 	}
-	ovs->host = host;
+	ovs->host = ovs->route.host = host;
 	*ret_instance = ovs;
 	return 0;
 }
@@ -31,7 +31,7 @@ static void driver_close(void *instance)
 
 	if (!ovs)
 		return;
-	ovs_route_close(ovs);
+	net_route_close(&ovs->route);
 	free(ovs->db);
 	free(ovs);
 }
@@ -96,8 +96,8 @@ static int driver_stats(void *instance, const struct hyfw_map *endpoint, struct 
 			struct hyfw_error **err)
 {
 	const char *name = hyfw_map_get(endpoint, HYFW_NOTE_HOST_INTERFACE);
-	struct ovs_traffic traffic;
-	int r = name ? ovs_link_traffic(instance, name, &traffic, err) : 0;
+	struct net_traffic traffic;
+	int r = name ? net_link_traffic(&((struct ovs *)instance)->route, name, &traffic, err) : 0;
 
 	if (r <= 0)
 		return r;

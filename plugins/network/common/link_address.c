@@ -7,12 +7,12 @@
 #include <netlink/route/addr.h>
 #include <netlink/route/route.h>
 
-#include "bridge.h"
+#include "link.h"
 
-int bridge_link_address(struct bridge *bridge, struct nl_sock *socket, int index, uint32_t address,
+int net_link_address(struct net_route *route, struct nl_sock *socket, int index, uint32_t address,
 			unsigned prefix, struct hyfw_error **err)
 {
-	const struct hyfw_host *host = bridge->host;
+	const struct hyfw_host *host = route->host;
 	struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
 	struct ifaddrmsg info = {
 		.ifa_family = AF_INET,
@@ -47,27 +47,27 @@ static bool link_is_ipv4(struct nl_addr *address)
 	return address && nl_addr_get_family(address) == AF_INET && nl_addr_get_len(address) == 4;
 }
 
-static int link_addresses(struct bridge *bridge, struct nl_cache **ret_cache, struct hyfw_error **err)
+static int link_addresses(struct net_route *route, struct nl_cache **ret_cache, struct hyfw_error **err)
 {
 	struct nl_sock *socket = NULL;
-	int r = bridge_route_socket(bridge, &socket, err);
+	int r = net_route_socket(route, &socket, err);
 
 	if (r < 0)
 		return r;
 	r = rtnl_addr_alloc_cache(socket, ret_cache);
 	if (r < 0)
-		return bridge->host->fail(err, -net_message_errno(r), "cannot list addresses: %s",
+		return route->host->fail(err, -net_message_errno(r), "cannot list addresses: %s",
 					  nl_geterror(r));
 	return 0;
 }
 
-int bridge_link_subnet(struct bridge *bridge, const char *name, int index, struct net_subnet *ret_subnet,
+int net_link_subnet(struct net_route *route, const char *name, int index, struct net_subnet *ret_subnet,
 		       struct hyfw_error **err)
 {
 	struct nl_object *object;
 	struct nl_cache *cache;
 	bool found = false;
-	int r = link_addresses(bridge, &cache, err);
+	int r = link_addresses(route, &cache, err);
 
 	if (r < 0)
 		return r;
@@ -84,11 +84,11 @@ int bridge_link_subnet(struct bridge *bridge, const char *name, int index, struc
 	}
 	nl_cache_free(cache);
 	if (!found)
-		return bridge->host->fail(err, EADDRNOTAVAIL, "interface %s has no usable IPv4 address", name);
+		return route->host->fail(err, EADDRNOTAVAIL, "interface %s has no usable IPv4 address", name);
 	return 0;
 }
 
-static int link_check_address(struct bridge *bridge, const struct net_subnet *subnet,
+static int link_check_address(struct net_route *route, const struct net_subnet *subnet,
 			      struct rtnl_addr *address, int except, struct hyfw_error **err)
 {
 	struct nl_addr *local = rtnl_addr_get_local(address);
@@ -104,20 +104,20 @@ static int link_check_address(struct bridge *bridge, const struct net_subnet *su
 	inet_ntop(AF_INET, &in, text, sizeof(text));
 	in.s_addr = htonl(subnet->base);
 	inet_ntop(AF_INET, &in, base, sizeof(base));
-	return bridge->host->fail(err, EADDRINUSE, "subnet %s/%u overlaps %s (%s/%d)", base, subnet->prefix, name,
+	return route->host->fail(err, EADDRINUSE, "subnet %s/%u overlaps %s (%s/%d)", base, subnet->prefix, name,
 				  text, rtnl_addr_get_prefixlen(address));
 }
 
-static int link_check_routes(struct bridge *bridge, const struct net_subnet *subnet,
+static int link_check_routes(struct net_route *route, const struct net_subnet *subnet,
 			     struct hyfw_error **err)
 {
 	struct nl_object *object;
 	struct nl_cache *cache;
-	int r = rtnl_route_alloc_cache(bridge->route, AF_INET, 0, &cache);
+	int r = rtnl_route_alloc_cache(route->socket, AF_INET, 0, &cache);
 	bool taken = false;
 
 	if (r < 0)
-		return bridge->host->fail(err, -net_message_errno(r), "cannot list routes: %s",
+		return route->host->fail(err, -net_message_errno(r), "cannot list routes: %s",
 					  nl_geterror(r));
 	for (object = nl_cache_get_first(cache); object && !taken; object = nl_cache_get_next(object)) {
 		struct nl_addr *to = rtnl_route_get_dst((struct rtnl_route *)object);
@@ -126,20 +126,20 @@ static int link_check_routes(struct bridge *bridge, const struct net_subnet *sub
 			net_subnet_overlaps(subnet, link_nl_address(to), nl_addr_get_prefixlen(to));
 	}
 	nl_cache_free(cache);
-	return taken ? bridge->host->fail(err, EADDRINUSE, "the subnet is routed elsewhere") : 0;
+	return taken ? route->host->fail(err, EADDRINUSE, "the subnet is routed elsewhere") : 0;
 }
 
-int bridge_link_check_subnet(struct bridge *bridge, const struct net_subnet *subnet, const char *except,
+int net_link_check_subnet(struct net_route *route, const struct net_subnet *subnet, const char *except,
 			     bool routes, struct hyfw_error **err)
 {
 	struct nl_object *object;
 	struct nl_cache *cache;
-	int r = link_addresses(bridge, &cache, err), own = (int)if_nametoindex(except);
+	int r = link_addresses(route, &cache, err), own = (int)if_nametoindex(except);
 
 	if (r < 0)
 		return r;
 	for (object = nl_cache_get_first(cache); object && r >= 0; object = nl_cache_get_next(object))
-		r = link_check_address(bridge, subnet, (struct rtnl_addr *)object, own, err);
+		r = link_check_address(route, subnet, (struct rtnl_addr *)object, own, err);
 	nl_cache_free(cache);
-	return r < 0 || !routes ? r : link_check_routes(bridge, subnet, err);
+	return r < 0 || !routes ? r : link_check_routes(route, subnet, err);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * A workload's interface through rtnetlink: a veth pair, one end a port of the
- * bridge, the other made in the workload's namespace at once. */
+ * A workload's interface through rtnetlink: a veth pair, one end here, perhaps a
+ * port of a Linux bridge, the other made in the workload's namespace at once. */
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -8,9 +8,9 @@
 #include <netlink/route/link.h>
 #include <time.h>
 
-#include "bridge.h"
+#include "link.h"
 
-static void link_put_peer(struct nl_msg *message, const struct bridge_veth *veth)
+static void link_put_peer(struct nl_msg *message, const struct net_veth *veth)
 {
 	struct nlattr *peer = nla_nest_start(message, VETH_INFO_PEER);
 	struct ifinfomsg info = { .ifi_family = AF_UNSPEC };
@@ -22,7 +22,7 @@ static void link_put_peer(struct nl_msg *message, const struct bridge_veth *veth
 	nla_nest_end(message, peer);
 }
 
-static struct nl_msg *link_veth_message(const struct bridge_veth *veth)
+static struct nl_msg *link_veth_message(const struct net_veth *veth)
 {
 	struct nl_msg *message = net_message_link(NLM_F_CREATE | NLM_F_EXCL, 0, false);
 	struct nlattr *info, *data;
@@ -30,7 +30,8 @@ static struct nl_msg *link_veth_message(const struct bridge_veth *veth)
 	if (!message)
 		return NULL;
 	nla_put_string(message, IFLA_IFNAME, veth->host_name);
-	nla_put_u32(message, IFLA_MASTER, (uint32_t)veth->master);
+	if (veth->master)
+		nla_put_u32(message, IFLA_MASTER, (uint32_t)veth->master);
 	info = nla_nest_start(message, IFLA_LINKINFO);
 	nla_put_string(message, IFLA_INFO_KIND, "veth");
 	data = nla_nest_start(message, IFLA_INFO_DATA);
@@ -43,7 +44,7 @@ static struct nl_msg *link_veth_message(const struct bridge_veth *veth)
 /* Mark, isolate and bring up in one request.  The kernel applies the port's
  * settings before the flags (rtnl_changelink() in net/core/rtnetlink.c), so the
  * port is never up without isolation. */
-static struct nl_msg *link_port_message(const struct bridge_veth *veth)
+static struct nl_msg *link_port_message(const struct net_veth *veth)
 {
 	struct nl_msg *message = net_message_link(0, 0, true);
 	struct nlattr *info, *data;
@@ -52,6 +53,8 @@ static struct nl_msg *link_port_message(const struct bridge_veth *veth)
 		return NULL;
 	nla_put_string(message, IFLA_IFNAME, veth->host_name);
 	nla_put_string(message, IFLA_IFALIAS, veth->alias);
+	if (!veth->master)
+		return message;
 	info = nla_nest_start(message, IFLA_LINKINFO);
 	nla_put_string(message, IFLA_INFO_SLAVE_KIND, "bridge");
 	data = nla_nest_start(message, IFLA_INFO_SLAVE_DATA);
@@ -62,18 +65,18 @@ static struct nl_msg *link_port_message(const struct bridge_veth *veth)
 	return message;
 }
 
-int bridge_link_make_veth(struct bridge *bridge, const struct bridge_veth *veth, struct hyfw_error **err)
+int net_link_make_veth(struct net_route *route, const struct net_veth *veth, struct hyfw_error **err)
 {
 	struct nl_sock *socket = NULL;
-	int r = bridge_route_socket(bridge, &socket, err);
+	int r = net_route_socket(route, &socket, err);
 
 	if (r < 0)
 		return r;
 	r = net_message_send(socket, link_veth_message(veth));
 	if (r < 0)
-		return bridge_link_fail(bridge, err, r, "create the veth pair", veth->host_name);
+		return net_link_fail(route, err, r, "create the veth pair", veth->host_name);
 	r = net_message_send(socket, link_port_message(veth));
-	return r < 0 ? bridge_link_fail(bridge, err, r, "set up the bridge port", veth->host_name) : 0;
+	return r < 0 ? net_link_fail(route, err, r, "set up the bridge port", veth->host_name) : 0;
 }
 
 #define OPERSTATE_UP 6 /* IF_OPER_UP of linux/if.h, which does not go with net/if.h */
@@ -81,7 +84,7 @@ int bridge_link_make_veth(struct bridge *bridge, const struct bridge_veth *veth,
 /* The kernel notices carriers in a worker that may wait for a second, and until
  * then bridge ports and interfaces drop what is sent.  Asking for the interface
  * makes it look at once (rtnl_getlink() since 6.8); older kernels are waited for. */
-void bridge_link_settle(struct nl_sock *socket, const char *name)
+void net_link_settle(struct nl_sock *socket, const char *name)
 {
 	const struct timespec pause = { .tv_nsec = 5000000 };
 	int tries;

@@ -19,7 +19,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "ovs.h"
+#include "link.h"
 
 #define LOOPBACK_INDEX 1 /* LOOPBACK_IFINDEX, include/net/flow.h */
 
@@ -63,7 +63,7 @@ static void *netns_enter(void *argument)
 	return NULL;
 }
 
-static int netns_socket(const struct hyfw_host *host, int netns_fd, const struct ovs_inside *inside,
+static int netns_socket(const struct hyfw_host *host, int netns_fd, const struct net_inside *inside,
 			struct nl_sock **ret_socket, struct hyfw_error **err)
 {
 	struct entering entering = { .netns_fd = netns_fd, .interface = inside->no_offload ? inside->interface : NULL,
@@ -123,13 +123,13 @@ static int netns_index(struct nl_sock *socket, const char *name)
 	return index;
 }
 
-static int netns_apply(struct ovs *ovs, struct nl_sock *socket, const struct ovs_inside *inside,
+static int netns_apply(struct net_route *route, struct nl_sock *socket, const struct net_inside *inside,
 		       struct hyfw_error **err)
 {
 	int index = netns_index(socket, inside->interface), r = index;
 
 	if (r > 0 && inside->address)
-		r = ovs_link_address(ovs, socket, index, inside->address, inside->prefix, err);
+		r = net_link_address(route, socket, index, inside->address, inside->prefix, err);
 	if (r < 0 && *err)
 		return r;
 	if (r >= 0)
@@ -139,24 +139,24 @@ static int netns_apply(struct ovs *ovs, struct nl_sock *socket, const struct ovs
 	if (r >= 0 && inside->gateway)
 		r = netns_route(socket, index, inside->gateway);
 	if (r < 0)
-		return ovs->host->fail(err, -r, "cannot configure it: %s", strerror(-r));
-	ovs_link_settle(socket, inside->interface);
+		return route->host->fail(err, -r, "cannot configure it: %s", strerror(-r));
+	net_link_settle(socket, inside->interface);
 	return 0;
 }
 
-int ovs_netns_configure(struct ovs *ovs, int netns_fd, const struct ovs_inside *inside,
+int net_inside_configure(struct net_route *route, int netns_fd, const struct net_inside *inside,
 			   struct hyfw_error **err)
 {
 	struct hyfw_error *inner = NULL;
 	struct nl_sock *socket = NULL;
-	int r = netns_socket(ovs->host, netns_fd, inside, &socket, &inner);
+	int r = netns_socket(route->host, netns_fd, inside, &socket, &inner);
 
 	if (r >= 0) {
-		r = netns_apply(ovs, socket, inside, &inner);
+		r = netns_apply(route, socket, inside, &inner);
 		nl_socket_free(socket);
 	}
 	if (r >= 0)
 		return 0;
 	*err = inner;
-	return ovs->host->wrap(err, "interface %s", inside->interface);
+	return route->host->wrap(err, "interface %s", inside->interface);
 }
