@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * The verbs of the driver; sdk/include/hyfw/storage.h says what they take and give. */
+#include "qcow2.h"
+
+#include <errno.h>
+
+static const struct {
+	const char *verb;
+	qcow2_verb_fn run;
+} verbs[] = {
+	{ NULL, NULL },
+};
+
+int qcow2_operate(struct qcow2 *qcow2, const struct hyfw_operation *operation, struct hyfw_map *ret_result,
+		  struct hyfw_error **err)
+{
+	size_t i;
+
+	for (i = 0; verbs[i].verb; i++)
+		if (strcmp(verbs[i].verb, operation->verb) == 0)
+			return verbs[i].run(qcow2, operation, ret_result, err);
+	return qcow2->host->fail(err, ENOTSUP, "disks: there is no operation '%s'", operation->verb);
+}
