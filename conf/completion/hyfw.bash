@@ -22,6 +22,7 @@ _hyfw_verbs() {
 	case $1 in
 	image) echo "import list inspect rm" ;;
 	volume) echo "list rm" ;;
+	disk) hyfw disk --help 2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p' | sort -u ;;
 	plugin) echo "list inspect" ;;
 	config) echo "show" ;;
 	completion) echo "bash" ;;
@@ -74,6 +75,7 @@ _hyfw() {
 		mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -X '!*.ini' -- "$current"; compgen -d -S / -- "$current")
 		compopt -o nospace 2>/dev/null || true
 		;;
+	disk) [ -z "$verb" ] || mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$current") ;;
 	image) [ "$verb" != import ] || mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
 	esac
 }
@@ -86,6 +88,13 @@ _hyfw_words() { # COMMAND VERB
 	stop | kill) _hyfw_names ;;
 	exec) [ -n "$2" ] || _hyfw_names ;;
 	rm | inspect | logs | wait | stats) _hyfw_names -a ;;
+	disk)
+		case $2 in
+		"") _hyfw_verbs disk ;;
+		snapshot) echo "create list revert delete" ;;
+		*) _hyfw_names -a; _hyfw_table volume; _hyfw_table image | sed 's,^,image/,' ;;
+		esac
+		;;
 	image | volume | plugin | config | completion)
 		case $2 in
 		"") _hyfw_verbs "$1" ;;

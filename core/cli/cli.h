@@ -57,6 +57,6 @@ extern const struct hyfw_command hyfw_command_check, hyfw_command_config, hyfw_c
 	hyfw_command_kill, hyfw_command_logs, hyfw_command_plan, hyfw_command_plugin, hyfw_command_ps,
 	hyfw_command_recover, hyfw_command_rm, hyfw_command_run, hyfw_command_start, hyfw_command_stats,
 	hyfw_command_stop, hyfw_command_up, hyfw_command_volume, hyfw_command_wait,
-	hyfw_command_completion;
+	hyfw_command_completion, hyfw_command_disk;
 
 #endif

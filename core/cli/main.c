@@ -36,6 +36,7 @@ static const struct hyfw_command *const commands[] = {
 	&hyfw_command_recover,
 	&hyfw_command_image,
 	&hyfw_command_volume,
+	&hyfw_command_disk,
 	&hyfw_command_plugin,
 	&hyfw_command_config,
 	&hyfw_command_completion,
