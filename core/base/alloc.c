@@ -141,6 +141,19 @@ char *hyfw_arena_format(struct hyfw_arena *arena, const char *format, ...)
 	return text;
 }
 
+struct hyfw_map hyfw_arena_map(struct hyfw_arena *arena, const struct hyfw_map *from)
+{
+	struct hyfw_pair *items = hyfw_arena_alloc(arena, from->count * sizeof(*items));
+	const struct hyfw_map copy = { from->count, items };
+	size_t i;
+
+	for (i = 0; i < from->count; i++) {
+		items[i].key = hyfw_arena_dup(arena, from->items[i].key);
+		items[i].value = hyfw_arena_dup(arena, from->items[i].value);
+	}
+	return copy;
+}
+
 /* ---- pairs ---- */
 
 void hyfw_pairs_add(struct hyfw_pairs *pairs, const char *key, const char *value)

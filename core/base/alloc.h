@@ -26,6 +26,7 @@ char *hyfw_arena_format(struct hyfw_arena *arena, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 char *hyfw_arena_vformat(struct hyfw_arena *arena, const char *format, va_list args)
 	__attribute__((format(printf, 2, 0)));
+struct hyfw_map hyfw_arena_map(struct hyfw_arena *arena, const struct hyfw_map *from); /* a copy */
 
 static inline void hyfw_cleanup_arena(struct hyfw_arena **arena)
 {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "config/disks.h"
 #include "config/private.h"
 
 static void add(struct hyfw_choices *choices, enum hyfw_kind kind, const char *name,
@@ -54,26 +55,21 @@ static void add_networks(const struct hyfw_config *config, const struct hyfw_con
 	}
 }
 
-/* "NAME" of "NAME:PATH", free(); NULL for a directory of the host. */
-static char *volume_name(const struct hyfw_config_value *value)
-{
-	return *value->text == '/' ? NULL : hyfw_dup_n(value->text, strcspn(value->text, ":"));
-}
-
+/* The volumes and paths of a list key; 'fallback' keeps those that say nothing. */
 static void add_volumes(const struct hyfw_config *config, const struct hyfw_config_section *workload,
-			struct hyfw_choices *choices)
+			const char *key, const char *fallback, struct hyfw_choices *choices)
 {
 	const struct hyfw_config_value *value;
 	size_t cursor = 0;
 
-	while ((value = hyfw_config_raw_value(config, workload, "volume", &cursor))) {
-		HYFW_AUTO_FREE char *name = volume_name(value);
+	while ((value = hyfw_config_raw_value(config, workload, key, &cursor))) {
+		HYFW_AUTO_FREE char *name = hyfw_disk_volume(value->text);
 		const struct hyfw_config_section *volume = name ? hyfw_config_find(config, "volume", name) : NULL;
 
 		if (volume)
 			add_key(config, volume, "driver", HYFW_KIND_STORAGE, choices);
 		else
-			add(choices, HYFW_KIND_STORAGE, "dir", workload, value);
+			add(choices, HYFW_KIND_STORAGE, fallback, workload, value);
 	}
 }
 
@@ -82,10 +78,13 @@ void hyfw_config_choose(const struct hyfw_config *config, const struct hyfw_conf
 {
 	if (strcmp(section->type, "workload") == 0) {
 		add_key(config, section, "isolation", HYFW_KIND_ISOLATION, choices);
-		add_key(config, section, "storage", HYFW_KIND_STORAGE, choices);
+		if (!section->no_command || hyfw_config_has_root(section))
+			add_key(config, section, "storage", HYFW_KIND_STORAGE, choices);
 		add_key(config, section, "security", HYFW_KIND_SECURITY, choices);
 		add_networks(config, section, choices);
-		add_volumes(config, section, choices);
+		add_volumes(config, section, "volume", "dir", choices);
+		add_volumes(config, section, "disk", HYFW_DISK_DRIVER, choices);
+		add_volumes(config, section, "cdrom", HYFW_DISK_DRIVER, choices);
 	} else if (strcmp(section->type, "network") == 0) {
 		add_key(config, section, "driver", HYFW_KIND_NETWORK, choices);
 	} else if (strcmp(section->type, "volume") == 0) {
@@ -93,17 +92,24 @@ void hyfw_config_choose(const struct hyfw_config *config, const struct hyfw_conf
 	}
 }
 
-bool hyfw_config_uses(const struct hyfw_config *config, const struct hyfw_config_section *workload,
-		      const char *type, const char *name)
+static bool names(const struct hyfw_config *config, const struct hyfw_config_section *workload, const char *key,
+		  const char *name)
 {
 	const struct hyfw_config_value *value;
 	size_t cursor = 0;
 
-	while ((value = hyfw_config_raw_value(config, workload, type, &cursor))) {
-		HYFW_AUTO_FREE char *used = strcmp(type, "volume") == 0 ? volume_name(value) : hyfw_dup(value->text);
+	while ((value = hyfw_config_raw_value(config, workload, key, &cursor))) {
+		HYFW_AUTO_FREE char *used = hyfw_disk_volume(value->text);
 
 		if (used && strcmp(used, name) == 0)
 			return true;
 	}
 	return false;
+}
+
+bool hyfw_config_uses(const struct hyfw_config *config, const struct hyfw_config_section *workload,
+		      const char *type, const char *name)
+{
+	return names(config, workload, type, name) ||
+	       (strcmp(type, "volume") == 0 && names(config, workload, "disk", name));
 }

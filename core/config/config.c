@@ -38,6 +38,7 @@ void hyfw_config_section_free(struct hyfw_config_section *section)
 
 	if (!section)
 		return;
+	hyfw_config_section_free(section->implied);
 	for (i = 0; i < section->count; i++)
 		value_finish(&section->values[i]);
 	/* the map was made from pairs, whose copies it took over */
@@ -187,6 +188,11 @@ const struct hyfw_config_value *hyfw_config_next_value(const struct hyfw_config_
 	return NULL;
 }
 
+bool hyfw_config_has_root(const struct hyfw_config_section *workload)
+{
+	return hyfw_config_count(workload, "image") > 0 || hyfw_config_count(workload, "rootfs") > 0;
+}
+
 /* ---- what a key comes to ---- */
 
 static const struct hyfw_config_section *fallbacks_for(const struct hyfw_config *config, const char *type)
@@ -227,6 +233,8 @@ const struct hyfw_config_section *hyfw_config_supplier(const struct hyfw_config 
 		if (from && hyfw_config_count(from, key) > 0)
 			return from;
 	}
+	if (section->implied && hyfw_config_count(section->implied, key) > 0)
+		return section->implied;
 	from = fallbacks_for(config, section->type);
 	return from && hyfw_config_count(from, key) > 0 ? from : NULL;
 }

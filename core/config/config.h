@@ -47,6 +47,8 @@ struct hyfw_config_section {
 	struct hyfw_origin origin;
 	struct hyfw_config_value *values;
 	size_t count, room;
+	struct hyfw_config_section *implied; /* the defaults that its drivers imply; NULL for none */
+	bool no_command;  /* workloads: the isolation driver runs what a disk holds */
 	struct hyfw_map map; /* after validation: normalised keys with defaults filled in, for
 			      * workloads from [defaults], then the schema */
 };
@@ -82,6 +84,9 @@ struct hyfw_config_section *hyfw_config_find(const struct hyfw_config *config, c
 /* Sections of 'type' in the order of the files; start with '*cursor' = 0. */
 struct hyfw_config_section *hyfw_config_next(const struct hyfw_config *config, const char *type,
 					     size_t *cursor);
+
+/* Whether a workload has a root: an image or a directory. */
+bool hyfw_config_has_root(const struct hyfw_config_section *workload);
 
 /* Fails with "FILE:LINE: [TYPE NAME] KEY = TEXT: <message>" (or the flag), the
  * origin of 'key' in 'section'; key NULL: of the section. */

@@ -9,7 +9,7 @@
 #include "config/private.h"
 #include "plugin/driver.h"
 
-static bool lists(const char *const *words, const char *word)
+bool hyfw_plugin_lists(const char *const *words, const char *word)
 {
 	for (; words && *words; words++)
 		if (strcmp(*words, word) == 0)
@@ -60,7 +60,7 @@ static char *who_would(const char *word)
 	if (hyfw_registry_scan(&reports, &count, NULL) < 0)
 		return hyfw_dup("");
 	for (i = 0; i < count && !who; i++)
-		if (reports[i].plugin && lists(reports[i].plugin->honours, word))
+		if (reports[i].plugin && hyfw_plugin_lists(reports[i].plugin->honours, word))
 			who = hyfw_format("; %s driver %s does", hyfw_kind_name(reports[i].plugin->kind),
 					  reports[i].name);
 	hyfw_plugin_reports_free(reports, count);
@@ -86,6 +86,24 @@ static int refuse(const struct hyfw_config_section *section, const struct hyfw_c
 				      "none of its drivers (%s) honours this key%s", names ? names : "", would);
 }
 
+/* The core's own keys of which the isolation driver makes nothing. */
+static int check_isolation(const struct hyfw_config_section *section, const struct hyfw_config_value *value,
+			   const struct hyfw_choices *choices, struct hyfw_error **err)
+{
+	struct hyfw_driver *isolation;
+	const char *refusal;
+
+	if (strcmp(section->type, "workload") != 0 || choices->count == 0 ||
+	    choices->items[0].kind != HYFW_KIND_ISOLATION ||
+	    hyfw_registry_get(HYFW_KIND_ISOLATION, choices->items[0].name, &isolation, NULL) < 0)
+		return 0;
+	refusal = hyfw_config_key_refusal(hyfw_driver_plugin(isolation), value->key);
+	if (!refusal)
+		return 0;
+	return hyfw_config_fail_value(err, ENOTSUP, section, value, "isolation driver %s %s",
+				      choices->items[0].name, refusal);
+}
+
 static int check_section(const struct hyfw_config *config, const struct hyfw_config_section *section,
 			 struct hyfw_error **err)
 {
@@ -97,8 +115,10 @@ static int check_section(const struct hyfw_config *config, const struct hyfw_con
 	for (i = 0; result == 0 && i < section->count; i++) {
 		const struct hyfw_config_value *value = &section->values[i];
 
-		if (value->origin.kind != HYFW_ORIGIN_DEFAULT &&
-		    !honoured(config, section, value->key, &choices))
+		if (value->origin.kind == HYFW_ORIGIN_DEFAULT)
+			continue;
+		result = check_isolation(section, value, &choices, err);
+		if (result == 0 && !honoured(config, section, value->key, &choices))
 			result = refuse(section, value, &choices, err);
 	}
 	hyfw_choices_finish(&choices);

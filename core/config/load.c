@@ -93,6 +93,29 @@ static int load_choice(struct hyfw_config *config, struct drivers *drivers, cons
 	return 0;
 }
 
+/* Ahead of all others: which ones those are may follow from it. */
+static int load_isolations(struct hyfw_config *config, struct drivers *drivers, struct hyfw_error **err)
+{
+	struct hyfw_config_section *workload;
+	size_t cursor = 0;
+	int result = 0;
+
+	while (result == 0 && (workload = hyfw_config_next(config, "workload", &cursor))) {
+		struct hyfw_choices choices = { 0 };
+		struct hyfw_driver *driver;
+
+		hyfw_config_choose(config, workload, &choices);
+		if (choices.count > 0 && choices.items[0].kind == HYFW_KIND_ISOLATION) {
+			result = load_choice(config, drivers, &choices.items[0], err);
+			if (result == 0 && hyfw_registry_get(HYFW_KIND_ISOLATION, choices.items[0].name, &driver, NULL) == 0)
+				hyfw_config_fit_workload(config, workload, driver);
+		}
+		hyfw_choices_finish(&choices);
+	}
+	hyfw_config_fit_volumes(config);
+	return result;
+}
+
 static int load_choices(struct hyfw_config *config, struct drivers *drivers, struct hyfw_error **err)
 {
 	int result = 0;
@@ -248,7 +271,9 @@ int hyfw_config_load_drivers_and_validate(struct hyfw_config *config, struct hyf
 	if (config->stack_path && !config->keep_unused && !hyfw_config_next(config, "workload", &cursor))
 		return hyfw_fail(err, EINVAL, "%s: there is no [workload NAME] in it", config->stack_path);
 	drop_unused(config);
-	result = load_choices(config, &drivers, err);
+	result = load_isolations(config, &drivers, err);
+	if (result == 0)
+		result = load_choices(config, &drivers, err);
 	if (result == 0)
 		result = settle_plugins(config, &drivers, err);
 	if (result == 0)
@@ -257,6 +282,8 @@ int hyfw_config_load_drivers_and_validate(struct hyfw_config *config, struct hyf
 		result = hyfw_config_validate(config, err);
 	if (result == 0)
 		result = hyfw_config_check_honours(config, err);
+	if (result == 0)
+		result = hyfw_config_check_fit(config, err);
 	if (result == 0) {
 		configure(config, &drivers);
 		set_verbosity(config);

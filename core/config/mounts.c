@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "config/normalize.h"
 
-static int check_part(const char *what, enum hyfw_option_type type, const char *text, struct hyfw_error **err)
+int hyfw_check_part(const char *what, enum hyfw_option_type type, const char *text, struct hyfw_error **err)
 {
 	const struct hyfw_option option = { .name = what, .type = type };
 	HYFW_AUTO_FREE char *normal = NULL;
@@ -22,7 +22,7 @@ static int check_part(const char *what, enum hyfw_option_type type, const char *
 
 static int check_target(const char *path, struct hyfw_error **err)
 {
-	int result = check_part("path inside", HYFW_OPTION_PATH, path, err);
+	int result = hyfw_check_part("path inside", HYFW_OPTION_PATH, path, err);
 
 	if (result == 0 && path[strspn(path, "/")] == '\0')
 		result = hyfw_fail(err, EINVAL, "the path inside cannot be the root");
@@ -71,8 +71,8 @@ int hyfw_normalize_volume(const char *text, char **ret_normal, struct hyfw_error
 	options = strchr(target, ':');
 	if (options)
 		*options++ = '\0';
-	result = *source == '/' ? check_part("path on the host", HYFW_OPTION_PATH, source, err) :
-				  check_part("volume", HYFW_OPTION_NAME, source, err);
+	result = *source == '/' ? hyfw_check_part("path on the host", HYFW_OPTION_PATH, source, err) :
+				  hyfw_check_part("volume", HYFW_OPTION_NAME, source, err);
 	if (result == 0)
 		result = check_target(target, err);
 	if (result == 0 && options)

@@ -33,6 +33,13 @@ int hyfw_normalize_signal(const char *text, char **ret_normal, struct hyfw_error
 int hyfw_normalize_volume(const char *text, char **ret_normal, struct hyfw_error **err);
 int hyfw_normalize_tmpfs(const char *text, char **ret_normal, struct hyfw_error **err);
 
+/* One part of such a form, WHAT for people: of 'type', and without a '|'. */
+int hyfw_check_part(const char *what, enum hyfw_option_type type, const char *text, struct hyfw_error **err);
+
+/* disks.c: "SOURCE|OPTION=VALUE|...", and a path */
+int hyfw_normalize_disk(const char *text, char **ret_normal, struct hyfw_error **err);
+int hyfw_normalize_cdrom(const char *text, char **ret_normal, struct hyfw_error **err);
+
 /* net.c: "ADDRESS|HOSTPORT|PORT|PROTO" as in network.h of the SDK */
 int hyfw_normalize_publish(const char *text, char **ret_normal, struct hyfw_error **err);
 int hyfw_normalize_subnet(const char *text, char **ret_normal, struct hyfw_error **err);

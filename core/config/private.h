@@ -49,8 +49,8 @@ const char *hyfw_config_path_keep(struct hyfw_config *config, const char *path);
 const struct hyfw_config_value *hyfw_config_next_value(const struct hyfw_config_section *section,
 						       const char *key, size_t *cursor);
 
-/* The section that supplies 'key' to 'section': itself, [defaults] or the
- * schema's defaults; NULL when none does. */
+/* The section that supplies 'key' to 'section': itself, [defaults], what its
+ * drivers imply, or the schema's defaults; NULL when none does. */
 const struct hyfw_config_section *hyfw_config_supplier(const struct hyfw_config *config,
 						       const struct hyfw_config_section *section,
 						       const char *key);
@@ -85,6 +85,23 @@ int hyfw_config_check_references(const struct hyfw_config *config, struct hyfw_e
 /* clashes.c: what one workload, or two, cannot have twice. */
 int hyfw_config_check_twice(const struct hyfw_config_section *workload, struct hyfw_error **err);
 int hyfw_config_check_ports(const struct hyfw_config *config, struct hyfw_error **err);
+
+/* disk_clashes.c: a disk that somebody writes to has no second user. */
+int hyfw_config_check_disks(const struct hyfw_config *config, struct hyfw_error **err);
+
+/* fit.c: before the drivers are loaded, the defaults of a workload that its
+ * isolation driver implies, and those of volumes that are disks ... */
+struct hyfw_driver;
+void hyfw_config_fit_workload(struct hyfw_config *config, struct hyfw_config_section *workload,
+			      const struct hyfw_driver *isolation);
+void hyfw_config_fit_volumes(struct hyfw_config *config);
+/* ... and after validation: what the drivers of a workload give is what its
+ * isolation driver takes. */
+int hyfw_config_check_fit(const struct hyfw_config *config, struct hyfw_error **err);
+/* Why a key of the core's in [workload] is nothing to this isolation driver, as the
+ * end of a sentence that begins with its name; NULL when it is not so. */
+const char *hyfw_config_key_refusal(const struct hyfw_plugin *isolation, const char *key);
+bool hyfw_plugin_lists(const char *const *words, const char *word);
 
 /* honours.c: each key that was set is put into effect by somebody. */
 int hyfw_config_check_honours(const struct hyfw_config *config, struct hyfw_error **err);

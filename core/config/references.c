@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/nearest.h"
+#include "config/disks.h"
 #include "config/normalize.h"
 #include "config/private.h"
 
@@ -33,12 +34,14 @@ static void imply_network(struct hyfw_config *config, const char *name)
 		hyfw_config_value_add(section, "driver", "none", &built_in)->normal = hyfw_dup("none");
 }
 
-static void imply_volume(struct hyfw_config *config, const char *normal)
+/* 'driver' NULL: that of the schema. */
+static void imply_volume(struct hyfw_config *config, const char *normal, const char *driver)
 {
-	HYFW_AUTO_FREE char *name = hyfw_dup_n(normal, strcspn(normal, "|"));
+	HYFW_AUTO_FREE char *name = hyfw_disk_volume(normal);
+	struct hyfw_config_section *section = name ? imply(config, "volume", name) : NULL;
 
-	if (*name != '/')
-		imply(config, "volume", name);
+	if (section && driver)
+		hyfw_config_value_add(section, "driver", driver, &built_in)->normal = hyfw_dup(driver);
 }
 
 void hyfw_config_add_implied(struct hyfw_config *config)
@@ -57,7 +60,10 @@ void hyfw_config_add_implied(struct hyfw_config *config)
 			imply_network(config, value->normal);
 		from = hyfw_config_supplier(config, workload, "volume");
 		for (at = 0; from && (value = hyfw_config_next_value(from, "volume", &at));)
-			imply_volume(config, value->normal);
+			imply_volume(config, value->normal, NULL);
+		from = hyfw_config_supplier(config, workload, "disk");
+		for (at = 0; from && (value = hyfw_config_next_value(from, "disk", &at));)
+			imply_volume(config, value->normal, HYFW_DISK_DRIVER);
 	}
 }
 
@@ -215,7 +221,7 @@ static int check_root(const struct hyfw_config_section *workload, struct hyfw_er
 {
 	bool image = hyfw_map_get(&workload->map, "image"), rootfs = hyfw_map_get(&workload->map, "rootfs");
 
-	if (!image && !rootfs)
+	if (!image && !rootfs && !workload->no_command)
 		return hyfw_config_fail_section(err, EINVAL, workload,
 						"neither image nor rootfs is given; one of them says what it starts from");
 	if (image && rootfs)
@@ -291,5 +297,7 @@ int hyfw_config_check_references(const struct hyfw_config *config, struct hyfw_e
 		result = check_workload(config, section, err);
 	if (result == 0)
 		result = check_cycles(config, err);
+	if (result == 0)
+		result = hyfw_config_check_disks(config, err);
 	return result < 0 ? result : hyfw_config_check_ports(config, err);
 }

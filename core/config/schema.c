@@ -32,7 +32,7 @@ static const struct hyfw_key hyfw_keys[] = {
 
 static const struct hyfw_key workload_keys[] = {
 	/* what runs */
-	{ { "image", 0, HYFW_OPTION_STRING, ENV, .help = "Image to start from; either this or rootfs." },
+	{ { "image", 0, HYFW_OPTION_STRING, ENV, .help = "Image to start from; either this or rootfs, and of a machine neither need be." },
 	  OWN | CORE, hyfw_normalize_image, "NAME" },
 	{ { "rootfs", 0, HYFW_OPTION_PATH, 0,
 	    .help = "Directory that is the root file system; implies storage = dir." },
@@ -67,6 +67,16 @@ static const struct hyfw_key workload_keys[] = {
 	{ { "tmpfs", 0, HYFW_OPTION_STRING, LIST,
 	    .help = "An empty file system in memory (64M, mode 1777 unless told)." },
 	  0, hyfw_normalize_tmpfs, "PATH[:size=SIZE,mode=MODE]" },
+	{ { "disk", 0, HYFW_OPTION_STRING, LIST | ENV,
+	    .help = "A disk of a machine: a named volume, or a file or device of the host." },
+	  OWN | CORE, hyfw_normalize_disk,
+	  "NAME|PATH[:ro,device=disk|cdrom|floppy,bus=BUS,format=FORMAT,cache=MODE,serial=TEXT,boot=N]" },
+	{ { "cdrom", 0, HYFW_OPTION_STRING, ENV,
+	    .help = "A CD image in a machine's drive; the same as disk = PATH:device=cdrom,ro." },
+	  OWN | CORE, hyfw_normalize_cdrom, "PATH" },
+	{ { "disk_size", 0, HYFW_OPTION_SIZE, .min = 1 << 20, .max = INT64_MAX,
+	    .help = "Size to which a machine's copy of its image grows; without it that of the image." },
+	  OWN },
 	{ { "read_only", 0, HYFW_OPTION_BOOL, 0, "no", .help = "Make the root file system read-only." } },
 	/* limits */
 	{ { "memory", 0, HYFW_OPTION_SIZE, .min = 1 << 20, .max = INT64_MAX,
@@ -110,9 +120,9 @@ static const struct hyfw_key workload_keys[] = {
 	{ { "isolation", 0, HYFW_OPTION_NAME, 0, "namespaces",
 	    .help = "Driver that makes and controls what runs." }, CORE, NULL, "DRIVER" },
 	{ { "storage", 0, HYFW_OPTION_NAME, 0, "overlay",
-	    .help = "Driver that makes the root file system." }, CORE, NULL, "DRIVER" },
+	    .help = "Driver that makes the root file system; without it qcow2 for machines." }, CORE, NULL, "DRIVER" },
 	{ { "security", 0, HYFW_OPTION_NAME, LIST, "cgroups capabilities seccomp",
-	    .help = "Modules that confine it; empty for none." },
+	    .help = "Modules that confine it; empty for none.  Of the default ones a machine has those that it can use." },
 	  WORDS | CORE, NULL, "MODULE ..." },
 	{ { NULL } },
 };

@@ -346,8 +346,11 @@ int hyfw_config_validate(struct hyfw_config *config, struct hyfw_error **err)
 	result = read_section(config, config->implied, err);
 	for (i = 0; result == 0 && hyfw_config_schema[i].type; i++)
 		result = read_section(config, config->fallbacks[i], err);
-	for (i = 0; result == 0 && i < config->count; i++)
+	for (i = 0; result == 0 && i < config->count; i++) {
 		result = read_section(config, config->sections[i], err);
+		if (result == 0 && config->sections[i]->implied)
+			result = read_section(config, config->sections[i]->implied, err);
+	}
 	if (result == 0)
 		result = check_stack_name(config, err);
 	if (result < 0)

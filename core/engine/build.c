@@ -12,6 +12,7 @@
 #include "engine/store.h"
 
 #define MOUNT_LIMIT 120
+#define DISK_LIMIT 64 /* and their descriptors fit into struct hyfw_fds with the mounts' */
 
 void hyfw_fds_close(struct hyfw_fds *fds)
 {
@@ -99,12 +100,15 @@ static int build_root(const struct hyfw_definition *definition, const struct hyf
 		      const struct hyfw_journal *run, struct hyfw_arena *arena, struct hyfw_fds *fds,
 		      struct hyfw_workload *workload, struct hyfw_error **err)
 {
-	const char *storage = hyfw_definition_get(definition, "storage");
-	const char *driver = hyfw_definition_get(definition, "rootfs") ? "dir" : storage ? storage : "overlay";
+	const char *driver = hyfw_definition_storage(definition);
 	const struct hyfw_subject subject = hyfw_subject_root(definition);
 	struct hyfw_pairs record = { 0 };
 	int result;
 
+	workload->root.size = sizeof(workload->root);
+	workload->root.source_fd = -1;
+	if (!driver)
+		return 0;
 	hyfw_journal_record(run, HYFW_KIND_STORAGE, driver, definition->name, &record);
 	if (persistent)
 		hyfw_journal_record(persistent, HYFW_KIND_STORAGE, driver, definition->name, &record);
@@ -133,6 +137,94 @@ static int build_volume(const struct hyfw_definition *definition, const struct h
 		mount->flags |= HYFW_ATTACH_READ_ONLY;
 	hyfw_pairs_finish(&record);
 	return result < 0 ? hyfw_wrap(err, "volume %s", use->name) : 0;
+}
+
+/* What the disk's own steps noted, then what those of its volume did. */
+static int disk_record(const struct hyfw_use *use, size_t disk, const struct hyfw_journal *run,
+		       struct hyfw_pairs *record, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *subject = hyfw_format("disk %zu", disk);
+
+	hyfw_journal_record(run, HYFW_KIND_STORAGE, use->driver, subject, record);
+	return use->anonymous ? 0 : hyfw_shared_record("volume", use->name, record, err);
+}
+
+int hyfw_build_disk(const struct hyfw_definition *definition, size_t disk, const struct hyfw_journal *run,
+		    struct hyfw_arena *arena, struct hyfw_fds *fds, struct hyfw_attachment *ret_disk,
+		    struct hyfw_error **err)
+{
+	const struct hyfw_use *use = &definition->disks[disk];
+	const struct hyfw_subject subject = hyfw_subject_disk(definition, disk);
+	struct hyfw_pairs record = { 0 };
+	int result = disk_record(use, disk, run, &record, err);
+
+	if (result == 0)
+		result = attach(definition, use->driver, &subject, &record, arena, fds, ret_disk, err);
+	hyfw_pairs_finish(&record);
+	if (result < 0)
+		return hyfw_wrap(err, "disk %s", use->name);
+	if (ret_disk->kind != HYFW_ATTACHMENT_BLOCK)
+		return hyfw_fail(err, EPROTO, "disk %s: storage %s did not give a disk", use->name, use->driver);
+	if (use->read_only)
+		ret_disk->flags |= HYFW_ATTACH_READ_ONLY;
+	if (ret_disk->options.count == 0)
+		ret_disk->options = subject.disk;
+	return 0;
+}
+
+static int build_disks(const struct hyfw_definition *definition, const struct hyfw_journal *run,
+		       struct hyfw_arena *arena, struct hyfw_fds *fds, struct hyfw_workload *workload,
+		       struct hyfw_error **err)
+{
+	struct hyfw_attachment *disks = hyfw_arena_alloc(arena, (definition->disk_count + 1) * sizeof(*disks));
+	size_t i;
+	int result = 0;
+
+	if (definition->disk_count > DISK_LIMIT)
+		return hyfw_fail(err, E2BIG, "more than %d disks", DISK_LIMIT);
+	for (i = 0; result == 0 && i < definition->disk_count; i++)
+		result = hyfw_build_disk(definition, i, run, arena, fds, &disks[i], err);
+	workload->disks = disks;
+	workload->disk_count = definition->disk_count;
+	return result;
+}
+
+/* ---- endpoints ---- */
+
+void hyfw_build_endpoint(const struct hyfw_definition *definition, size_t network, const struct hyfw_journal *run,
+			 struct hyfw_arena *arena, struct hyfw_endpoint *ret_endpoint)
+{
+	const struct hyfw_use *use = &definition->networks[network];
+	struct hyfw_pairs record = { 0 };
+	struct hyfw_map notes;
+
+	hyfw_journal_record(run, HYFW_KIND_NETWORK, use->driver, use->name, &record);
+	ret_endpoint->size = sizeof(*ret_endpoint);
+	ret_endpoint->network = use->name;
+	ret_endpoint->driver = use->driver;
+	notes = hyfw_pairs_map(&record);
+	ret_endpoint->notes = hyfw_arena_map(arena, &notes);
+	hyfw_pairs_finish(&record);
+}
+
+/* Those in a network namespace come after create(). */
+static void build_endpoints(const struct hyfw_definition *definition, const struct hyfw_journal *run,
+			    struct hyfw_arena *arena, struct hyfw_workload *workload)
+{
+	struct hyfw_endpoint *endpoints;
+	size_t i;
+
+	if (hyfw_definition_takes(definition, HYFW_TAKES_INTERFACE))
+		return;
+	endpoints = hyfw_arena_alloc(arena, (definition->network_count + 1) * sizeof(*endpoints));
+	for (i = 0; i < definition->network_count; i++) {
+		struct hyfw_endpoint *endpoint = &endpoints[workload->endpoint_count];
+
+		hyfw_build_endpoint(definition, i, run, arena, endpoint);
+		if (endpoint->notes.count > 0) /* the network "none" makes none */
+			workload->endpoint_count++;
+	}
+	workload->endpoints = endpoints;
 }
 
 /* "PATH|BYTES|MODE" */
@@ -254,13 +346,17 @@ int hyfw_build_workload(const struct hyfw_definition *definition, const struct h
 	workload->read_only = hyfw_map_bool(&settings, "read_only", false);
 	workload->restartable = restart && strcmp(restart, "no") != 0;
 	workload->idmap = definition->idmap;
+	workload->transient = definition->transient;
 	workload->settings = settings;
 	workload->runtime_directory = hyfw_arena_format(arena, "%s/workloads/%s",
 							hyfw_context_current()->runtime, definition->name);
+	build_endpoints(definition, run, arena, workload);
 	workload->stdio[0] = workload->stdio[1] = workload->stdio[2] = -1;
 	result = build_root(definition, persistent, run, arena, ret_fds, workload, err);
 	if (result == 0)
 		result = build_mounts(definition, arena, ret_fds, workload, err);
+	if (result == 0)
+		result = build_disks(definition, run, arena, ret_fds, workload, err);
 	if (result == 0)
 		result = hyfw_build_confinement(definition, run, arena, &workload->confinement, err);
 	return result;

@@ -11,7 +11,7 @@
  * 'ret_fds' for the caller to close.  'persistent' is the journal of what lasts
  * until removal (NULL for transient workloads), 'run' that of this run. */
 struct hyfw_fds {
-	int items[128];
+	int items[192];
 	size_t count;
 };
 void hyfw_fds_close(struct hyfw_fds *fds);
@@ -19,6 +19,14 @@ void hyfw_fds_close(struct hyfw_fds *fds);
 int hyfw_build_workload(const struct hyfw_definition *definition, const struct hyfw_journal *persistent,
 			const struct hyfw_journal *run, struct hyfw_arena *arena, struct hyfw_fds *ret_fds,
 			struct hyfw_workload *ret_workload, struct hyfw_error **err);
+
+/* One disk, and one endpoint that was made before create(), as the isolation driver
+ * gets them; in the arena. */
+int hyfw_build_disk(const struct hyfw_definition *definition, size_t disk, const struct hyfw_journal *run,
+		    struct hyfw_arena *arena, struct hyfw_fds *fds, struct hyfw_attachment *ret_disk,
+		    struct hyfw_error **err);
+void hyfw_build_endpoint(const struct hyfw_definition *definition, size_t network, const struct hyfw_journal *run,
+			 struct hyfw_arena *arena, struct hyfw_endpoint *ret_endpoint);
 
 /* The decision of all security modules; also for exec. */
 int hyfw_build_confinement(const struct hyfw_definition *definition, const struct hyfw_journal *run,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Definitions from a configuration, and the subjects that drivers are asked
- * about.  Storing them is in definition_json.c. */
+ * Definitions from a configuration.  Storing them is in definition_json.c, what
+ * drivers are asked about in subjects.c. */
 #include "engine/definition.h"
 
 #include <errno.h>
@@ -8,7 +8,22 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "config/disks.h"
 #include "engine/journal_format.h"
+
+static void uses_free(struct hyfw_use *uses, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		free(uses[i].name);
+		free(uses[i].driver);
+		free(uses[i].target);
+		hyfw_pairs_finish(&uses[i].settings);
+		hyfw_pairs_finish(&uses[i].options);
+	}
+	free(uses);
+}
 
 void hyfw_definition_free(struct hyfw_definition *definition)
 {
@@ -16,22 +31,13 @@ void hyfw_definition_free(struct hyfw_definition *definition)
 
 	if (!definition)
 		return;
-	for (i = 0; i < definition->network_count + definition->volume_count; i++) {
-		struct hyfw_use *use = i < definition->network_count
-					       ? &definition->networks[i]
-					       : &definition->volumes[i - definition->network_count];
-
-		free(use->name);
-		free(use->driver);
-		free(use->target);
-		hyfw_pairs_finish(&use->settings);
-	}
+	uses_free(definition->networks, definition->network_count);
+	uses_free(definition->volumes, definition->volume_count);
+	uses_free(definition->disks, definition->disk_count);
 	for (i = 0; i < definition->plugins.count; i++)
 		hyfw_pairs_finish(&definition->plugin_settings[i]);
 	free(definition->plugin_settings);
 	hyfw_strings_finish(&definition->plugins);
-	free(definition->networks);
-	free(definition->volumes);
 	hyfw_pairs_finish(&definition->settings);
 	free(definition->name);
 	free(definition->stack);
@@ -101,6 +107,39 @@ static int take_volume(struct hyfw_definition *definition, const struct hyfw_con
 	return 0;
 }
 
+/* "SOURCE|OPTION=VALUE|..." */
+static void take_disk(struct hyfw_definition *definition, const struct hyfw_config *config, const char *text)
+{
+	HYFW_AUTO_FREE char *source = hyfw_dup_n(text, strcspn(text, "|"));
+	struct hyfw_use *use = add_use(&definition->disks, &definition->disk_count, source);
+	struct hyfw_map options;
+
+	hyfw_disk_pairs(text, &use->options);
+	options = hyfw_pairs_map(&use->options);
+	use->read_only = hyfw_map_bool(&options, "read_only", false);
+	use->anonymous = source[0] == '/';
+	if (use->anonymous)
+		use->driver = hyfw_dup(HYFW_DISK_DRIVER);
+	else
+		take_section(use, config, "volume", HYFW_DISK_DRIVER);
+}
+
+static void take_disks(struct hyfw_definition *definition, const struct hyfw_config *config)
+{
+	const struct hyfw_map settings = hyfw_pairs_map(&definition->settings);
+	const char *text;
+	size_t cursor = 0;
+
+	while ((text = hyfw_map_next(&settings, "disk", &cursor)))
+		take_disk(definition, config, text);
+	cursor = 0;
+	while ((text = hyfw_map_next(&settings, "cdrom", &cursor))) {
+		HYFW_AUTO_FREE char *disk = hyfw_disk_of_cdrom(text);
+
+		take_disk(definition, config, disk);
+	}
+}
+
 static void take_plugins(struct hyfw_definition *definition, const struct hyfw_config *config)
 {
 	struct hyfw_config_section *section;
@@ -135,6 +174,7 @@ int hyfw_definition_new(const struct hyfw_config *config, const struct hyfw_conf
 		result = take_volume(definition, config, volume, err);
 	if (result < 0)
 		return result;
+	take_disks(definition, config);
 	take_plugins(definition, config);
 	*ret_definition = HYFW_STEAL(definition);
 	return 0;
@@ -166,11 +206,10 @@ static void add_environment(struct hyfw_definition *definition, const struct hyf
 static int read_image(struct hyfw_definition *definition, const char *image, struct hyfw_error **err)
 {
 	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
-	const char *storage = hyfw_definition_get(definition, "storage");
 	struct hyfw_image found = { .size = sizeof(found) };
 	struct hyfw_driver *driver;
 
-	if (hyfw_definition_driver(definition, HYFW_KIND_STORAGE, storage ? storage : "overlay", &driver,
+	if (hyfw_definition_driver(definition, HYFW_KIND_STORAGE, hyfw_definition_storage(definition), &driver,
 				   err) < 0)
 		return -(*err)->errnum;
 	if (hyfw_storage_image_get(driver, image, arena, &found, err) < 0) {
@@ -178,6 +217,9 @@ static int read_image(struct hyfw_definition *definition, const char *image, str
 			hyfw_error_set_status(err, 127);
 		return -(*err)->errnum;
 	}
+	/* A machine's image says nothing of commands. */
+	if (hyfw_definition_takes(definition, HYFW_TAKES_NO_COMMAND))
+		return 0;
 	/* An entry point given for the workload makes the image's command moot. */
 	if (!hyfw_definition_get(definition, "entrypoint"))
 		add_default(definition, &found.config, "command");
@@ -197,7 +239,8 @@ int hyfw_definition_add_image_defaults(struct hyfw_definition *definition, struc
 		result = read_image(definition, image, err);
 	if (result < 0)
 		return hyfw_wrap(err, "workload %s", definition->name);
-	if (hyfw_definition_get(definition, "command") || hyfw_definition_get(definition, "entrypoint"))
+	if (hyfw_definition_get(definition, "command") || hyfw_definition_get(definition, "entrypoint") ||
+	    hyfw_definition_takes(definition, HYFW_TAKES_NO_COMMAND))
 		return 0;
 	hyfw_fail(err, ENOENT, "workload %s: there is no command to run: neither the workload nor its image "
 		  "names one; set `command`", definition->name);
@@ -218,6 +261,25 @@ const char *hyfw_definition_isolation(const struct hyfw_definition *definition)
 	const char *isolation = hyfw_definition_get(definition, "isolation");
 
 	return isolation ? isolation : "namespaces";
+}
+
+const char *hyfw_definition_storage(const struct hyfw_definition *definition)
+{
+	const char *storage = hyfw_definition_get(definition, "storage");
+
+	if (hyfw_definition_get(definition, "rootfs"))
+		return "dir";
+	if (!hyfw_definition_get(definition, "image") && hyfw_definition_takes(definition, HYFW_TAKES_NO_COMMAND))
+		return NULL;
+	return storage ? storage : "overlay";
+}
+
+bool hyfw_definition_takes(const struct hyfw_definition *definition, const char *capability)
+{
+	struct hyfw_driver *isolation;
+
+	return hyfw_registry_get(HYFW_KIND_ISOLATION, hyfw_definition_isolation(definition), &isolation, NULL) == 0 &&
+	       hyfw_driver_can(isolation, capability);
 }
 
 int hyfw_definition_driver(const struct hyfw_definition *definition, enum hyfw_kind kind, const char *name,
@@ -254,7 +316,7 @@ static bool same_uses(const struct hyfw_use *a, const struct hyfw_use *b, size_t
 
 	for (i = 0; i < count; i++)
 		if (strcmp(a[i].name, b[i].name) != 0 || strcmp(a[i].driver, b[i].driver) != 0 ||
-		    !same_pairs(&a[i].settings, &b[i].settings))
+		    !same_pairs(&a[i].settings, &b[i].settings) || !same_pairs(&a[i].options, &b[i].options))
 			return false;
 	return true;
 }
@@ -275,62 +337,8 @@ static bool same_plugins(const struct hyfw_definition *a, const struct hyfw_defi
 bool hyfw_definition_equal(const struct hyfw_definition *a, const struct hyfw_definition *b)
 {
 	return a->network_count == b->network_count && a->volume_count == b->volume_count &&
-	       same_pairs(&a->settings, &b->settings) &&
+	       a->disk_count == b->disk_count && same_pairs(&a->settings, &b->settings) &&
 	       same_uses(a->networks, b->networks, a->network_count) &&
-	       same_uses(a->volumes, b->volumes, a->volume_count) && same_plugins(a, b);
-}
-
-/* ---- subjects ---- */
-
-static struct hyfw_subject subject_new(enum hyfw_subject_kind kind, const struct hyfw_definition *definition,
-				       const char *name)
-{
-	struct hyfw_subject subject = { .size = sizeof(subject), .kind = kind, .name = name };
-
-	if (definition) {
-		subject.workload = definition->name;
-		subject.settings = hyfw_pairs_map(&definition->settings);
-		subject.idmap = definition->idmap;
-		subject.transient = definition->transient;
-		subject.isolation = hyfw_definition_isolation(definition);
-	}
-	return subject;
-}
-
-struct hyfw_subject hyfw_subject_workload(const struct hyfw_definition *definition)
-{
-	return subject_new(HYFW_SUBJECT_WORKLOAD, definition, definition->name);
-}
-
-struct hyfw_subject hyfw_subject_root(const struct hyfw_definition *definition)
-{
-	return subject_new(HYFW_SUBJECT_ROOT, definition, definition->name);
-}
-
-struct hyfw_subject hyfw_subject_network(const struct hyfw_use *use)
-{
-	struct hyfw_subject subject = subject_new(HYFW_SUBJECT_NETWORK, NULL, use->name);
-
-	subject.settings = hyfw_pairs_map(&use->settings);
-	return subject;
-}
-
-struct hyfw_subject hyfw_subject_volume(const struct hyfw_definition *definition, const struct hyfw_use *use)
-{
-	struct hyfw_subject subject = subject_new(HYFW_SUBJECT_VOLUME, NULL, use->name);
-
-	subject.settings = hyfw_pairs_map(&use->settings);
-	if (definition)
-		subject.idmap = definition->idmap;
-	return subject;
-}
-
-struct hyfw_subject hyfw_subject_endpoint(const struct hyfw_definition *definition, size_t network)
-{
-	const struct hyfw_use *use = &definition->networks[network];
-	struct hyfw_subject subject = subject_new(HYFW_SUBJECT_ENDPOINT, definition, use->name);
-
-	subject.index = (uint32_t)network;
-	subject.network = hyfw_pairs_map(&use->settings);
-	return subject;
+	       same_uses(a->volumes, b->volumes, a->volume_count) &&
+	       same_uses(a->disks, b->disks, a->disk_count) && same_plugins(a, b);
 }

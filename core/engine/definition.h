@@ -12,14 +12,15 @@
 #include "config/config.h"
 #include "plugin/driver.h"
 
-/* A network or volume that a workload uses. */
+/* A network, volume or disk that a workload uses. */
 struct hyfw_use {
-	char *name;     /* of the network or volume; a host path for anonymous volumes */
+	char *name;     /* of the network or volume; a host path for anonymous volumes and disks */
 	char *driver;
 	char *target;   /* volumes: the path inside */
-	bool read_only; /* volumes */
-	bool anonymous; /* volumes: a path of the host, never made or removed */
+	bool read_only; /* volumes, disks */
+	bool anonymous; /* volumes, disks: a path of the host, never made or removed */
 	struct hyfw_pairs settings; /* keys of its section */
+	struct hyfw_pairs options;  /* disks: see hyfw_subject.disk */
 };
 
 struct hyfw_definition {
@@ -33,6 +34,8 @@ struct hyfw_definition {
 	size_t network_count;
 	struct hyfw_use *volumes;
 	size_t volume_count;
+	struct hyfw_use *disks;       /* disk =, then cdrom = */
+	size_t disk_count;
 	struct hyfw_strings plugins;  /* drivers with settings of their own, "KIND/NAME" ... */
 	struct hyfw_pairs *plugin_settings; /* ... and those, in the same order */
 };
@@ -45,7 +48,7 @@ void hyfw_definition_free(struct hyfw_definition *definition);
 
 /* Command, environment, user and directory that the image brings where the
  * workload says nothing; -ENOENT (exit status 127) when there is no such image,
- * and when there is no command at all. */
+ * and when there is no command at all and the isolation driver takes none of that. */
 int hyfw_definition_add_image_defaults(struct hyfw_definition *definition, struct hyfw_error **err);
 
 char *hyfw_definition_to_json(const struct hyfw_definition *definition); /* free() */
@@ -57,16 +60,22 @@ bool hyfw_definition_equal(const struct hyfw_definition *a, const struct hyfw_de
 
 const char *hyfw_definition_get(const struct hyfw_definition *definition, const char *key);
 const char *hyfw_definition_isolation(const struct hyfw_definition *definition);
+/* The driver of its root; NULL when it has none (a machine that boots from a CD). */
+const char *hyfw_definition_storage(const struct hyfw_definition *definition);
+/* Whether the isolation driver has this capability; false when it cannot be loaded. */
+bool hyfw_definition_takes(const struct hyfw_definition *definition, const char *capability);
 
 /* The driver, configured with the settings stored in the definition. */
 int hyfw_definition_driver(const struct hyfw_definition *definition, enum hyfw_kind kind, const char *name,
 			   struct hyfw_driver **ret_driver, struct hyfw_error **err);
 
-/* Subjects for the drivers; they borrow from the definition. */
+/* Subjects for the drivers; they borrow from the definition.  Those that depend on
+ * the isolation driver load it. */
 struct hyfw_subject hyfw_subject_workload(const struct hyfw_definition *definition);
 struct hyfw_subject hyfw_subject_root(const struct hyfw_definition *definition);
 struct hyfw_subject hyfw_subject_network(const struct hyfw_use *use);
 struct hyfw_subject hyfw_subject_volume(const struct hyfw_definition *definition, const struct hyfw_use *use);
+struct hyfw_subject hyfw_subject_disk(const struct hyfw_definition *definition, size_t disk);
 struct hyfw_subject hyfw_subject_endpoint(const struct hyfw_definition *definition, size_t network);
 
 static inline void hyfw_cleanup_definition(struct hyfw_definition **definition)

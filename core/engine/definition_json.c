@@ -17,6 +17,7 @@ static struct json_object *uses_to_json(const struct hyfw_use *uses, size_t coun
 	for (i = 0; i < count; i++) {
 		struct json_object *use = json_object_new_object();
 		const struct hyfw_map settings = hyfw_pairs_map(&uses[i].settings);
+		const struct hyfw_map options = hyfw_pairs_map(&uses[i].options);
 
 		hyfw_json_add_text(use, "name", uses[i].name);
 		hyfw_json_add_text(use, "driver", uses[i].driver);
@@ -25,6 +26,8 @@ static struct json_object *uses_to_json(const struct hyfw_use *uses, size_t coun
 		hyfw_json_add_bool(use, "read_only", uses[i].read_only);
 		hyfw_json_add_bool(use, "anonymous", uses[i].anonymous);
 		json_object_object_add(use, "settings", hyfw_map_to_json(&settings));
+		if (options.count)
+			json_object_object_add(use, "options", hyfw_map_to_json(&options));
 		json_object_array_add(array, use);
 	}
 	return array;
@@ -62,6 +65,8 @@ char *hyfw_definition_to_json(const struct hyfw_definition *definition)
 	json_object_object_add(object, "networks",
 			       uses_to_json(definition->networks, definition->network_count));
 	json_object_object_add(object, "volumes", uses_to_json(definition->volumes, definition->volume_count));
+	if (definition->disk_count)
+		json_object_object_add(object, "disks", uses_to_json(definition->disks, definition->disk_count));
 	json_object_object_add(object, "plugins", plugins_to_json(definition));
 	text = hyfw_dup(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
 								       JSON_C_TO_STRING_NOSLASHESCAPE));
@@ -128,9 +133,25 @@ static int take_uses(struct json_object *object, const char *key, struct hyfw_us
 		if (!use->name || !use->driver || take_optional(from, "target", &use->target) < 0 ||
 		    take_bool(from, "read_only", &use->read_only) < 0 ||
 		    take_bool(from, "anonymous", &use->anonymous) < 0 ||
-		    take_map(from, "settings", &use->settings) < 0)
+		    take_map(from, "settings", &use->settings) < 0 ||
+		    (json_object_object_get(from, "options") && take_map(from, "options", &use->options) < 0))
 			return -EINVAL;
 	}
+	return 0;
+}
+
+/* Only machines have them. */
+static int take_disks(struct json_object *object, struct hyfw_definition *definition)
+{
+	size_t i;
+
+	if (!json_object_object_get(object, "disks"))
+		return 0;
+	if (take_uses(object, "disks", &definition->disks, &definition->disk_count) < 0)
+		return -EINVAL;
+	for (i = 0; i < definition->disk_count; i++)
+		if (definition->disks[i].options.count == 0)
+			return -EINVAL;
 	return 0;
 }
 
@@ -200,7 +221,7 @@ static int take_all(struct json_object *object, struct hyfw_definition *definiti
 	    take_map(object, "settings", &definition->settings) < 0 ||
 	    take_uses(object, "networks", &definition->networks, &definition->network_count) < 0 ||
 	    take_uses(object, "volumes", &definition->volumes, &definition->volume_count) < 0 ||
-	    check_volumes(definition) < 0)
+	    check_volumes(definition) < 0 || take_disks(object, definition) < 0)
 		return -EINVAL;
 	return take_plugins(object, definition);
 }

@@ -15,7 +15,7 @@
 #define LOCALHOST "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 #define RESOLV_LIMIT 65536
 
-bool hyfw_hosts_wanted(const struct hyfw_definition *definition)
+bool hyfw_hosts_networked(const struct hyfw_definition *definition)
 {
 	size_t i;
 
@@ -23,6 +23,11 @@ bool hyfw_hosts_wanted(const struct hyfw_definition *definition)
 		if (strcmp(definition->networks[i].driver, "none") != 0)
 			return true;
 	return false;
+}
+
+bool hyfw_hosts_wanted(const struct hyfw_definition *definition)
+{
+	return hyfw_hosts_networked(definition) && hyfw_definition_takes(definition, HYFW_TAKES_MOUNTS);
 }
 
 static int make_file(const struct hyfw_definition *definition, const char *file, const char *text,
@@ -120,10 +125,12 @@ static void add_links(char **text, const struct hyfw_definition *definition, con
 void hyfw_hosts_update(const struct hyfw_definition *definition, const struct hyfw_journal *journal,
 		       const char *gone)
 {
+	HYFW_AUTO_FREE char *path = hyfw_path_runtime(definition->name, "hosts");
 	HYFW_AUTO_FREE char *text = hyfw_dup(LOCALHOST);
 	size_t i;
 
-	if (!hyfw_hosts_wanted(definition))
+	/* The file tells, so that nobody loads the isolation driver of a peer. */
+	if (!hyfw_hosts_networked(definition) || access(path, F_OK) < 0)
 		return;
 	for (i = 0; i < definition->network_count; i++) {
 		add_self(&text, definition, journal, &definition->networks[i]);

@@ -9,6 +9,9 @@
 #include "engine/journal.h"
 
 /* False for workloads that only have the network "none". */
+bool hyfw_hosts_networked(const struct hyfw_definition *definition);
+
+/* Whether it gets the files: not a machine, which has them on its disk. */
 bool hyfw_hosts_wanted(const struct hyfw_definition *definition);
 
 /* Makes the three files, before the workload is created. */

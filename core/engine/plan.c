@@ -21,19 +21,6 @@ void hyfw_plan_finish(struct hyfw_plan *plan)
 	memset(plan, 0, sizeof(*plan));
 }
 
-static struct hyfw_map copy_map(struct hyfw_arena *arena, const struct hyfw_map *from)
-{
-	struct hyfw_pair *items = hyfw_arena_alloc(arena, from->count * sizeof(*items));
-	const struct hyfw_map copy = { from->count, items };
-	size_t i;
-
-	for (i = 0; i < from->count; i++) {
-		items[i].key = hyfw_arena_dup(arena, from->items[i].key);
-		items[i].value = hyfw_arena_dup(arena, from->items[i].value);
-	}
-	return copy;
-}
-
 /* What the driver knew of 'from' (its size says it), the rest zero. */
 static int take_step(const struct hyfw_step *from, struct hyfw_step *ret_step, struct hyfw_error **err)
 {
@@ -71,7 +58,7 @@ int hyfw_plan_add(struct hyfw_plan *plan, const struct hyfw_step *from, struct h
 	planned->step.object = hyfw_arena_dup(plan->arena, step.object);
 	planned->step.summary = hyfw_arena_dup(plan->arena, step.summary);
 	planned->step.commands = hyfw_arena_dup(plan->arena, step.commands);
-	planned->step.args = copy_map(plan->arena, &step.args);
+	planned->step.args = hyfw_arena_map(plan->arena, &step.args);
 	return 0;
 }
 
@@ -84,7 +71,10 @@ static int ask(struct hyfw_plan *plan, const struct hyfw_definition *definition,
 		return -(*err)->errnum;
 	plan->current.kind = kind;
 	plan->current.driver = hyfw_arena_dup(plan->arena, name);
-	plan->current.subject = hyfw_arena_dup(plan->arena, subject->name);
+	/* A disk goes by its place: one of the same name as the workload is not its root. */
+	plan->current.subject = subject->kind == HYFW_SUBJECT_DISK
+					? hyfw_arena_format(plan->arena, "disk %u", subject->index)
+					: hyfw_arena_dup(plan->arena, subject->name);
 	plan->current.workload = hyfw_arena_dup(plan->arena, subject->workload);
 	plan->current.about = subject->kind;
 	plan->current.network = subject->kind == HYFW_SUBJECT_ENDPOINT ? subject->index : 0;
@@ -135,17 +125,39 @@ static int ask_security(struct hyfw_plan *plan, const struct hyfw_definition *de
 	return result;
 }
 
+int hyfw_plan_disk(struct hyfw_plan *plan, const struct hyfw_definition *definition, size_t disk,
+		   struct hyfw_error **err)
+{
+	const struct hyfw_subject subject = hyfw_subject_disk(definition, disk);
+
+	return ask(plan, definition, HYFW_KIND_STORAGE, definition->disks[disk].driver, &subject, err);
+}
+
+static int ask_disks(struct hyfw_plan *plan, const struct hyfw_definition *definition, struct hyfw_error **err)
+{
+	size_t i;
+	int result = 0;
+
+	for (i = 0; result == 0 && i < definition->disk_count; i++)
+		result = hyfw_plan_disk(plan, definition, i, err);
+	return result;
+}
+
+int hyfw_plan_endpoint(struct hyfw_plan *plan, const struct hyfw_definition *definition, size_t network,
+		       struct hyfw_error **err)
+{
+	const struct hyfw_subject subject = hyfw_subject_endpoint(definition, network);
+
+	return ask(plan, definition, HYFW_KIND_NETWORK, definition->networks[network].driver, &subject, err);
+}
+
 static int ask_endpoints(struct hyfw_plan *plan, const struct hyfw_definition *definition, struct hyfw_error **err)
 {
 	size_t i;
 	int result = 0;
 
-	for (i = 0; result == 0 && i < definition->network_count; i++) {
-		const struct hyfw_subject subject = hyfw_subject_endpoint(definition, i);
-
-		result = ask(plan, definition, HYFW_KIND_NETWORK, definition->networks[i].driver, &subject,
-			     err);
-	}
+	for (i = 0; result == 0 && i < definition->network_count; i++)
+		result = hyfw_plan_endpoint(plan, definition, i, err);
 	return result;
 }
 
@@ -181,15 +193,15 @@ static int ask_isolation(struct hyfw_plan *plan, const struct hyfw_definition *d
 int hyfw_plan_workload(struct hyfw_plan *plan, const struct hyfw_definition *definition,
 		       unsigned lifetime_mask, struct hyfw_error **err)
 {
-	const char *rootfs = hyfw_definition_get(definition, "rootfs");
-	const char *storage = hyfw_definition_get(definition, "storage");
+	const char *storage = hyfw_definition_storage(definition);
 	const struct hyfw_subject root = hyfw_subject_root(definition);
 	const size_t from = plan->count;
 	int result = ask_security(plan, definition, err);
 
+	if (result == 0 && storage)
+		result = ask(plan, definition, HYFW_KIND_STORAGE, storage, &root, err);
 	if (result == 0)
-		result = ask(plan, definition, HYFW_KIND_STORAGE,
-			     rootfs ? "dir" : storage ? storage : "overlay", &root, err);
+		result = ask_disks(plan, definition, err);
 	if (result == 0)
 		result = ask_isolation(plan, definition, err);
 	if (result < 0)

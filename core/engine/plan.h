@@ -14,7 +14,7 @@ struct hyfw_planned {
 	unsigned id;            /* position in the plan, from 1 */
 	unsigned kind;          /* enum hyfw_kind; 0: the core's own */
 	const char *driver;
-	const char *subject;    /* network, volume or workload */
+	const char *subject;    /* network, volume or workload; "disk N" for disks */
 	const char *workload;   /* NULL for shared objects */
 	enum hyfw_subject_kind about;
 	size_t network;         /* ENDPOINT: index in the definition */
@@ -39,6 +39,11 @@ int hyfw_plan_network(struct hyfw_plan *plan, const struct hyfw_definition *defi
 		      const struct hyfw_use *use, struct hyfw_error **err);
 int hyfw_plan_volume(struct hyfw_plan *plan, const struct hyfw_definition *definition,
 		     const struct hyfw_use *use, struct hyfw_error **err);
+/* One disk, one endpoint of 'definition': what is plugged into a running workload. */
+int hyfw_plan_disk(struct hyfw_plan *plan, const struct hyfw_definition *definition, size_t disk,
+		   struct hyfw_error **err);
+int hyfw_plan_endpoint(struct hyfw_plan *plan, const struct hyfw_definition *definition, size_t network,
+		       struct hyfw_error **err);
 
 /* The host table's plan_step(). */
 int hyfw_plan_add(struct hyfw_plan *plan, const struct hyfw_step *step, struct hyfw_error **err);

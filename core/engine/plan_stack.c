@@ -10,24 +10,29 @@
 #include "engine/ids.h"
 #include "engine/worker.h"
 
+static int plan_use(struct hyfw_plan *plan, const struct hyfw_definition *definition, const struct hyfw_use *use,
+		    bool network, struct hyfw_strings *seen, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *key = hyfw_format("%c%s", network ? 'n' : 'v', use->name);
+
+	if (use->anonymous || hyfw_strings_has(seen, key))
+		return 0;
+	hyfw_strings_add(seen, key);
+	return network ? hyfw_plan_network(plan, definition, use, err) : hyfw_plan_volume(plan, definition, use, err);
+}
+
 static int plan_uses(struct hyfw_plan *plan, const struct hyfw_definition *definition, struct hyfw_strings *seen,
 		     struct hyfw_error **err)
 {
 	size_t i;
 	int result = 0;
 
-	for (i = 0; result == 0 && i < definition->network_count + definition->volume_count; i++) {
-		const bool network = i < definition->network_count;
-		const struct hyfw_use *use = network ? &definition->networks[i]
-						      : &definition->volumes[i - definition->network_count];
-		HYFW_AUTO_FREE char *key = hyfw_format("%c%s", network ? 'n' : 'v', use->name);
-
-		if (use->anonymous || hyfw_strings_has(seen, key))
-			continue;
-		hyfw_strings_add(seen, key);
-		result = network ? hyfw_plan_network(plan, definition, use, err)
-				 : hyfw_plan_volume(plan, definition, use, err);
-	}
+	for (i = 0; result == 0 && i < definition->network_count; i++)
+		result = plan_use(plan, definition, &definition->networks[i], true, seen, err);
+	for (i = 0; result == 0 && i < definition->volume_count; i++)
+		result = plan_use(plan, definition, &definition->volumes[i], false, seen, err);
+	for (i = 0; result == 0 && i < definition->disk_count; i++)
+		result = plan_use(plan, definition, &definition->disks[i], false, seen, err);
 	return result;
 }
 

@@ -14,18 +14,26 @@
 
 #define DEFINITION_LIMIT (4u << 20)
 
-static const struct hyfw_use *find_use(const struct hyfw_definition *definition, const char *what,
-				       const char *name)
+static const struct hyfw_use *find_in(const struct hyfw_use *uses, size_t count, const char *name)
 {
-	const bool network = strcmp(what, "network") == 0;
-	const struct hyfw_use *uses = network ? definition->networks : definition->volumes;
-	const size_t count = network ? definition->network_count : definition->volume_count;
 	size_t i;
 
 	for (i = 0; i < count; i++)
 		if (strcmp(uses[i].name, name) == 0)
 			return &uses[i];
 	return NULL;
+}
+
+/* A volume may be mounted, or be a disk. */
+static const struct hyfw_use *find_use(const struct hyfw_definition *definition, const char *what,
+				       const char *name)
+{
+	const struct hyfw_use *use;
+
+	if (strcmp(what, "network") == 0)
+		return find_in(definition->networks, definition->network_count, name);
+	use = find_in(definition->volumes, definition->volume_count, name);
+	return use ? use : find_in(definition->disks, definition->disk_count, name);
 }
 
 static int read_definition(const char *what, const char *name, struct hyfw_definition **ret_definition)

@@ -212,6 +212,11 @@ static int use_shared(struct hyfw_worker *worker, struct hyfw_error **err)
 			result = hyfw_apply_core(worker->journal, definition, HYFW_CORE_USE,
 						 definition->volumes[i].name, "what", "volume",
 						 HYFW_LIFETIME_RUN, err);
+	for (i = 0; result == 0 && i < definition->disk_count; i++)
+		if (!definition->disks[i].anonymous)
+			result = hyfw_apply_core(worker->journal, definition, HYFW_CORE_USE,
+						 definition->disks[i].name, "what", "volume",
+						 HYFW_LIFETIME_RUN, err);
 	return result;
 }
 
@@ -219,7 +224,7 @@ static int use_shared(struct hyfw_worker *worker, struct hyfw_error **err)
  * each other: one of the two, never neither. */
 static int lock_peers(const struct hyfw_definition *definition, struct hyfw_error **err)
 {
-	return hyfw_hosts_wanted(definition) ? hyfw_store_lock("peers", "all", err) : -1;
+	return hyfw_hosts_networked(definition) ? hyfw_store_lock("peers", "all", err) : -1;
 }
 
 static int apply_steps(struct bring_up *up, const struct hyfw_plan *plan, struct hyfw_error **err)
@@ -328,7 +333,7 @@ int hyfw_worker_bring_down(struct hyfw_worker *worker, struct hyfw_error **err)
 {
 	int result;
 
-	if (hyfw_hosts_wanted(worker->definition))
+	if (hyfw_hosts_networked(worker->definition))
 		hyfw_peers_tell(worker->definition, worker->journal, false);
 	result = hyfw_undo(worker->journal, worker->definition, HYFW_ALL_LIFETIMES, 0, err);
 	close_fd(&worker->running.wait_fd);

@@ -114,7 +114,7 @@ static const struct {
 	{ "memory = 1K", "memory = 1K: must be at least 1M" },
 	{ "memory = 99999999999T", "memory = 99999999999T: too large" },
 	{ "memory =", "memory =: has no value; give one, or remove the line" },
-	{ "memory = 1${X}M", "memory = 1${X}M: variables are not replaced here; of [workload], image, env, volume can hold them" },
+	{ "memory = 1${X}M", "memory = 1${X}M: variables are not replaced here; of [workload], image, env, volume, disk, cdrom can hold them" },
 	{ "memroy = 1M", "memroy: unknown key; did you mean 'memory'?" },
 	{ "colour = red", "colour: unknown key; hyfw.ini(5) lists those there are" },
 	{ "cpus = two", "cpus = two: not a number of CPUs; write it like 2 or 0.25" },
