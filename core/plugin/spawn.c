@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,6 +24,8 @@
 #define TIMEOUT_MS 30000u
 #define OUTPUT_LIMIT (1u << 20)
 #define COMPLAINT_KEPT 2048u /* the end of standard error */
+#define LINE_LONGEST 4096u
+#define ASK_MS 200u /* how often whether it is cancelled */
 
 static const char *const search_path[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin" };
 static char *const environment[] = { (char[]){ "PATH=/usr/sbin:/usr/bin:/sbin:/bin" },
@@ -34,6 +38,7 @@ struct pipe_end {
 	size_t limit;   /* at most so much is kept ... */
 	bool keep_end;  /* ... the last of it; else more than that is an error */
 	bool overflow;
+	const struct hyfw_program *lines; /* whose line() takes what comes; NULL: it is kept */
 };
 
 struct child {
@@ -156,6 +161,13 @@ static int make_pipe(int *ret_read, int *ret_write)
 	return fcntl(*ret_read, F_SETFL, O_NONBLOCK);
 }
 
+static int limit_memory(pid_t pid, uint64_t bytes)
+{
+	const struct rlimit limit = { bytes, bytes };
+
+	return bytes == 0 || prlimit(pid, RLIMIT_AS, &limit, NULL) == 0 || errno == ESRCH ? 0 : -1;
+}
+
 static int start(struct child *child, const struct hyfw_program *program, struct hyfw_error **err)
 {
 	HYFW_AUTO_CLOSE int in = lift(open_input(program->input));
@@ -176,13 +188,38 @@ static int start(struct child *child, const struct hyfw_program *program, struct
 	if (result != 0)
 		return hyfw_fail_errno(err, result, "%s: cannot be started", child->name);
 	child->pidfd = pidfd_open(child->pid, 0);
-	if (child->pidfd < 0) {
+	/* It has done little more than to start: what it gets from here on is bounded. */
+	if (child->pidfd < 0 || limit_memory(child->pid, program->memory_limit) < 0) {
 		result = errno;
 		kill(-child->pid, SIGKILL);
 		waitpid(child->pid, NULL, 0);
 		return hyfw_fail_errno(err, result, "%s: cannot be watched", child->name);
 	}
 	return 0;
+}
+
+/* Hands on the lines that are whole, and one that is too long. */
+static void hand_lines(struct pipe_end *end, bool last)
+{
+	char *line = end->data;
+	size_t left = end->size;
+
+	while (left > 0) {
+		size_t length = strcspn(line, "\r\n");
+		bool whole = length < left;
+
+		if (!whole && !last && left < LINE_LONGEST)
+			break;
+		line[length] = '\0';
+		if (length > 0)
+			end->lines->line(end->lines->context, line);
+		length += whole;
+		line += length;
+		left -= length;
+	}
+	memmove(end->data, line, left);
+	end->size = left;
+	end->data[left] = '\0';
 }
 
 /* Takes what is there; the descriptor is closed at its end. */
@@ -199,6 +236,8 @@ static void drain(struct pipe_end *end)
 		if (got <= 0) {
 			close(end->fd);
 			end->fd = -1;
+			if (end->lines && end->data)
+				hand_lines(end, true);
 			return;
 		}
 		if (end->size + (size_t)got > end->limit) {
@@ -218,23 +257,30 @@ static void drain(struct pipe_end *end)
 		memcpy(end->data + end->size, piece, (size_t)got);
 		end->size += (size_t)got;
 		end->data[end->size] = '\0';
+		if (end->lines)
+			hand_lines(end, false);
 	}
 }
 
-/* Until it has ended, whoever else may hold its pipes.  0, -ETIMEDOUT or -EFBIG. */
-static int watch(struct child *child, uint32_t timeout_ms)
+/* Until it has ended, whoever else may hold its pipes.  0, -ETIMEDOUT, -ECANCELED or
+ * -EFBIG. */
+static int watch(struct child *child, const struct hyfw_program *program)
 {
-	uint64_t deadline = now_ms() + timeout_ms;
+	uint64_t deadline = now_ms() + (program->timeout_ms ? program->timeout_ms : TIMEOUT_MS);
 
 	for (;;) {
 		struct pollfd fds[] = { { child->pidfd, POLLIN, 0 },
 					{ child->output.fd, POLLIN, 0 },
 					{ child->complaint.fd, POLLIN, 0 } };
-		uint64_t now = now_ms();
+		uint64_t now = now_ms(), wait = deadline - now;
 
 		if (now >= deadline)
 			return -ETIMEDOUT;
-		if (poll(fds, HYFW_COUNT(fds), (int)(deadline - now)) < 0 && errno != EINTR)
+		if (program->cancelled && program->cancelled(program->context))
+			return -ECANCELED;
+		if (wait > (program->cancelled ? ASK_MS : INT_MAX))
+			wait = program->cancelled ? ASK_MS : INT_MAX;
+		if (poll(fds, HYFW_COUNT(fds), (int)wait) < 0 && errno != EINTR)
 			return -errno;
 		drain(&child->output);
 		drain(&child->complaint);
@@ -292,6 +338,8 @@ static int finish(struct child *child, int watched, const struct hyfw_program *p
 	if (watched == -ETIMEDOUT)
 		return hyfw_fail(err, ETIMEDOUT, "%s: not done after %u ms", child->name,
 				 program->timeout_ms ? program->timeout_ms : TIMEOUT_MS);
+	if (watched == -ECANCELED)
+		return hyfw_fail(err, ECANCELED, "%s: cancelled", child->name);
 	if (watched == -EFBIG || child->output.overflow)
 		return hyfw_fail(err, EFBIG, "%s: more than %zu bytes of output", child->name,
 				 child->output.limit);
@@ -300,24 +348,27 @@ static int finish(struct child *child, int watched, const struct hyfw_program *p
 	return judge(child, &info, err);
 }
 
-int hyfw_spawn_run(struct hyfw_arena *arena, const struct hyfw_program *program, char **ret_output,
+int hyfw_spawn_run(struct hyfw_arena *arena, const struct hyfw_program *given, char **ret_output,
 		   struct hyfw_error **err)
 {
+	struct hyfw_program program = { 0 };
 	__attribute__((cleanup(child_finish))) struct child child = {
-		.name = program->argv[0],
 		.pidfd = -1,
-		.output = { .fd = -1, .limit = program->output_limit ? program->output_limit : OUTPUT_LIMIT },
+		.output = { .fd = -1 },
 		.complaint = { .fd = -1, .limit = 2 * COMPLAINT_KEPT + 4096, .keep_end = true },
 	};
 	int result;
 
+	memcpy(&program, given, given->size < sizeof(program) ? given->size : sizeof(program));
+	child.name = program.argv[0];
+	child.output.limit = program.output_limit ? program.output_limit : OUTPUT_LIMIT;
+	child.output.lines = program.line ? &program : NULL;
 	if (!child.name || !*child.name)
 		return hyfw_fail(err, EINVAL, "no program to run");
-	result = start(&child, program, err);
+	result = start(&child, &program, err);
 	if (result < 0)
 		return result;
-	result = finish(&child, watch(&child, program->timeout_ms ? program->timeout_ms : TIMEOUT_MS),
-			program, err);
+	result = finish(&child, watch(&child, &program), &program, err);
 	if (result == 0 && ret_output)
 		*ret_output = hyfw_arena_dup(arena, child.output.data ? child.output.data : "");
 	return result;

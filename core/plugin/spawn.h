@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-int hyfw_spawn_run(struct hyfw_arena *arena, const struct hyfw_program *program, char **ret_output,
+int hyfw_spawn_run(struct hyfw_arena *arena, const struct hyfw_program *given, char **ret_output,
 		   struct hyfw_error **err);
 
 #endif

@@ -376,6 +376,78 @@ static void run_does_not_wait_for_what_the_program_left(void **state)
 	assert_int_equal(kill((pid_t)atoi(output), SIGKILL), 0);
 }
 
+static unsigned lines_seen;
+static char last_line[32];
+
+static void see_line(void *given, const char *line)
+{
+	assert_ptr_equal(given, &lines_seen);
+	lines_seen++;
+	snprintf(last_line, sizeof(last_line), "%s", line);
+}
+
+static bool cancel_after_a_line(void *given)
+{
+	(void)given;
+	return lines_seen > 0;
+}
+
+static void run_hands_on_lines_and_can_be_cancelled(void **state)
+{
+	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
+	static const char *const counts[] = { "sh", "-c", "printf '1\\r2\\n\\n3'", NULL };
+	static const char *const many[] = { "sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x", NULL };
+	static const char *const waits[] = { "sh", "-c", "echo here; sleep 30", NULL };
+	struct hyfw_program program = { .line = see_line, .context = &lines_seen };
+	struct hyfw_error *err = NULL;
+
+	(void)state;
+	lines_seen = 0;
+	assert_int_equal(run(arena, program, counts, NULL, &err), 0);
+	assert_int_equal(lines_seen, 3);
+	assert_string_equal(last_line, "3");
+	lines_seen = 0;
+	assert_int_equal(run(arena, program, many, NULL, &err), 0); /* more than may be kept */
+	assert_in_range(lines_seen, 300, 800);
+	lines_seen = 0;
+	program.cancelled = cancel_after_a_line;
+	assert_int_equal(run(arena, program, waits, NULL, &err), -ECANCELED);
+	hyfw_forget(&err);
+}
+
+static void run_bounds_memory(void **state)
+{
+	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
+	static const char *const eats[] = { "sh", "-c", "sleep 0.1; head -c 400M /dev/zero | tail -c 300M | wc -c",
+					    NULL };
+	static const char *const limit[] = { "sh", "-c", "sleep 0.1; ulimit -v", NULL };
+	struct hyfw_error *err = NULL;
+	char *output = NULL;
+
+	(void)state;
+	assert_int_equal(run(arena, (struct hyfw_program){ .memory_limit = 64 << 20 }, limit, &output, &err), 0);
+	assert_string_equal(output, "65536\n");
+	assert_int_equal(run(arena, (struct hyfw_program){ .memory_limit = 64 << 20 }, eats, &output, &err), 0);
+	assert_string_equal(output, "0\n");
+}
+
+/* A driver that was built with fewer members has no more behind them. */
+static void run_takes_what_an_older_driver_gives(void **state)
+{
+	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
+	static const char *const argv[] = { "echo", "old", NULL };
+	struct hyfw_program program = { .size = offsetof(struct hyfw_program, memory_limit), .argv = argv,
+					.memory_limit = 1, .line = see_line };
+	struct hyfw_error *err = NULL;
+	char *output = NULL;
+
+	(void)state;
+	lines_seen = 0;
+	assert_int_equal(hyfw_host_table()->run(arena, &program, &output, &err), 0);
+	assert_string_equal(output, "old\n");
+	assert_int_equal(lines_seen, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -392,6 +464,9 @@ int main(void)
 		cmocka_unit_test(run_tells_why_a_program_failed),
 		cmocka_unit_test(run_bounds_time_and_output),
 		cmocka_unit_test(run_does_not_wait_for_what_the_program_left),
+		cmocka_unit_test(run_hands_on_lines_and_can_be_cancelled),
+		cmocka_unit_test(run_bounds_memory),
+		cmocka_unit_test(run_takes_what_an_older_driver_gives),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

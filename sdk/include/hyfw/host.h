@@ -41,6 +41,13 @@ struct hyfw_program {
 	const char *input;        /* given on standard input; NULL for none */
 	uint32_t timeout_ms;      /* 0 means 30,000; the program is killed after it */
 	uint32_t output_limit;    /* bytes of standard output kept; 0 means 1 MiB; more is an error */
+	uint64_t memory_limit;    /* bytes of address space that it may have; 0: no limit of its own */
+	/* Is given each line of standard output as it comes, without its end, which may be a
+	 * carriage return; nothing is kept then.  Lines over 4 KiB come in pieces.  NULL: none. */
+	void (*line)(void *context, const char *line);
+	/* Asked several times a second; the program is killed when it says true.  NULL: never. */
+	bool (*cancelled)(void *context);
+	void *context;            /* given to both */
 };
 
 struct hyfw_host {
@@ -91,8 +98,9 @@ struct hyfw_host {
 	int (*note)(struct hyfw_call *call, const char *key, const char *value, struct hyfw_error **err);
 
 	/* Runs 'program' to its end.  Fails when it cannot be started (-ENOENT,
-	 * -EACCES), times out (-ETIMEDOUT), prints too much (-EFBIG) or exits
-	 * non-zero (-EIO; the message carries the end of its standard error).
+	 * -EACCES), times out (-ETIMEDOUT), prints too much (-EFBIG), is cancelled
+	 * (-ECANCELED) or exits non-zero (-EIO; the message carries the end of its
+	 * standard error).
 	 * '*ret_output', when not NULL, is standard output, in 'arena'. */
 	int (*run)(struct hyfw_arena *arena, const struct hyfw_program *program, char **ret_output,
 		   struct hyfw_error **err);
