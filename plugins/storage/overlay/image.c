@@ -7,81 +7,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* How many characters must be changed, at most 'limit' + 1; two rows of the
- * usual table. */
-static size_t distance(const char *one, const char *other)
-{
-	size_t row[OVERLAY_KEY_SIZE], length = strlen(other), i, j;
-
-	for (j = 0; j <= length; j++)
-		row[j] = j;
-	for (i = 1; one[i - 1]; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (j = 1; j <= length; j++) {
-			size_t cost = diagonal + (one[i - 1] != other[j - 1]);
-
-			diagonal = row[j];
-			if (row[j] + 1 < cost)
-				cost = row[j] + 1;
-			if (row[j - 1] + 1 < cost)
-				cost = row[j - 1] + 1;
-			row[j] = cost;
-		}
-	}
-	return row[length];
-}
-
-/* The stored image whose name is most like 'key'; "" when none is. */
-static void nearest(struct overlay *overlay, const char *key, char ret_near[static OVERLAY_KEY_SIZE])
-{
-	struct hyfw_error *missing = NULL;
-	int fd = overlay_open(overlay, "images", false, &missing);
-	DIR *listing = fd >= 0 ? fdopendir(fd) : NULL;
-	size_t best = 3;
-	struct dirent *entry;
-
-	ret_near[0] = '\0';
-	overlay->host->forget(&missing);
-	while (listing && (entry = readdir(listing))) {
-		const char *tag = strchr(entry->d_name, '@');
-		size_t far;
-
-		if (entry->d_name[0] == '.' || strlen(entry->d_name) >= OVERLAY_KEY_SIZE)
-			continue;
-		far = distance(key, entry->d_name);
-		if (tag && strncmp(entry->d_name, key, (size_t)(tag - entry->d_name)) == 0 && far > 1)
-			far = 1; /* the same image with another tag */
-		if (far < best) {
-			best = far;
-			snprintf(ret_near, OVERLAY_KEY_SIZE, "%s", entry->d_name);
-		}
-	}
-	if (strchr(ret_near, '@'))
-		*strchr(ret_near, '@') = ':';
-	if (listing)
-		closedir(listing);
-	else if (fd >= 0)
-		close(fd);
-}
-
-static int not_found(struct overlay *overlay, const char *name, const char *key, struct hyfw_error **err)
-{
-	char near[OVERLAY_KEY_SIZE];
-
-	nearest(overlay, key, near);
-	return overlay->host->fail(err, ENOENT, "image %s: not found%s%s; `hyfw image list` shows what there is",
-				   name, near[0] ? ", the nearest is " : "", near);
-}
-
 /* Descriptor of the image's directory. */
 static int open_image(struct overlay *overlay, const char *name, struct hyfw_error **err)
 {
 	struct hyfw_error *missing = NULL;
-	char key[OVERLAY_KEY_SIZE];
+	char key[STORAGE_KEY_SIZE];
 	int images, fd, errnum;
-	int result = overlay_key(overlay, name, key, err);
+	int result = storage_image_key(overlay->host, name, key, err);
 
 	if (result < 0)
 		return result;
@@ -89,19 +21,19 @@ static int open_image(struct overlay *overlay, const char *name, struct hyfw_err
 	if (images < 0) {
 		if (images == -ENOENT) {
 			overlay->host->forget(&missing);
-			return not_found(overlay, name, key, err);
+			return storage_image_not_found(overlay->host, -1, name, key, err);
 		}
 		*err = missing;
 		return images;
 	}
 	fd = openat(images, key, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	errnum = errno;
-	close(images);
-	if (fd >= 0)
-		return fd;
+	errnum = fd < 0 ? errno : 0;
 	if (errnum == ENOENT)
-		return not_found(overlay, name, key, err);
-	return overlay->host->fail(err, errnum, "image %s: %s", name, strerror(errnum));
+		fd = storage_image_not_found(overlay->host, images, name, key, err);
+	else if (errnum != 0)
+		fd = overlay->host->fail(err, errnum, "image %s: %s", name, strerror(errnum));
+	close(images);
+	return fd;
 }
 
 int overlay_image_exists(struct overlay *overlay, const char *name, struct hyfw_error **err)
@@ -118,8 +50,8 @@ int overlay_image_get(struct overlay *overlay, const char *name, struct hyfw_are
 		      struct hyfw_image *ret_image, struct hyfw_error **err)
 {
 	struct hyfw_image image;
-	char key[OVERLAY_KEY_SIZE];
-	int result = overlay_key(overlay, name, key, err), fd;
+	char key[STORAGE_KEY_SIZE];
+	int result = storage_image_key(overlay->host, name, key, err), fd;
 
 	if (result < 0)
 		return result;
@@ -130,7 +62,7 @@ int overlay_image_get(struct overlay *overlay, const char *name, struct hyfw_are
 	close(fd);
 	if (result < 0)
 		return overlay->host->wrap(err, "image %s", name);
-	image.name = overlay_name(overlay, arena, key);
+	image.name = storage_image_name(overlay->host, arena, key);
 	*ret_image = image;
 	return 0;
 }
@@ -153,7 +85,7 @@ static void add_image(struct overlay *overlay, int images, const char *key, stru
 		overlay->host->log(HYFW_LOG_WARNING, "image %s: its manifest is damaged", key);
 		overlay->host->forget(&err);
 	} else {
-		image->name = overlay_name(overlay, arena, key);
+		image->name = storage_image_name(overlay->host, arena, key);
 		(*count)++;
 	}
 	close(fd);
@@ -196,8 +128,8 @@ int overlay_image_list(struct overlay *overlay, struct hyfw_arena *arena, struct
  * look for layers after the image is gone: one of both sees the other. */
 int overlay_image_remove(struct overlay *overlay, const char *name, struct hyfw_error **err)
 {
-	char key[OVERLAY_KEY_SIZE], trash[32];
-	int result = overlay_key(overlay, name, key, err), images;
+	char key[STORAGE_KEY_SIZE], trash[32];
+	int result = storage_image_key(overlay->host, name, key, err), images;
 
 	if (result == 0)
 		result = overlay_image_exists(overlay, name, err);
@@ -208,9 +140,9 @@ int overlay_image_remove(struct overlay *overlay, const char *name, struct hyfw_
 	images = overlay_open(overlay, "images", false, err);
 	if (images < 0)
 		return images;
-	overlay_trash_name(trash);
+	storage_trash_name(trash);
 	if (renameat2(images, key, images, trash, RENAME_NOREPLACE) < 0) {
-		result = errno == ENOENT ? not_found(overlay, name, key, err) :
+		result = errno == ENOENT ? storage_image_not_found(overlay->host, images, name, key, err) :
 					   overlay->host->fail(err, errno, "image %s: remove: %s", name,
 							       strerror(errno));
 	} else {

@@ -17,7 +17,7 @@
 struct import {
 	struct overlay *overlay;
 	const char *name, *source;
-	char key[OVERLAY_KEY_SIZE];
+	char key[STORAGE_KEY_SIZE];
 	int images;          /* the store */
 	int temporary;       /* descriptor that holds the lock of ... */
 	char temporary_name[32];
@@ -140,13 +140,13 @@ static int import_opened(struct import *import, int source, bool replace, struct
 	struct hyfw_error *left = NULL;
 	int result;
 
-	overlay_images_sweep(overlay, import->images);
+	storage_sweep(overlay->host, import->images);
 	if (faccessat(import->images, import->key, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
 		result = replace ? overlay_image_unused(overlay, import->key, err) : exists(import, err);
 		if (result < 0)
 			return result;
 	}
-	import->temporary = overlay_temporary_make(overlay, import->images, import->temporary_name, err);
+	import->temporary = storage_temporary_make(overlay->host, import->images, import->temporary_name, err);
 	if (import->temporary < 0)
 		return import->temporary;
 	result = fill_and_commit(import, source, replace, err);
@@ -166,7 +166,7 @@ int overlay_import(struct overlay *overlay, const char *name, const char *source
 {
 	struct import import = { .overlay = overlay, .name = name, .source = source, .config = config,
 				 .progress = progress };
-	int result = overlay_key(overlay, name, import.key, err), fd;
+	int result = storage_image_key(overlay->host, name, import.key, err), fd;
 
 	if (result == 0)
 		result = overlay_config_check(overlay, config, err);

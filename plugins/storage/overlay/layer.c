@@ -63,7 +63,7 @@ int overlay_layer_plan(struct overlay *overlay, const struct hyfw_subject *subje
 {
 	const struct hyfw_host *host = overlay->host;
 	const char *image = hyfw_map_get(&subject->settings, "image"), *layer;
-	char key[OVERLAY_KEY_SIZE], name[NAME_MAX + 1];
+	char key[STORAGE_KEY_SIZE], name[NAME_MAX + 1];
 	const struct hyfw_pair args[] = {
 		{ "image", image },
 		{ "uid", host->format(arena, "%u", subject->idmap.count ? subject->idmap.host_uid : 0) },
@@ -81,7 +81,7 @@ int overlay_layer_plan(struct overlay *overlay, const struct hyfw_subject *subje
 
 	if (!image)
 		return host->fail(err, EINVAL, "workload %s: image is not set", subject->name);
-	result = overlay_key(overlay, image, key, err);
+	result = storage_image_key(overlay->host, image, key, err);
 	if (result == 0)
 		result = layer_name(overlay, subject->workload, key, name, err);
 	if (result < 0)
@@ -99,7 +99,7 @@ static int image_root(struct overlay *overlay, const char *image, const char *ke
 		      struct stat *ret_root, struct hyfw_error **err)
 {
 	int64_t count = hyfw_map_int(args, "count", 0);
-	char path[OVERLAY_KEY_SIZE + 16];
+	char path[STORAGE_KEY_SIZE + 16];
 	int images = overlay_open(overlay, "images", false, err), result = 0;
 
 	if (images < 0)
@@ -152,12 +152,12 @@ int overlay_layer_apply(struct overlay *overlay, struct hyfw_call *call, struct 
 {
 	const struct hyfw_map *args = &call->step->args;
 	const char *image = hyfw_map_get(args, "image"), *workload = hyfw_map_get(args, "workload");
-	char key[OVERLAY_KEY_SIZE], name[NAME_MAX + 1];
+	char key[STORAGE_KEY_SIZE], name[NAME_MAX + 1];
 	int layers, layer, result;
 
 	if (!image)
 		return overlay->host->fail(err, EINVAL, "writable layer: damaged step");
-	result = overlay_key(overlay, image, key, err);
+	result = storage_image_key(overlay->host, image, key, err);
 	if (result == 0)
 		result = layer_name(overlay, workload, key, name, err);
 	if (result < 0)
@@ -212,7 +212,7 @@ static const char **lower_layers(struct overlay *overlay, int images, const char
 	size_t count = 0, i;
 
 	while (count < MAX_LAYERS) {
-		char path[OVERLAY_KEY_SIZE + 32];
+		char path[STORAGE_KEY_SIZE + 32];
 
 		snprintf(path, sizeof(path), "%s/layers/%zu", key, count);
 		if (faccessat(images, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
@@ -235,13 +235,13 @@ int overlay_layer_attachment(struct overlay *overlay, const struct hyfw_subject 
 	const struct hyfw_host *host = overlay->host;
 	const char *image = hyfw_map_get(&subject->settings, "image");
 	const char **lower, *data = overlay_data(overlay);
-	char key[OVERLAY_KEY_SIZE], name[NAME_MAX + 1];
+	char key[STORAGE_KEY_SIZE], name[NAME_MAX + 1];
 	int images, result;
 
 	if (subject->kind != HYFW_SUBJECT_ROOT || !image)
 		return host->fail(err, EINVAL, "%s: overlay makes root file systems from images only",
 				  subject->name ? subject->name : "");
-	result = overlay_key(overlay, image, key, err);
+	result = storage_image_key(overlay->host, image, key, err);
 	if (result == 0)
 		result = layer_name(overlay, subject->workload, key, name, err);
 	if (result < 0)
@@ -337,7 +337,7 @@ int overlay_layers_gc(struct overlay *overlay, const struct hyfw_alive *alive, s
 
 	overlay->host->forget(&missing);
 	if (images >= 0) {
-		overlay_images_sweep(overlay, images);
+		storage_sweep(overlay->host, images);
 		close(images);
 	}
 	return for_each_layer(overlay, remove_dead, alive, err);

@@ -28,6 +28,8 @@
 
 #include <hyfw/storage.h>
 
+#include "../common/store.h"
+
 struct overlay {
 	const struct hyfw_host *host;
 	const char *data;   /* the driver's data directory, once it was needed */
@@ -35,32 +37,13 @@ struct overlay {
 	uint64_t max_files;
 };
 
-#define OVERLAY_KEY_SIZE 176 /* a name, its tag and NUL; see overlay_key() */
-
 /* ---- store.c ---- */
 
 const char *overlay_data(struct overlay *overlay);
 
-/* The stored name of image 'name', after checking it. */
-int overlay_key(struct overlay *overlay, const char *name, char ret_key[static OVERLAY_KEY_SIZE],
-		struct hyfw_error **err);
-/* And back; in 'arena'. */
-char *overlay_name(struct overlay *overlay, struct hyfw_arena *arena, const char *key);
-
 /* Descriptor of images/ or layers/ ('which').  With 'make' it comes into being;
  * without, a missing one is -ENOENT. */
 int overlay_open(struct overlay *overlay, const char *which, bool make, struct hyfw_error **err);
-
-/* Makes a directory PREFIX-X in 'images', locked for as long as the returned
- * descriptor is open. */
-int overlay_temporary_make(struct overlay *overlay, int images, char ret_name[static 32],
-			   struct hyfw_error **err);
-
-/* A name for what is to be deleted. */
-void overlay_trash_name(char ret_name[static 32]);
-
-/* Removes temporaries whose process is gone, and trash.  Best effort. */
-void overlay_images_sweep(struct overlay *overlay, int images);
 
 int overlay_remove(struct overlay *overlay, int dirfd, const char *name, struct hyfw_error **err);
 
