@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * overhead(): what QEMU needs beside the guest's memory, for the limit of memory
+ * of its control groups.  Untouched pages cost nothing, so this is generous: a
+ * limit that is too low has the kernel kill the machine.
+ *
+ *     96 MiB               QEMU itself: code, heap, libraries (40 to 60 MiB were seen)
+ *     8 MiB a vCPU         its thread and its queues
+ *     1/64 of the memory   KVM's or the shadow page tables, dirty bitmaps of migration
+ *     64 MiB               with a display: the frame buffer and the server's copies
+ *     tb_cache and 1/4     with accel = tcg: translated code, and what finds it again
+ *     32 MiB               a TPM
+ */
+#include "kvm.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+uint64_t kvm_overhead(void *instance, const struct hyfw_map *settings)
+{
+	struct kvm_instance *kvm = instance;
+	const char *display = hyfw_map_get(settings, "display");
+	const uint64_t cache = (uint64_t)hyfw_map_int(settings, "tb_cache", (int64_t)KVM_DEFAULT_TB_CACHE);
+	enum kvm_accel accel = KVM_ACCEL_TCG;
+	struct hyfw_error *err = NULL;
+	uint64_t bytes = 96 * MIB + kvm_vcpus_max(settings) * 8 * MIB + kvm_memory_max(settings) / 64;
+
+	if (kvm_accel(kvm, settings, &accel, &err) < 0)
+		kvm->host->forget(&err); /* check() tells it */
+	if (accel == KVM_ACCEL_TCG)
+		bytes += cache + cache / 4;
+	if (display && strcmp(display, "none") != 0)
+		bytes += 64 * MIB;
+	if (hyfw_map_bool(settings, "tpm", false))
+		bytes += 32 * MIB;
+	return bytes;
+}
