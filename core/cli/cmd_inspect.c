@@ -79,6 +79,21 @@ static struct json_object *volumes(const struct hyfw_definition *definition)
 	return array;
 }
 
+static struct json_object *disks(const struct hyfw_definition *definition)
+{
+	struct json_object *array = json_object_new_array();
+	size_t i;
+
+	for (i = 0; i < definition->disk_count; i++) {
+		const struct hyfw_map options = hyfw_pairs_map(&definition->disks[i].options);
+		struct json_object *object = map_to_object(&options);
+
+		hyfw_json_add_text(object, "driver", definition->disks[i].driver);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
 static struct json_object *idmap(const struct hyfw_definition *definition)
 {
 	struct json_object *object = json_object_new_object();
@@ -138,6 +153,7 @@ static struct json_object *inspect(const char *name, const struct hyfw_state *st
 	json_object_object_add(object, "settings", map_to_object(&settings));
 	json_object_object_add(object, "networks", endpoints(state));
 	json_object_object_add(object, "volumes", volumes(state->definition));
+	json_object_object_add(object, "disks", disks(state->definition));
 	json_object_object_add(object, "idmap", idmap(state->definition));
 	if (state->status == HYFW_STATUS_RUNNING) {
 		json_object_object_add(object, "confinement", confinement(state));

@@ -25,14 +25,12 @@ struct ps {
 
 static void add_row(struct ps *ps, const char *name, const struct hyfw_state *state)
 {
-	const char *image = hyfw_definition_get(state->definition, "image");
-	const char *rootfs = hyfw_definition_get(state->definition, "rootfs");
 	HYFW_AUTO_FREE char *command = hyfw_describe_command(state->definition);
 	HYFW_AUTO_FREE char *status = hyfw_describe_status(state);
 	HYFW_AUTO_FREE char *ports = hyfw_describe_ports(state);
 
 	hyfw_table_add(ps->table, name);
-	hyfw_table_add(ps->table, image ? image : rootfs);
+	hyfw_table_add(ps->table, hyfw_describe_root(state->definition));
 	hyfw_table_add(ps->table, command);
 	hyfw_table_add(ps->table, status);
 	hyfw_table_add(ps->table, ports);

@@ -101,20 +101,29 @@ static int main_list(struct hyfw_cli *cli, int argc)
 	return 0;
 }
 
+static bool has_volume(const struct hyfw_use *uses, size_t count, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (!uses[i].anonymous && strcmp(uses[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 /* -EBUSY when 'workload' uses volume 'name'; one that went meanwhile does not. */
 static int check_user(const char *name, const char *workload, struct hyfw_error **err)
 {
 	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;
 	int result = hyfw_store_definition(workload, &definition, err);
-	size_t i;
 
 	if (result == -ENOENT) {
 		hyfw_forget(err);
 		return 0;
 	}
-	for (i = 0; result == 0 && i < definition->volume_count; i++)
-		if (!definition->volumes[i].anonymous && strcmp(definition->volumes[i].name, name) == 0)
-			result = hyfw_fail(err, EBUSY, "volume %s: used by workload %s; `hyfw rm %s` first", name, workload,
+	if (result == 0 && (has_volume(definition->volumes, definition->volume_count, name) ||
+			    has_volume(definition->disks, definition->disk_count, name)))
+		result = hyfw_fail(err, EBUSY, "volume %s: used by workload %s; `hyfw rm %s` first", name, workload,
 					   workload);
 	return result;
 }

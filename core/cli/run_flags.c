@@ -22,6 +22,7 @@ enum {
 	NAME,
 	ROOTFS,
 	SECURITY_OPT,
+	SET,
 };
 
 /* Flags with a value that only set a key. */
@@ -33,6 +34,9 @@ static const struct keyed_flag {
 	{ "entrypoint", "entrypoint", 0, "COMMAND", "run this instead of the image's entry point" },
 	{ "env", "env", 'e', "KEY=VALUE", "set a variable; KEY alone takes it from here" },
 	{ "volume", "volume", 'v', "SOURCE:PATH[:ro]", "a named volume or a path of the host" },
+	{ "disk", "disk", 0, "NAME|PATH[:OPTION,...]", "a disk of a machine; ro, device=, bus=, format=, boot= ..." },
+	{ "cdrom", "cdrom", 0, "PATH", "a CD image in a machine's drive" },
+	{ "disk-size", "disk_size", 0, "SIZE", "size to which a machine's copy of its image grows" },
 	{ "publish", "publish", 'p', "[ADDRESS:]PORT:PORT[/udp]", "make a port reachable on the host" },
 	{ "network", "network", 0, "NAME", "join this network, or none" },
 	{ "hostname", "hostname", 0, "NAME", "host name inside" },
@@ -68,7 +72,8 @@ static void print_help(const struct hyfw_command *command)
 	     "  -i, --interactive            pass standard input on\n"
 	     "  -t, --tty                    give it a terminal\n"
 	     "      --read-only              root file system read-only\n"
-	     "      --security-opt seccomp=FILE  system call filter: a profile, default or unconfined");
+	     "      --security-opt seccomp=FILE  system call filter: a profile, default or unconfined\n"
+	     "      --set KEY=VALUE          any other key of [workload], a driver's too");
 	for (i = 0; i < HYFW_COUNT(keyed_flags); i++) {
 		HYFW_AUTO_FREE char *text =
 			hyfw_format("--%s %s", keyed_flags[i].flag, keyed_flags[i].value);
@@ -82,7 +87,7 @@ static void print_help(const struct hyfw_command *command)
 
 /* ---- getopt's tables ---- */
 
-#define PLAIN_FLAGS 9
+#define PLAIN_FLAGS 10
 
 static void long_flags(struct option *options)
 {
@@ -96,6 +101,7 @@ static void long_flags(struct option *options)
 		{ "name", required_argument, NULL, NAME },
 		{ "rootfs", required_argument, NULL, ROOTFS },
 		{ "security-opt", required_argument, NULL, SECURITY_OPT },
+		{ "set", required_argument, NULL, SET },
 	};
 	size_t i;
 
@@ -126,6 +132,7 @@ struct parse {
 	struct hyfw_config *config;
 	char *name;
 	bool rootfs;
+	bool machine; /* a flag was given that a workload without an image may have */
 };
 
 static int set_key(struct parse *parse, const char *key, const char *text, const char *flag,
@@ -141,8 +148,21 @@ static int security_opt(struct parse *parse, const char *text, struct hyfw_error
 	return hyfw_fail(err, EINVAL, "--security-opt %s: only seccomp=FILE is known", text);
 }
 
+/* --set KEY=VALUE */
+static int set_any(struct parse *parse, const char *text, struct hyfw_error **err)
+{
+	const size_t length = strcspn(text, "=");
+	HYFW_AUTO_FREE char *key = hyfw_dup_n(text, length);
+
+	if (length == 0 || !text[length])
+		return hyfw_fail(err, EINVAL, "--set %s: must be KEY=VALUE", text);
+	parse->machine = true;
+	return set_key(parse, key, text + length + 1, "--set", err);
+}
+
 /* "./DIRECTORY:PATH" and "../DIRECTORY:PATH": seen from here. */
-static int set_volume(struct parse *parse, const char *text, const char *flag, struct hyfw_error **err)
+static int set_path(struct parse *parse, const char *key, const char *text, const char *flag,
+		    struct hyfw_error **err)
 {
 	const size_t length = strcspn(text, ":");
 	HYFW_AUTO_FREE char *source = hyfw_dup_n(text, length);
@@ -152,20 +172,29 @@ static int set_volume(struct parse *parse, const char *text, const char *flag, s
 	if (!path)
 		return hyfw_fail_errno(err, errno, "%s %s", flag, text);
 	absolute = hyfw_format("%s%s", path, text + length);
-	return set_key(parse, "volume", absolute, flag, err);
+	return set_key(parse, key, absolute, flag, err);
+}
+
+static int take_keyed(struct parse *parse, const struct keyed_flag *keyed, const char *text, struct hyfw_error **err)
+{
+	static const char *const paths[] = { "volume", "disk", "cdrom" }, *const machines[] = { "isolation", "disk", "cdrom" };
+	HYFW_AUTO_FREE char *name = hyfw_format("--%s", keyed->flag);
+	size_t i;
+
+	for (i = 0; i < HYFW_COUNT(machines); i++)
+		parse->machine = parse->machine || strcmp(keyed->key, machines[i]) == 0;
+	for (i = 0; i < HYFW_COUNT(paths); i++)
+		if (*text == '.' && strcmp(keyed->key, paths[i]) == 0)
+			return set_path(parse, keyed->key, text, name, err);
+	return set_key(parse, keyed->key, text, name, err);
 }
 
 static int take_flag(struct parse *parse, int flag, struct hyfw_error **err)
 {
 	const int keyed = keyed_index(flag);
 
-	if (keyed >= 0) {
-		HYFW_AUTO_FREE char *name = hyfw_format("--%s", keyed_flags[keyed].flag);
-
-		if (strcmp(keyed_flags[keyed].key, "volume") == 0 && *optarg == '.')
-			return set_volume(parse, optarg, name, err);
-		return set_key(parse, keyed_flags[keyed].key, optarg, name, err);
-	}
+	if (keyed >= 0)
+		return take_keyed(parse, &keyed_flags[keyed], optarg, err);
 	switch (flag) {
 	case RM: parse->request->remove = true; return 0;
 	case 'd': parse->request->detach = true; return 0;
@@ -180,6 +209,7 @@ static int take_flag(struct parse *parse, int flag, struct hyfw_error **err)
 		parse->rootfs = true;
 		return set_key(parse, "rootfs", optarg, "--rootfs", err);
 	case SECURITY_OPT: return security_opt(parse, optarg, err);
+	case SET: return set_any(parse, optarg, err);
 	default: return 0;
 	}
 }
@@ -212,15 +242,16 @@ static char *random_name(void)
 	return hyfw_format("w%02x%02x%02x%02x", bytes[0], bytes[1], bytes[2], bytes[3]);
 }
 
-/* IMAGE [--] COMMAND..., or with --rootfs just the command. */
+/* IMAGE [--] COMMAND..., or with --rootfs just the command.  Whether a workload can do
+ * without an image is for its isolation driver to say. */
 static int take_arguments(struct parse *parse, const struct hyfw_command *command, int argc, char **argv,
 			  struct hyfw_error **err)
 {
 	int at = optind, result = 0;
 
-	if (!parse->rootfs) {
+	if (!parse->rootfs && !(parse->machine && at == argc)) {
 		if (at == argc)
-			return hyfw_fail(err, EINVAL, "%s: an image or --rootfs DIR is needed\nUsage: hyfw %s",
+			return hyfw_fail(err, EINVAL, "%s: an image or --rootfs DIR is needed (or what a machine boots)\nUsage: hyfw %s",
 					 command->name, command->usage);
 		result = set_key(parse, "image", argv[at++], "IMAGE", err);
 		if (at < argc && strcmp(argv[at], "--") == 0)

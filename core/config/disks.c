@@ -136,7 +136,7 @@ static char *options_of(char *source)
 {
 	char *colon = *source == '/' ? strrchr(source, ':') : strchr(source, ':');
 
-	return colon && !strchr(colon, '/') ? colon : NULL;
+	return *source == '/' && colon && strchr(colon, '/') ? NULL : colon;
 }
 
 int hyfw_normalize_disk(const char *text, char **ret_normal, struct hyfw_error **err)

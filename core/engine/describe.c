@@ -28,6 +28,16 @@ static void append_all(char **text, const struct hyfw_definition *definition, co
 		append(text, " ", word);
 }
 
+/* What a machine runs: a kernel that it is given, or what its disk holds. */
+static void append_boot(char **text, const struct hyfw_definition *definition)
+{
+	const char *kernel = hyfw_definition_get(definition, "kernel");
+
+	append(text, "", kernel ? "kernel" : "disk");
+	if (kernel)
+		append(text, " ", kernel);
+}
+
 char *hyfw_describe_command(const struct hyfw_definition *definition)
 {
 	char *text = hyfw_dup("");
@@ -35,12 +45,23 @@ char *hyfw_describe_command(const struct hyfw_definition *definition)
 
 	append_all(&text, definition, "entrypoint");
 	append_all(&text, definition, "command");
+	if (!*text)
+		append_boot(&text, definition);
 	for (at = text; *at; at++)
 		if ((unsigned char)*at < ' ')
 			*at = ' ';
 	if (strlen(text) > 30)
 		memcpy(text + 27, "...", 4);
 	return text;
+}
+
+const char *hyfw_describe_root(const struct hyfw_definition *definition)
+{
+	const char *image = hyfw_definition_get(definition, "image");
+
+	if (!image)
+		image = hyfw_definition_get(definition, "rootfs");
+	return image || definition->disk_count == 0 ? image : definition->disks[0].name;
 }
 
 /* "2026-01-31T12:00:00Z" for milliseconds since the epoch. */

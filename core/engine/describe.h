@@ -7,8 +7,10 @@
 
 struct json_object;
 
-/* All free(). */
+/* All but the second free(). */
 char *hyfw_describe_command(const struct hyfw_definition *definition); /* cut to 30 characters */
+/* Image, directory or first disk; the definition's, NULL when there is none of them. */
+const char *hyfw_describe_root(const struct hyfw_definition *definition);
 char *hyfw_describe_status(const struct hyfw_state *state);  /* "up 3 minutes", "exited (1) 2 hours ago" */
 char *hyfw_describe_ports(const struct hyfw_state *state);   /* "8888->80/tcp, ..." */
 

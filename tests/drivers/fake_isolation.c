@@ -81,6 +81,25 @@ static int note_process(struct fake *fake, struct hyfw_call *call, int pid, stru
 	return fake->host->note(call, HYFW_NOTE_PID_START, text, err);
 }
 
+/* "disk=/a,ro tap=hyt0": for tests to see what it was given. */
+static int note_devices(struct fake *fake, struct hyfw_call *call, const struct hyfw_workload *workload,
+			struct hyfw_error **err)
+{
+	const char *text = workload->root.kind ? "root" : "";
+	size_t i;
+
+	for (i = 0; i < workload->disk_count; i++)
+		text = fake->host->format(call->arena, "%s disk=%s:%s%s", text, workload->disks[i].source,
+					  workload->disks[i].format,
+					  workload->disks[i].flags & HYFW_ATTACH_READ_ONLY ? ",ro" : "");
+	for (i = 0; i < workload->endpoint_count; i++) {
+		const char *tap = hyfw_map_get(&workload->endpoints[i].notes, HYFW_NOTE_TAP);
+
+		text = fake->host->format(call->arena, "%s tap=%s", text, tap ? tap : "none");
+	}
+	return fake->host->note(call, "devices", text, err);
+}
+
 static void run_child(const struct hyfw_workload *workload, int go, int failed, pid_t parent)
 {
 	char byte;
@@ -128,6 +147,8 @@ static int create(void *instance, struct hyfw_call *call, const struct hyfw_work
 	child->go = go[1];
 	child->failed = failed[0];
 	result = note_process(fake, call, pid, err);
+	if (result == 0)
+		result = note_devices(fake, call, workload, err);
 	if (result == 0)
 		result = fake_apply(instance, call, err);
 	if (result < 0) {
@@ -283,8 +304,12 @@ static const char *const capabilities[] = { HYFW_TAKES_BLOCK, HYFW_TAKES_TAP, HY
 static const char *const capabilities[] = { HYFW_TAKES_MOUNTS, HYFW_TAKES_INTERFACE, HYFW_TAKES_RESOURCES,
 					    HYFW_TAKES_PRIVILEGES, HYFW_TAKES_SYSCALLS, NULL };
 #endif
+#ifdef FAKE_MACHINE
+static const char *const honours[] = { "workload.network", "workload.restart", NULL };
+#else
 static const char *const honours[] = { "workload.command", "workload.env", "workload.rootfs", "workload.network",
 				       "workload.restart", NULL };
+#endif
 
 static const struct hyfw_plugin plugin = {
 	.magic = HYFW_PLUGIN_MAGIC,

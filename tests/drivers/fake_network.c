@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * A network driver that only pretends; see fake.h. */
+ * A network driver that only pretends; see fake.h.  Built again with FAKE_VETH as
+ * fake-veth, which has nothing for machines. */
 #include <hyfw/network.h>
 #include <stdio.h>
 
 #include "fake.h"
 
+#ifndef NAME
+#define NAME "fake-network"
+#endif
+
 static int open_network(const struct hyfw_host *host, const struct hyfw_map *settings, void **ret_instance,
 			struct hyfw_error **err)
 {
-	return fake_open(host, "fake-network", settings, ret_instance, err);
+	return fake_open(host, NAME, settings, ret_instance, err);
 }
 
 static int plan(void *instance, const struct hyfw_subject *subject, struct hyfw_plan *the_plan,
@@ -34,6 +39,8 @@ static int apply(void *instance, struct hyfw_call *call, struct hyfw_error **err
 	if (strcmp(call->step->verb, "attach") == 0) {
 		int result = fake->host->note(call, HYFW_NOTE_ADDRESS, "192.0.2.7/24", err);
 
+		if (result == 0 && call->netns_fd < 0)
+			result = fake->host->note(call, HYFW_NOTE_TAP, "hyt-fake", err);
 		if (result < 0)
 			return result;
 	}
@@ -71,7 +78,11 @@ static const struct hyfw_common_ops common = {
 };
 static const struct hyfw_network_ops ops = { .size = sizeof(ops), .link = link_peer, .stats = stats };
 static const struct hyfw_option options[] = { FAKE_OPTIONS };
-static const char *const capabilities[] = { HYFW_GIVES_NOTHING, HYFW_GIVES_INTERFACE, NULL };
+#ifdef FAKE_VETH
+static const char *const capabilities[] = { HYFW_GIVES_INTERFACE, NULL };
+#else
+static const char *const capabilities[] = { HYFW_GIVES_NOTHING, HYFW_GIVES_INTERFACE, HYFW_GIVES_TAP, NULL };
+#endif
 static const char *const honours[] = { "network.subnet", "network.gateway", "network.internal",
 				       "workload.publish", "workload.links", NULL };
 static const struct hyfw_need needs[] = { { "kernel", "pretending", true }, { "device", "/dev/null", false }, { 0 } };
@@ -82,7 +93,7 @@ static const struct hyfw_plugin plugin = {
 	.api_major = HYFW_API_MAJOR,
 	.api_minor = HYFW_API_MINOR,
 	.kind = HYFW_KIND_NETWORK,
-	.name = "fake-network",
+	.name = NAME,
 	.version = "1",
 	.vendor = "hyfw tests",
 	.summary = "a network that is not there",

@@ -4,10 +4,17 @@
 
 #include "fake.h"
 
+#ifndef CONFINES
+#define CONFINES HYFW_CONFINES_PRIVILEGES
+#endif
+#ifndef NAME
+#define NAME "fake-security"
+#endif
+
 static int open_security(const struct hyfw_host *host, const struct hyfw_map *settings, void **ret_instance,
 			 struct hyfw_error **err)
 {
-	return fake_open(host, "fake-security", settings, ret_instance, err);
+	return fake_open(host, NAME, settings, ret_instance, err);
 }
 
 static int plan(void *instance, const struct hyfw_subject *subject, struct hyfw_plan *the_plan,
@@ -48,7 +55,7 @@ static const struct hyfw_common_ops common = {
 };
 static const struct hyfw_security_ops ops = { .size = sizeof(ops), .confine = confine, .update = update };
 static const struct hyfw_option options[] = { FAKE_OPTIONS };
-static const char *const capabilities[] = { HYFW_CONFINES_PRIVILEGES, NULL };
+static const char *const capabilities[] = { CONFINES, NULL };
 
 static const struct hyfw_plugin plugin = {
 	.magic = HYFW_PLUGIN_MAGIC,
@@ -56,7 +63,7 @@ static const struct hyfw_plugin plugin = {
 	.api_major = HYFW_API_MAJOR,
 	.api_minor = HYFW_API_MINOR,
 	.kind = HYFW_KIND_SECURITY,
-	.name = "fake-security",
+	.name = NAME,
 	.version = "1",
 	.vendor = "hyfw tests",
 	.summary = "a guard that is not there",

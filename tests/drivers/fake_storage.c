@@ -2,16 +2,14 @@
  * A storage driver that only pretends: what it gives is the directory that the
  * setting 'rootfs' or 'path' names.  See fake.h.
  *
- * Built a second time with FAKE_BLOCK as fake-block, which gives disks: the file
+ * Built again with FAKE_BLOCK as fake-block and qcow2, which give disks: the file
  * that 'source' of the disk or 'path' of the volume names. */
 #include <errno.h>
 #include <hyfw/storage.h>
 
 #include "fake.h"
 
-#ifdef FAKE_BLOCK
-#define NAME "fake-block"
-#else
+#ifndef NAME
 #define NAME "fake-storage"
 #endif
 
