@@ -78,7 +78,8 @@ struct hyfw_subject {
 	struct hyfw_map settings;    /* keys of the section [network], [volume] or [workload];
 				      * ENDPOINT: of the workload.  Normalised, see types.h */
 	struct hyfw_map network;     /* ENDPOINT: keys of the network's section, else empty */
-	struct hyfw_idmap idmap;     /* ROOT, VOLUME and WORKLOAD */
+	struct hyfw_idmap idmap;     /* all of a workload, and VOLUME; its first uid is the user that a
+				      * hypervisor runs as */
 	bool transient;              /* the workload is removed when it ends (--rm) */
 	const char *isolation;       /* ENDPOINT, ROOT, DISK, WORKLOAD: name of its isolation driver */
 
