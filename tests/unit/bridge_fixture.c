@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "bridge_fixture.h"
 
+#include <sys/stat.h>
+
 const struct hyfw_plugin *hyfw_plugin_entry_v1(void);
 
 #define SUBNET "10.77.3.0/24"
@@ -159,6 +161,7 @@ int fixture_set_up(void)
 	netns_loopback_up();
 	snprintf(fixture.directory, sizeof(fixture.directory), "/tmp/hyfw-bridge-XXXXXX");
 	assert_non_null(mkdtemp(fixture.directory));
+	assert_int_equal(chmod(fixture.directory, 0711), 0); /* dnsmasq walks through it */
 	options.runtime = runtime = hyfw_format("%s/run", fixture.directory);
 	options.data = data = hyfw_format("%s/lib", fixture.directory);
 	assert_int_equal(hyfw_context_init(&fixture.context, &options, &err), 0);
@@ -171,6 +174,13 @@ int fixture_set_up(void)
 
 void fixture_tear_down(void)
 {
+	static const char *const none[] = { NULL };
+	const struct hyfw_alive nothing = { sizeof(nothing), none, none, none, none };
+	struct hyfw_error *ignored = NULL;
+
+	/* A failed test leaves programs behind. */
+	fixture.common->gc(fixture.instance, &nothing, &ignored);
+	hyfw_forget(&ignored);
 	if (fixture.common->close)
 		fixture.common->close(fixture.instance);
 	hyfw_arena_free(fixture.arena);
@@ -195,32 +205,47 @@ int network_up(struct journal *journal, const char *name, const struct hyfw_map 
 	return journal_apply(journal, &subject, -1, NULL, err);
 }
 
+static int endpoint_up(struct workload *workload, struct hyfw_subject *subject, const struct hyfw_map *settings,
+		       const struct hyfw_map *peers, struct hyfw_error **err)
+{
+	int r;
+
+	subject->size = sizeof(*subject);
+	subject->kind = HYFW_SUBJECT_ENDPOINT;
+	subject->name = "front";
+	subject->network = network_map;
+	if (settings)
+		subject->settings = *settings;
+	r = journal_apply(&workload->journal, subject, workload->netns, peers, err);
+	workload->address = journal_note(&workload->journal, HYFW_NOTE_ADDRESS);
+	return r;
+}
+
 int workload_up(struct workload *workload, const char *name, const struct hyfw_map *settings,
 		       const struct hyfw_map *peers, struct hyfw_error **err)
 {
-	struct hyfw_subject subject = {
-		.size = sizeof(subject),
-		.kind = HYFW_SUBJECT_ENDPOINT,
-		.name = "front",
-		.workload = name,
-		.network = network_map,
-		.isolation = "namespaces",
-	};
-	int r;
+	struct hyfw_subject subject = { .workload = name, .isolation = "namespaces" };
 
-	if (settings)
-		subject.settings = *settings;
 	workload->netns = netns_new();
-	r = journal_apply(&workload->journal, &subject, workload->netns, peers, err);
-	workload->address = journal_note(&workload->journal, HYFW_NOTE_ADDRESS);
-	return r;
+	return endpoint_up(workload, &subject, settings, peers, err);
+}
+
+int machine_up(struct workload *workload, const char *name, const struct hyfw_map *settings,
+	       const struct hyfw_map *peers, struct hyfw_error **err)
+{
+	struct hyfw_subject subject = { .workload = name, .isolation = "kvm", .takes_tap = true,
+					.idmap = { 654321, 654321, 65536 } };
+
+	workload->netns = -1;
+	return endpoint_up(workload, &subject, settings, peers, err);
 }
 
 void workload_down(struct workload *workload)
 {
 	assert_int_equal(journal_undo(&workload->journal), 0);
 	journal_finish(&workload->journal);
-	close(workload->netns);
+	if (workload->netns >= 0)
+		close(workload->netns);
 }
 
 void network_down(struct journal *journal)
@@ -254,7 +279,8 @@ char *machine_state(void)
 {
 	static const char *const rules[] = { "nft", "list", "ruleset", NULL };
 	const char *const leases[] = { "find", fixture.directory, "-type", "f", "-path", "*lease*", NULL };
-	const char *const *const commands[] = { rules, leases };
+	const char *const files[] = { "find", fixture.directory, "-type", "f", "-path", "*/dhcp-*/*", NULL };
+	const char *const *const commands[] = { rules, leases, files };
 	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
 	char *all = interfaces(arena), *output, *longer;
 	size_t i;

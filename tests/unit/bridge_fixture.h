@@ -90,6 +90,9 @@ int network_up(struct journal *journal, const char *name, const struct hyfw_map 
 		      struct hyfw_error **err);
 int workload_up(struct workload *workload, const char *name, const struct hyfw_map *settings,
 		       const struct hyfw_map *peers, struct hyfw_error **err);
+/* The same for one whose hypervisor wants a tap, as uid 654321. */
+int machine_up(struct workload *workload, const char *name, const struct hyfw_map *settings,
+	       const struct hyfw_map *peers, struct hyfw_error **err);
 void workload_down(struct workload *workload);
 void network_down(struct journal *journal);
 char *machine_state(void);
@@ -104,5 +107,6 @@ bool bridge_fixture_routed(void);
 int bridge_neighbour_tests(void);
 int bridge_port_tests(void);
 int bridge_lifecycle_tests(void);
+int bridge_machine_tests(void);
 
 #endif

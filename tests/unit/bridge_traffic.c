@@ -175,6 +175,40 @@ bool traffic_heard(int fd, const uint8_t *payload)
 	return false;
 }
 
+int traffic_udp_socket(const char *address)
+{
+	struct sockaddr_in name = { .sin_family = AF_INET, .sin_port = htons(5000) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	inet_pton(AF_INET, address, &name.sin_addr);
+	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	return fd;
+}
+
+bool traffic_udp_heard(int fd)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	char byte;
+
+	return poll(&wait, 1, 200) > 0 && recv(fd, &byte, 1, 0) >= 0;
+}
+
+/* A UDP packet to 'port' among what 'fd' of traffic_listen() hears. */
+bool traffic_udp_passed(int fd, uint16_t port)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	uint8_t wire[2048];
+
+	while (poll(&wait, 1, 200) > 0) {
+		ssize_t size = recv(fd, wire, sizeof(wire), 0);
+
+		if (size >= 42 && wire[12] == 8 && wire[13] == 0 && wire[23] == IPPROTO_UDP &&
+		    (wire[36] << 8 | wire[37]) == port)
+			return true;
+	}
+	return false;
+}
+
 void traffic_mac(const char *text, uint8_t ret_mac[6])
 {
 	unsigned bytes[6], i;

@@ -30,6 +30,10 @@ int traffic_send_work(const void *argument);
 int traffic_listen(int netns);
 /* Whether a frame with 'payload' arrives within 200 ms. */
 bool traffic_heard(int fd, const uint8_t *payload);
+/* A UDP socket at port 5000 of the test's own namespace, and whether it gets something. */
+int traffic_udp_socket(const char *address);
+bool traffic_udp_heard(int fd);
+bool traffic_udp_passed(int fd, uint16_t port);
 void traffic_mac(const char *text, uint8_t ret_mac[6]);
 
 /* Runs ip(8) with the words of 'text'; the test fails when it does. */

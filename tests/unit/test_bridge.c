@@ -16,7 +16,8 @@ int main(void)
 	/* With br_netfilter as this kernel has it, and without. */
 	failed = bridge_neighbour_tests();
 	bridge_fixture_routed();
-	failed += bridge_neighbour_tests() + bridge_port_tests() + bridge_lifecycle_tests();
+	failed += bridge_neighbour_tests() + bridge_port_tests() + bridge_lifecycle_tests() +
+		  bridge_machine_tests();
 	fixture_tear_down();
 	return failed;
 }

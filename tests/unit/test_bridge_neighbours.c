@@ -116,24 +116,6 @@ static void frames_reach_no_neighbour(void **state)
 	network_down(&network);
 }
 
-static int udp_socket(const char *address)
-{
-	struct sockaddr_in name = { .sin_family = AF_INET, .sin_port = htons(5000) };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	inet_pton(AF_INET, address, &name.sin_addr);
-	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
-	return fd;
-}
-
-static bool udp_heard(int fd)
-{
-	struct pollfd wait = { .fd = fd, .events = POLLIN };
-	char byte;
-
-	return poll(&wait, 1, 200) > 0 && recv(fd, &byte, 1, 0) >= 0;
-}
-
 /* An empty UDP packet to port 5000, put together by hand as an attacker would. */
 static struct traffic_frame forge(const struct workload *workload, const char *from, const char *to)
 {
@@ -163,22 +145,22 @@ static void forged_packets_do_not_reach_the_host(void **state)
 	OK(network_up(&network, "front", &network_map, &err));
 	OK(workload_up(&web, "web", &(struct hyfw_map){ 1, settings }, NULL, &err));
 	OK(workload_up(&db, "db", NULL, NULL, &err));
-	all = udp_socket("10.77.3.1");
-	loopback = udp_socket("127.0.0.1");
+	all = traffic_udp_socket("10.77.3.1");
+	loopback = traffic_udp_socket("127.0.0.1");
 
 	frame = forge(&web, "10.77.3.2", "10.77.3.1");
 	assert_int_equal(traffic_run(web.netns, traffic_send_work, &frame), 0);
-	assert_true(udp_heard(all));
+	assert_true(traffic_udp_heard(all));
 	frame = forge(&web, "10.77.3.3", "10.77.3.1"); /* the neighbour's address */
 	assert_int_equal(traffic_run(web.netns, traffic_send_work, &frame), 0);
-	assert_false(udp_heard(all));
+	assert_false(traffic_udp_heard(all));
 	frame = forge(&web, "10.77.3.2", "10.77.3.1");
 	frame.from[5] ^= 0x40; /* another hardware address */
 	assert_int_equal(traffic_run(web.netns, traffic_send_work, &frame), 0);
-	assert_false(udp_heard(all));
+	assert_false(traffic_udp_heard(all));
 	frame = forge(&web, "10.77.3.2", "127.0.0.1"); /* the host's own services */
 	assert_int_equal(traffic_run(web.netns, traffic_send_work, &frame), 0);
-	assert_false(udp_heard(loopback));
+	assert_false(traffic_udp_heard(loopback));
 
 	close(all);
 	close(loopback);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "../common/dhcp.h"
 #include "bridge.h"
 
 #define POOL_BASE 0x0a590000u /* 10.89.0.0, 256 subnets /24, for networks without a subnet */
@@ -204,7 +205,8 @@ static int network_make(struct bridge *bridge, struct hyfw_call *call, struct hy
 	if (r < 0)
 		return r;
 	/* One that was left behind may have another subnet: start anew. */
-	if (net_link_find(&bridge->route, call->arena, interface, &link, err) > 0)
+	r = net_dhcp_stop(&(struct net_dhcp){ bridge->host, "bridge", arg(call, "network") }, call->arena, err);
+	if (r >= 0 && net_link_find(&bridge->route, call->arena, interface, &link, err) > 0)
 		r = net_link_delete(&bridge->route, interface, link.index, err);
 	if (r >= 0)
 		r = network_note(bridge, call, &subnet, err);
@@ -235,8 +237,10 @@ static int network_remove(struct bridge *bridge, struct hyfw_call *call, struct 
 {
 	const char *interface = arg(call, "interface");
 	struct net_link link;
-	int r = net_link_find(&bridge->route, call->arena, interface, &link, err);
+	int r = net_dhcp_stop(&(struct net_dhcp){ bridge->host, "bridge", arg(call, "network") }, call->arena, err);
 
+	if (r >= 0)
+		r = net_link_find(&bridge->route, call->arena, interface, &link, err);
 	if (r <= 0 || !network_is_ours(bridge, call, &link))
 		return r < 0 ? r : 0;
 	return net_link_delete(&bridge->route, interface, link.index, err);

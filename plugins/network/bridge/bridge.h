@@ -2,7 +2,8 @@
  * What the files of the bridge driver share.
  *
  *     bridge.c    the network: a Linux bridge with an address
- *     endpoint.c  a workload's interface: a veth pair, one end in its namespace
+ *     endpoint.c  a workload's interface: a veth pair, one end in its namespace,
+ *                 or a tap for its hypervisor (endpoint_tap.c)
  *     publish.c   ports of the host that lead to a workload
  *     peers.c     who may open connections to whom
  *
@@ -67,6 +68,7 @@ struct bridge_admission {
 	const char *interface; /* the host's side */
 	const char *mac, *address;
 	const char *workload;  /* for the comment */
+	bool dhcp;             /* may ask the host for its address */
 };
 /* Lets 'interface' send from its own addresses only. */
 int bridge_firewall_admit(struct bridge *bridge, const struct bridge_admission *admission,
@@ -108,6 +110,22 @@ int bridge_forwarding_restore(struct bridge *bridge, const char *except, struct 
 int bridge_network_check(struct bridge *bridge, const struct hyfw_subject *subject, struct hyfw_error **err);
 int bridge_network_plan(struct bridge *bridge, const struct hyfw_subject *subject, struct hyfw_plan *plan,
 			struct hyfw_arena *arena, struct hyfw_error **err);
+/* A workload's endpoint while a step of it is applied or undone. */
+struct bridge_endpoint {
+	const char *network, *workload, *host_interface, *mac;
+	struct net_link master;
+	struct net_subnet subnet;
+	uint32_t address;
+	bool tap;
+};
+
+/* endpoint_tap.c */
+int bridge_tap_plan(struct bridge *bridge, const struct hyfw_subject *subject, struct hyfw_plan *plan,
+		    struct hyfw_arena *arena, struct hyfw_error **err);
+int bridge_tap_connect(struct bridge *bridge, struct hyfw_call *call, const struct bridge_endpoint *endpoint,
+		       struct hyfw_error **err);
+int bridge_tap_undo(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err);
+
 int bridge_endpoint_plan(struct bridge *bridge, const struct hyfw_subject *subject, struct hyfw_plan *plan,
 			 struct hyfw_arena *arena, struct hyfw_error **err);
 int bridge_publish_check(struct bridge *bridge, const struct hyfw_subject *subject, struct hyfw_error **err);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "../common/tap.h"
 #include "bridge.h"
 
 static const char *arg(const struct hyfw_call *call, const char *key)
@@ -39,8 +40,8 @@ static const char *endpoint_commands(struct bridge *bridge, const struct hyfw_su
 		route);
 }
 
-int bridge_endpoint_plan(struct bridge *bridge, const struct hyfw_subject *subject, struct hyfw_plan *plan,
-			 struct hyfw_arena *arena, struct hyfw_error **err)
+static int plan_interface(struct bridge *bridge, const struct hyfw_subject *subject, struct hyfw_plan *plan,
+			  struct hyfw_arena *arena, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = bridge->host;
 	const char *outer = bridge_name_endpoint(bridge, arena, subject->name, subject->workload),
@@ -63,7 +64,15 @@ int bridge_endpoint_plan(struct bridge *bridge, const struct hyfw_subject *subje
 		.lifetime = HYFW_LIFETIME_RUN,
 		.args = { sizeof(args) / sizeof(args[0]), args },
 	};
-	int r = host->plan_step(plan, &step, err);
+
+	return host->plan_step(plan, &step, err);
+}
+
+int bridge_endpoint_plan(struct bridge *bridge, const struct hyfw_subject *subject, struct hyfw_plan *plan,
+			 struct hyfw_arena *arena, struct hyfw_error **err)
+{
+	int r = subject->takes_tap ? bridge_tap_plan(bridge, subject, plan, arena, err)
+				   : plan_interface(bridge, subject, plan, arena, err);
 
 	if (r >= 0)
 		r = bridge_publish_plan(bridge, subject, plan, arena, err);
@@ -72,14 +81,7 @@ int bridge_endpoint_plan(struct bridge *bridge, const struct hyfw_subject *subje
 
 /* ---- apply ---------------------------------------------------------------- */
 
-struct endpoint {
-	const char *network, *workload, *host_interface;
-	struct net_link master;
-	struct net_subnet subnet;
-	uint32_t address;
-};
-
-static int endpoint_find_network(struct bridge *bridge, struct hyfw_call *call, struct endpoint *endpoint,
+static int endpoint_find_network(struct bridge *bridge, struct hyfw_call *call, struct bridge_endpoint *endpoint,
 				 struct hyfw_error **err)
 {
 	const char *name = arg(call, "master");
@@ -96,7 +98,7 @@ static int endpoint_find_network(struct bridge *bridge, struct hyfw_call *call, 
 
 /* The subnet is noted before an address is taken from it, so that undo finds a
  * lease whose note was never written. */
-static int endpoint_reserve(struct bridge *bridge, struct hyfw_call *call, struct endpoint *endpoint,
+static int endpoint_reserve(struct bridge *bridge, struct hyfw_call *call, struct bridge_endpoint *endpoint,
 			    struct hyfw_error **err)
 {
 	const struct hyfw_host *host = bridge->host;
@@ -113,39 +115,44 @@ static int endpoint_reserve(struct bridge *bridge, struct hyfw_call *call, struc
 		r = host->note(call, HYFW_NOTE_ADDRESS,
 			       host->format(arena, "%s/%u", net_address_text(host, arena, endpoint->address),
 					    endpoint->subnet.prefix), err);
+	endpoint->mac = net_mac_text(host, arena, endpoint->address);
+	if (r >= 0 && endpoint->tap)
+		r = net_mac_take(host, arena, endpoint->network, endpoint->workload, &endpoint->mac, err);
 	if (r >= 0)
-		r = host->note(call, HYFW_NOTE_MAC, net_mac_text(host, arena, endpoint->address), err);
+		r = host->note(call, HYFW_NOTE_MAC, endpoint->mac, err);
 	if (r >= 0)
-		r = host->note(call, HYFW_NOTE_INTERFACE, arg(call, "interface"), err);
+		r = endpoint->tap ? host->note(call, HYFW_NOTE_TAP, endpoint->host_interface, err)
+				  : host->note(call, HYFW_NOTE_INTERFACE, arg(call, "interface"), err);
 	if (r >= 0)
 		r = host->note(call, HYFW_NOTE_HOST_INTERFACE, endpoint->host_interface, err);
 	return r;
 }
 
 static struct bridge_admission endpoint_admission(struct bridge *bridge, struct hyfw_arena *arena,
-						  const struct endpoint *endpoint)
+						  const struct bridge_endpoint *endpoint)
 {
 	return (struct bridge_admission){
 		.interface = endpoint->host_interface,
-		.mac = net_mac_text(bridge->host, arena, endpoint->address),
+		.mac = endpoint->mac,
 		.address = net_address_text(bridge->host, arena, endpoint->address),
 		.workload = endpoint->workload,
+		.dhcp = endpoint->tap,
 	};
 }
 
 /* "OWNER:endpoint:NETWORK:WORKLOAD:" begins the mark; an interface without any
  * mark is ours when its name, a hash, is in the notes: we died before marking it. */
-static bool endpoint_is_ours(struct bridge *bridge, struct hyfw_arena *arena, const struct endpoint *endpoint,
+static bool endpoint_is_ours(struct bridge *bridge, struct hyfw_arena *arena, const struct bridge_endpoint *endpoint,
 			     const struct net_link *link)
 {
 	const char *mark = bridge_mark_endpoint(bridge, arena, endpoint->network, endpoint->workload, "");
 
-	if (strcmp(link->kind, "veth") != 0)
+	if (strcmp(link->kind, endpoint->tap ? "tun" : "veth") != 0)
 		return false;
 	return !*link->alias || strncmp(link->alias, mark, strlen(mark)) == 0;
 }
 
-static int endpoint_remove(struct bridge *bridge, struct hyfw_arena *arena, const struct endpoint *endpoint,
+static int endpoint_remove(struct bridge *bridge, struct hyfw_arena *arena, const struct bridge_endpoint *endpoint,
 			   struct hyfw_error **err)
 {
 	struct net_link link;
@@ -156,7 +163,7 @@ static int endpoint_remove(struct bridge *bridge, struct hyfw_arena *arena, cons
 	return net_link_delete(&bridge->route, endpoint->host_interface, link.index, err);
 }
 
-static int endpoint_connect(struct bridge *bridge, struct hyfw_call *call, const struct endpoint *endpoint,
+static int endpoint_connect(struct bridge *bridge, struct hyfw_call *call, const struct bridge_endpoint *endpoint,
 			    struct hyfw_error **err)
 {
 	struct hyfw_arena *arena = call->arena;
@@ -189,15 +196,16 @@ static int endpoint_connect(struct bridge *bridge, struct hyfw_call *call, const
 
 int bridge_endpoint_apply(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err)
 {
-	struct endpoint endpoint = {
+	struct bridge_endpoint endpoint = {
 		.network = arg(call, "network"),
 		.workload = call->workload,
 		.host_interface = arg(call, "host_interface"),
+		.tap = strcmp(call->step->verb, "tap") == 0,
 	};
 	struct bridge_admission admission;
 	int r;
 
-	if (call->netns_fd < 0)
+	if (call->netns_fd < 0 && !endpoint.tap)
 		return bridge->host->fail(err, EINVAL, "network %s: the workload has no network namespace",
 					  endpoint.network);
 	r = endpoint_find_network(bridge, call, &endpoint, err);
@@ -207,46 +215,66 @@ int bridge_endpoint_apply(struct bridge *bridge, struct hyfw_call *call, struct 
 		return r;
 	admission = endpoint_admission(bridge, call->arena, &endpoint);
 	r = bridge_firewall_admit(bridge, &admission, err);
-	return r < 0 ? r : endpoint_connect(bridge, call, &endpoint, err);
+	if (r < 0)
+		return r;
+	return endpoint.tap ? bridge_tap_connect(bridge, call, &endpoint, err)
+			    : endpoint_connect(bridge, call, &endpoint, err);
 }
 
 /* ---- undo ----------------------------------------------------------------- */
 
-int bridge_endpoint_undo(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err)
+/* The lease of an address whose note was never written. */
+static int endpoint_drop_unknown(struct bridge *bridge, struct hyfw_call *call, struct bridge_endpoint *endpoint,
+				 const char *subnet, struct hyfw_error **err)
+{
+	int r = net_subnet_parse(bridge->host, subnet, NULL, &endpoint->subnet, err);
+
+	if (r >= 0)
+		net_address_drop_all(bridge->host, call->arena, endpoint->network, endpoint->workload,
+				     &endpoint->subnet);
+	return r;
+}
+
+/* A second undo must not touch the next holder of the address. */
+static int endpoint_expel(struct bridge *bridge, struct hyfw_call *call, struct bridge_endpoint *endpoint,
+			  struct hyfw_error **err)
 {
 	const struct hyfw_host *host = bridge->host;
+	const char *mac = hyfw_map_get(&call->record, HYFW_NOTE_MAC);
+	struct bridge_admission admission;
+	int r = net_address_claim(host, call->arena, endpoint->network, endpoint->workload, endpoint->address, err);
+
+	if (r <= 0)
+		return r;
+	endpoint->mac = mac ? mac : net_mac_text(host, call->arena, endpoint->address);
+	admission = endpoint_admission(bridge, call->arena, endpoint);
+	r = bridge_firewall_expel(bridge, &admission, err);
+	if (r >= 0)
+		net_address_drop(host, call->arena, endpoint->network, endpoint->workload, endpoint->address);
+	return r;
+}
+
+int bridge_endpoint_undo(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err)
+{
 	const char *address = hyfw_map_get(&call->record, HYFW_NOTE_ADDRESS),
 		   *subnet = hyfw_map_get(&call->record, "subnet");
-	struct endpoint endpoint = {
+	struct bridge_endpoint endpoint = {
 		.network = arg(call, "network"),
 		.workload = call->workload,
 		.host_interface = arg(call, "host_interface"),
+		.tap = strcmp(call->step->verb, "tap") == 0,
 	};
-	struct bridge_admission admission;
 	int r = 0;
 
 	if (!subnet)
 		return 0; /* nothing was begun */
-	if (!address || !net_address_parse(address, &endpoint.address)) {
-		r = net_subnet_parse(host, subnet, NULL, &endpoint.subnet, err);
-		if (r >= 0)
-			net_address_drop_all(host, call->arena, endpoint.network, endpoint.workload,
-						&endpoint.subnet);
-		return r;
-	}
+	if (!address || !net_address_parse(address, &endpoint.address))
+		return endpoint_drop_unknown(bridge, call, &endpoint, subnet, err);
 	if (hyfw_map_get(&call->record, HYFW_NOTE_HOST_INTERFACE))
 		r = endpoint_remove(bridge, call->arena, &endpoint, err);
-	if (r < 0)
-		return r;
-	/* A second undo must not touch the next holder of the address. */
-	r = net_address_claim(host, call->arena, endpoint.network, endpoint.workload, endpoint.address, err);
-	if (r <= 0)
-		return r;
-	admission = endpoint_admission(bridge, call->arena, &endpoint);
-	r = bridge_firewall_expel(bridge, &admission, err);
-	if (r >= 0)
-		net_address_drop(host, call->arena, endpoint.network, endpoint.workload, endpoint.address);
-	return r;
+	if (r >= 0 && endpoint.tap)
+		r = bridge_tap_undo(bridge, call, err);
+	return r < 0 ? r : endpoint_expel(bridge, call, &endpoint, err);
 }
 
 /* ---- for the steps after it ----------------------------------------------- */

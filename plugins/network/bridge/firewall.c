@@ -57,6 +57,10 @@ static void firewall_put_admission(struct bridge *bridge, struct json_object *co
 
 	for (i = 0; i < sizeof(elements) / sizeof(elements[0]); i++)
 		bridge_nft_put(bridge, commands, present, &elements[i]);
+	if (a->dhcp)
+		bridge_nft_put(bridge, commands, present,
+			       &(struct bridge_element){ "bridge", "clients", { a->interface, a->mac },
+							 .comment = a->workload });
 }
 
 int bridge_firewall_admit(struct bridge *bridge, const struct bridge_admission *admission,
@@ -196,6 +200,7 @@ int bridge_firewall_gc(struct bridge *bridge, const struct hyfw_alive *alive, st
 {
 	static const char *const sets[][3] = {
 		{ "bridge", "set", "endpoints" },         { "bridge", "set", "ports" },
+		{ "bridge", "set", "clients" },
 		{ "inet", "set", "links" },               { "inet", "set", "selves" },
 		{ "inet", "map", "published_address" },   { "inet", "map", "published_port" },
 		{ "inet", "map", "published_at_address" }, { "inet", "map", "published_at_port" },

@@ -99,11 +99,13 @@ static const char inet_rules[] = "["
 static const char bridge_objects[] =
 	"[{'set': {'name': 'ports', 'type': 'ifname'}},"
 	" {'set': {'name': 'endpoints', 'type': ['ifname', 'ether_addr', 'ipv4_addr']}},"
+	" {'set': {'name': 'clients', 'type': ['ifname', 'ether_addr']}},"
 	" {'chain': {'name': 'own'}},"
 	" {'chain': {'name': 'prerouting', 'type': 'filter', 'hook': 'prerouting', 'prio': -300,"
 	"            'policy': 'accept'}}]";
 
-/* A workload sends IPv4 and ARP from its own addresses, and nothing else. */
+/* A workload sends IPv4 and ARP from its own addresses, and nothing else; a machine
+ * also asks for its address without one. */
 static const char bridge_rules[] = "["
 	RULE("prerouting", IS(IIF, "'@ports'") "," JUMP("own")) ","
 	RULE("own", IS("{'concat': [" IIF "," FIELD("ether", "saddr") "," FIELD("ip", "saddr") "]}",
@@ -112,6 +114,9 @@ static const char bridge_rules[] = "["
 		"'@endpoints'") ","
 		IS("{'concat': [" IIF "," FIELD("ether", "saddr") "," FIELD("arp", "saddr ip") "]}",
 		"'@endpoints'") "," ACCEPT) ","
+	RULE("own", IS("{'concat': [" IIF "," FIELD("ether", "saddr") "]}", "'@clients'") ","
+		IS(FIELD("ip", "saddr"), "'0.0.0.0'") "," IS(FIELD("ip", "daddr"), "'255.255.255.255'") ","
+		IS(FIELD("udp", "sport"), "68") "," IS(FIELD("udp", "dport"), "67") "," ACCEPT) ","
 	RULE("own", DROP) "]";
 
 static void rules_command(struct json_object *commands, const char *verb, struct json_object *what)

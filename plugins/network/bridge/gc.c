@@ -4,6 +4,8 @@
  * is given back with it. */
 #include <stdio.h>
 
+#include "../common/dhcp.h"
+#include "../common/tap.h"
 #include "bridge.h"
 
 #define ALIAS_SIZE 256 /* IFALIASZ of linux/if.h, which does not go with net/if.h */
@@ -30,6 +32,16 @@ static void sweep_delete(struct sweep *sweep, const char *name, int index)
 	host->log(HYFW_LOG_INFO, "network bridge: removing orphaned interface %s", name);
 	if (net_link_delete(&sweep->bridge->route, name, index, sweep->err ? &err : &sweep->err) < 0 && err)
 		host->forget(&err);
+}
+
+/* The hardware address, which the mark does not tell. */
+static void sweep_machine(struct sweep *sweep, const char *network, const char *workload)
+{
+	const struct hyfw_host *host = sweep->bridge->host;
+	struct hyfw_arena *arena = host->arena_new();
+
+	net_mac_drop(host, arena, network, workload);
+	host->arena_free(arena);
 }
 
 static void sweep_endpoint(void *context, const char *name, int index, const char *alias)
@@ -59,6 +71,7 @@ static void sweep_endpoint(void *context, const char *name, int index, const cha
 	if (bridge_firewall_expel(sweep->bridge, &admission, &err) < 0)
 		host->forget(&err);
 	host->lease_drop(pool, address + 1, owner);
+	sweep_machine(sweep, pool + strlen("net-"), owner);
 }
 
 static void sweep_network(void *context, const char *name, int index, const char *alias)
@@ -82,6 +95,8 @@ int bridge_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error 
 	r = net_link_each(&sweep.bridge->route, endpoints, sweep_endpoint, &sweep, err);
 	if (r >= 0)
 		r = net_link_each(&sweep.bridge->route, networks, sweep_network, &sweep, err);
+	if (r >= 0)
+		r = net_dhcp_gc(sweep.bridge->host, "bridge", alive, err);
 	if (r >= 0)
 		r = bridge_firewall_gc(sweep.bridge, alive, err);
 	if (r >= 0 && (!alive->networks || !alive->networks[0]))

@@ -2,10 +2,12 @@
  * Links: which neighbours a workload may open connections to.  Each permission
  * is one element, caller's address and callee's; answers pass by connection
  * tracking.  Permissions go when either of the two addresses is given back
- * (bridge_firewall_expel). */
+ * (bridge_firewall_expel).  A machine also gets the names of those it links to, from
+ * the DNS server of the network; for containers the core writes a hosts file. */
 #include <errno.h>
 #include <stdio.h>
 
+#include "../common/dhcp.h"
 #include "bridge.h"
 
 int bridge_peers_plan(struct bridge *bridge, const struct hyfw_subject *subject, struct hyfw_plan *plan,
@@ -14,12 +16,13 @@ int bridge_peers_plan(struct bridge *bridge, const struct hyfw_subject *subject,
 	const struct hyfw_host *host = bridge->host;
 	const char *names = "", *commands = "", *name;
 	struct hyfw_step step = { .size = sizeof(step), .verb = "link", .lifetime = HYFW_LIFETIME_RUN };
-	struct hyfw_pair *args = host->alloc(arena, (subject->settings.count + 2) * sizeof(*args));
-	size_t cursor = 0, count = 2;
+	struct hyfw_pair *args = host->alloc(arena, (subject->settings.count + 3) * sizeof(*args));
+	size_t cursor = 0, count = 3;
 
 	args[0] = (struct hyfw_pair){ "network", subject->name };
 	args[1] = (struct hyfw_pair){ "host_interface",
 				      bridge_name_endpoint(bridge, arena, subject->name, subject->workload) };
+	args[2] = (struct hyfw_pair){ "tap", subject->takes_tap ? "true" : "false" };
 	while ((name = hyfw_map_next(&subject->settings, "links", &cursor))) {
 		args[count++] = (struct hyfw_pair){ "links", name };
 		names = host->format(arena, "%s%s%s", names, *names ? ", " : "", name);
@@ -47,6 +50,7 @@ static const char *bare_address(const struct hyfw_host *host, struct hyfw_arena 
 int bridge_peers_apply(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = bridge->host;
+	const struct net_dhcp dhcp = { host, "bridge", hyfw_map_get(&call->step->args, "network") };
 	const char *address, *name, *peer;
 	size_t cursor = 0;
 	int r = bridge_endpoint_address(bridge, call, &address, err);
@@ -57,6 +61,8 @@ int bridge_peers_apply(struct bridge *bridge, struct hyfw_call *call, struct hyf
 		peer = bare_address(host, call->arena, hyfw_map_get(&call->peers, name));
 		if (peer)
 			r = bridge_firewall_link(bridge, address, peer, call->workload, true, err);
+		if (peer && r >= 0 && hyfw_map_bool(&call->step->args, "tap", false))
+			r = net_dhcp_name(&dhcp, call->arena, call->workload, name, peer, err);
 	}
 	return r;
 }
@@ -69,6 +75,43 @@ int bridge_peers_undo(struct bridge *bridge, struct hyfw_call *call, struct hyfw
 	(void)call;
 	(void)err;
 	return 0;
+}
+
+/* The workload whose endpoint 'name' is, by the mark on it; NULL when it is gone. */
+static const char *peers_workload(struct bridge *bridge, struct hyfw_arena *arena, const char *network,
+				  const char *name)
+{
+	const char *mark = bridge->host->format(arena, "%s:endpoint:%s:", bridge->host->owner, network);
+	struct hyfw_error *err = NULL;
+	struct net_link link;
+	int r = name ? net_link_find(&bridge->route, arena, name, &link, &err) : 0;
+
+	bridge->host->forget(&err);
+	if (r <= 0 || strncmp(link.alias, mark, strlen(mark)) != 0)
+		return NULL;
+	link.alias += strlen(mark);
+	return bridge->host->format(arena, "%.*s", (int)strcspn(link.alias, ":"), link.alias);
+}
+
+/* A machine asks the network's server for names. */
+static int peers_name(struct bridge *bridge, const char *network, const struct hyfw_map *endpoint,
+		      const struct hyfw_map *peer, const char *address, bool permit, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = bridge->host;
+	const struct net_dhcp dhcp = { host, "bridge", network };
+	struct hyfw_arena *arena = host->arena_new();
+	const char *caller = peers_workload(bridge, arena, network, hyfw_map_get(endpoint, HYFW_NOTE_TAP)), *callee;
+	int r = 0;
+
+	if (caller && permit) {
+		callee = peers_workload(bridge, arena, network, hyfw_map_get(peer, HYFW_NOTE_HOST_INTERFACE));
+		if (callee)
+			r = net_dhcp_name(&dhcp, arena, caller, callee, address, err);
+	} else if (caller) {
+		r = net_dhcp_unname(&dhcp, arena, caller, address, err);
+	}
+	host->arena_free(arena);
+	return r;
 }
 
 int bridge_peers_link(void *instance, const char *network, const struct hyfw_map *endpoint,
@@ -85,5 +128,8 @@ int bridge_peers_link(void *instance, const char *network, const struct hyfw_map
 		return host->fail(err, EINVAL, "network %s: an endpoint without address cannot be linked", network);
 	snprintf(from_bare, sizeof(from_bare), "%.*s", (int)strcspn(from_text, "/"), from_text);
 	snprintf(to_bare, sizeof(to_bare), "%.*s", (int)strcspn(to_text, "/"), to_text);
-	return bridge_firewall_link(bridge, from_bare, to_bare, NULL, permit, err);
+	if (bridge_firewall_link(bridge, from_bare, to_bare, NULL, permit, err) < 0)
+		return host->wrap(err, "network %s", network);
+	return hyfw_map_get(endpoint, HYFW_NOTE_TAP)
+		       ? peers_name(bridge, network, endpoint, peer, to_bare, permit, err) : 0;
 }

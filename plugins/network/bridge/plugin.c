@@ -53,6 +53,7 @@ static const struct driver_step {
 	{ "forwarding", bridge_forwarding_apply, bridge_forwarding_undo },
 	{ "bridge", bridge_network_apply, bridge_network_undo },
 	{ "interface", bridge_endpoint_apply, bridge_endpoint_undo },
+	{ "tap", bridge_endpoint_apply, bridge_endpoint_undo },
 	{ "publish", bridge_publish_apply, bridge_publish_undo },
 	{ "link", bridge_peers_apply, bridge_peers_undo },
 };
@@ -128,12 +129,14 @@ static const struct hyfw_need needs[] = {
 	{ "kernel", "bridge", false },
 	{ "kernel", "veth", false },
 	{ "kernel", "nf_tables", false },
+	{ "device", "/dev/net/tun", true },
+	{ "program", "dnsmasq", true },
 	{ "capability", "CAP_NET_ADMIN", false },
 	{ "capability", "CAP_SYS_ADMIN", false },
 	{ 0 },
 };
 
-static const char *const capabilities[] = { HYFW_GIVES_INTERFACE, NULL };
+static const char *const capabilities[] = { HYFW_GIVES_INTERFACE, HYFW_GIVES_TAP, NULL };
 
 static const char *const honours[] = {
 	"network.driver",   "network.subnet",   "network.gateway", "network.internal",

@@ -57,6 +57,9 @@ struct net_veth {
 };
 /* The end in our namespace is up, the other one down. */
 int net_link_make_veth(struct net_route *route, const struct net_veth *veth, struct hyfw_error **err);
+/* Marks an interface of ours and brings it up; as a port of bridge 'master' (0: none)
+ * it is isolated before that.  Negative errno without an error. */
+int net_link_port(struct net_route *route, const char *name, const char *alias, int master);
 
 /* Waits until 'name' of 'socket' can really send. */
 void net_link_settle(struct nl_sock *socket, const char *name);

@@ -44,16 +44,16 @@ static struct nl_msg *link_veth_message(const struct net_veth *veth)
 /* Mark, isolate and bring up in one request.  The kernel applies the port's
  * settings before the flags (rtnl_changelink() in net/core/rtnetlink.c), so the
  * port is never up without isolation. */
-static struct nl_msg *link_port_message(const struct net_veth *veth)
+static struct nl_msg *link_port_message(const char *name, const char *alias, bool master)
 {
 	struct nl_msg *message = net_message_link(0, 0, true);
 	struct nlattr *info, *data;
 
 	if (!message)
 		return NULL;
-	nla_put_string(message, IFLA_IFNAME, veth->host_name);
-	nla_put_string(message, IFLA_IFALIAS, veth->alias);
-	if (!veth->master)
+	nla_put_string(message, IFLA_IFNAME, name);
+	nla_put_string(message, IFLA_IFALIAS, alias);
+	if (!master)
 		return message;
 	info = nla_nest_start(message, IFLA_LINKINFO);
 	nla_put_string(message, IFLA_INFO_SLAVE_KIND, "bridge");
@@ -63,6 +63,11 @@ static struct nl_msg *link_port_message(const struct net_veth *veth)
 	nla_nest_end(message, data);
 	nla_nest_end(message, info);
 	return message;
+}
+
+int net_link_port(struct net_route *route, const char *name, const char *alias, int master)
+{
+	return net_message_send(route->socket, link_port_message(name, alias, master != 0));
 }
 
 int net_link_make_veth(struct net_route *route, const struct net_veth *veth, struct hyfw_error **err)
@@ -75,7 +80,7 @@ int net_link_make_veth(struct net_route *route, const struct net_veth *veth, str
 	r = net_message_send(socket, link_veth_message(veth));
 	if (r < 0)
 		return net_link_fail(route, err, r, "create the veth pair", veth->host_name);
-	r = net_message_send(socket, link_port_message(veth));
+	r = net_link_port(route, veth->host_name, veth->alias, veth->master);
 	return r < 0 ? net_link_fail(route, err, r, "set up the bridge port", veth->host_name) : 0;
 }
 
