@@ -278,10 +278,16 @@ static uint8_t dhcp_ask(struct guest *guest, uint8_t type, struct guest_lease *l
 
 bool guest_dhcp(struct guest *guest, struct guest_lease *ret_lease)
 {
-	if (dhcp_ask(guest, 1, ret_lease) != 2 || dhcp_ask(guest, 3, ret_lease) != 5)
-		return false;
-	guest->address = ret_lease->address;
-	return true;
+	int tries;
+
+	/* As clients do it: the port is not forwarding at once. */
+	for (tries = 0; tries < 6; tries++) {
+		if (dhcp_ask(guest, 1, ret_lease) != 2 || dhcp_ask(guest, 3, ret_lease) != 5)
+			continue;
+		guest->address = ret_lease->address;
+		return true;
+	}
+	return false;
 }
 
 /* ---- DNS (RFC 1035) ------------------------------------------------------- */

@@ -43,8 +43,7 @@ struct guest_lease {
 	uint16_t mtu;
 	char hostname[64];
 };
-/* DISCOVER to ACK; false when nothing is offered within half a second or the ACK is
- * a NAK. */
+/* DISCOVER to ACK, with patience; false when nothing is offered within three seconds. */
 bool guest_dhcp(struct guest *guest, struct guest_lease *ret_lease);
 /* Asks 'server' for the address of 'name'; 0 when there is none. */
 uint32_t guest_lookup(struct guest *guest, uint32_t server, const char *name);
