@@ -19,7 +19,7 @@
 #include "cli/cli.h"
 #include "cli/session.h"
 #include "engine/build.h"
-#include "engine/store.h"
+#include "engine/reach.h"
 
 struct exec {
 	bool interactive, terminal;
@@ -207,14 +207,11 @@ static int exec_in(struct exec *request, const struct hyfw_state *state, struct 
 		   struct hyfw_error **err)
 {
 	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
-	const char *isolation = hyfw_definition_isolation(state->definition);
 	const char *user = hyfw_definition_get(state->definition, "user");
 	const char *workdir = hyfw_definition_get(state->definition, "workdir");
 	struct hyfw_exec exec = { .size = sizeof(exec) };
 	struct hyfw_running running = { .size = sizeof(running), .wait_fd = -1, .netns_fd = -1, .console_fd = -1 };
-	struct hyfw_pairs record = { 0 };
 	struct hyfw_driver *driver;
-	struct hyfw_map map;
 	int result;
 
 	exec.argv = (const char *const *)request->argv;
@@ -224,14 +221,9 @@ static int exec_in(struct exec *request, const struct hyfw_state *state, struct 
 	exec.workdir = request->workdir ? request->workdir : workdir ? workdir : "/";
 	exec.terminal = request->terminal;
 	memcpy(exec.stdio, request->inside, sizeof(exec.stdio));
-	hyfw_journal_record(state->journal, HYFW_KIND_ISOLATION, isolation, NULL, &record);
-	map = hyfw_pairs_map(&record);
-	result = hyfw_definition_driver(state->definition, HYFW_KIND_ISOLATION, isolation, &driver, err);
+	result = hyfw_build_confinement(state->definition, state->journal, arena, &exec.confinement, err);
 	if (result == 0)
-		result = hyfw_build_confinement(state->definition, state->journal, arena, &exec.confinement, err);
-	if (result == 0)
-		result = hyfw_isolation_exec(driver, &map, &exec, arena, &running, err);
-	hyfw_pairs_finish(&record);
+		result = hyfw_reach_exec(state, &exec, arena, &driver, &running, err);
 	if (result == -ENOENT || result == -EACCES)
 		hyfw_error_set_status(err, result == -ENOENT ? 127 : 126);
 	close_files(request->inside);
@@ -245,7 +237,9 @@ static int exec_named(struct exec *exec, const char *name)
 	struct hyfw_state state;
 	int result = hyfw_state_load(name, &state, &err);
 
-	if (result == 0 && state.status != HYFW_STATUS_RUNNING)
+	if (result == 0 && state.status == HYFW_STATUS_PAUSED)
+		result = hyfw_fail(&err, EBUSY, "workload %s is paused; `hyfw unpause %s` first", name, name);
+	else if (result == 0 && state.status != HYFW_STATUS_RUNNING)
 		result = hyfw_fail(&err, ESRCH, "workload %s is not running (%s)", name,
 				   hyfw_status_name(state.status));
 	if (result == 0)

@@ -11,7 +11,7 @@
 #include "cli/cli.h"
 #include "engine/describe.h"
 #include "cli/session.h"
-#include "engine/store.h"
+#include "engine/reach.h"
 
 /* ---- parts ---- */
 
@@ -109,20 +109,13 @@ static struct json_object *confinement(const struct hyfw_state *state)
 {
 	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
 	HYFW_AUTO_ERROR struct hyfw_error *err = NULL;
-	const char *isolation = hyfw_definition_isolation(state->definition);
 	struct json_object *object;
-	struct hyfw_pairs record = { 0 };
-	struct hyfw_map facts = { 0 }, map;
-	struct hyfw_driver *driver;
+	struct hyfw_map facts = { 0 };
 
-	hyfw_journal_record(state->journal, HYFW_KIND_ISOLATION, isolation, NULL, &record);
-	map = hyfw_pairs_map(&record);
-	if (hyfw_definition_driver(state->definition, HYFW_KIND_ISOLATION, isolation, &driver, &err) == 0)
-		hyfw_isolation_describe(driver, &map, arena, &facts, &err);
+	hyfw_reach_describe(state, arena, &facts, &err);
 	object = map_to_object(&facts);
 	if (err)
 		hyfw_json_add_text(object, "unknown", err->message);
-	hyfw_pairs_finish(&record);
 	return object;
 }
 
@@ -155,7 +148,7 @@ static struct json_object *inspect(const char *name, const struct hyfw_state *st
 	json_object_object_add(object, "volumes", volumes(state->definition));
 	json_object_object_add(object, "disks", disks(state->definition));
 	json_object_object_add(object, "idmap", idmap(state->definition));
-	if (state->status == HYFW_STATUS_RUNNING) {
+	if (hyfw_status_is_up(state->status)) {
 		json_object_object_add(object, "confinement", confinement(state));
 		json_object_object_add(object, "security", security_records(state));
 	}

@@ -40,7 +40,7 @@ static void add_row(struct ps *ps, const char *name, const struct hyfw_state *st
 
 static bool wanted(const struct ps *ps, const struct hyfw_state *state)
 {
-	if (!ps->all && state->status != HYFW_STATUS_RUNNING && state->status != HYFW_STATUS_STARTING &&
+	if (!ps->all && !hyfw_status_is_up(state->status) && state->status != HYFW_STATUS_STARTING &&
 	    state->status != HYFW_STATUS_STOPPING && state->status != HYFW_STATUS_RESTARTING)
 		return false;
 	return ps->stacks.count == 0 ||

@@ -110,7 +110,7 @@ static int one(const char *name, bool must_run, struct hyfw_table *table, struct
 
 	if (hyfw_state_load(name, &state, &err) < 0) {
 		status = hyfw_cli_error(err);
-	} else if (state.status == HYFW_STATUS_RUNNING) {
+	} else if (hyfw_status_is_up(state.status)) {
 		status = add_running(name, &state, table, array);
 	} else if (must_run) {
 		fprintf(stderr, "hyfw: workload %s is not running (%s)\n", name, hyfw_status_name(state.status));

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/files.h"
 #include "engine/abandon.h"
+#include "engine/reach.h"
 #include "engine/recover.h"
 #include "engine/store.h"
 #include "engine/worker.h"
@@ -142,27 +143,32 @@ static int kill_by_monitor(const char *name, struct hyfw_error **err)
 
 int hyfw_workload_signal(const char *name, int signal_number, struct hyfw_error **err)
 {
-	struct hyfw_pairs record = { 0 };
-	struct hyfw_driver *driver;
 	struct hyfw_state state;
-	struct hyfw_map map;
-	const char *isolation;
 	int result = hyfw_state_load(name, &state, err);
 
-	if (result == 0 && state.status != HYFW_STATUS_RUNNING)
+	if (result == 0 && !hyfw_status_is_up(state.status))
 		result = hyfw_fail(err, ESRCH, "workload %s is not running (%s)", name,
 				   hyfw_status_name(state.status));
-	if (result == 0 && signal_number == SIGKILL) {
+	if (result == 0 && signal_number == SIGKILL)
 		result = kill_by_monitor(name, err);
-	} else if (result == 0) {
-		isolation = hyfw_definition_isolation(state.definition);
-		hyfw_journal_record(state.journal, HYFW_KIND_ISOLATION, isolation, NULL, &record);
-		map = hyfw_pairs_map(&record);
-		result = hyfw_definition_driver(state.definition, HYFW_KIND_ISOLATION, isolation, &driver, err);
-		if (result == 0)
-			result = hyfw_isolation_signal(driver, &map, signal_number, false, err);
-		hyfw_pairs_finish(&record);
-	}
+	else if (result == 0)
+		result = hyfw_reach_signal(&state, signal_number, false, err);
+	hyfw_state_finish(&state);
+	return result;
+}
+
+/* ---- pause ---- */
+
+int hyfw_workload_pause(const char *name, bool paused, struct hyfw_error **err)
+{
+	struct hyfw_state state;
+	int result = hyfw_state_load(name, &state, err);
+
+	if (result == 0 && !hyfw_status_is_up(state.status))
+		result = hyfw_fail(err, ESRCH, "workload %s is not running (%s)", name,
+				   hyfw_status_name(state.status));
+	if (result == 0)
+		result = hyfw_reach_pause(name, paused, err);
 	hyfw_state_finish(&state);
 	return result;
 }
@@ -255,7 +261,7 @@ int hyfw_workload_remove(const char *name, bool force, struct hyfw_error **err)
 	hyfw_state_finish(&state);
 	if (result < 0)
 		return result;
-	if (status == HYFW_STATUS_RUNNING || status == HYFW_STATUS_STARTING || status == HYFW_STATUS_RESTARTING)
+	if (hyfw_status_is_up(status) || status == HYFW_STATUS_STARTING || status == HYFW_STATUS_RESTARTING)
 		return hyfw_fail(err, EBUSY, "workload %s is running; `hyfw stop %s` first, or use `hyfw rm -f %s`",
 				 name, name, name);
 	result = hyfw_workload_stop(name, -1, err);

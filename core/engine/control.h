@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * What other commands do to workloads: stop, kill, wait, remove. */
+ * What other commands do to workloads: stop, kill, pause, wait, remove. */
 #ifndef HYFW_ENGINE_CONTROL_H
 #define HYFW_ENGINE_CONTROL_H
 
@@ -16,6 +16,10 @@ int hyfw_workload_stop(const char *name, int timeout_ms, struct hyfw_error **err
 
 /* -ESRCH when it does not run. */
 int hyfw_workload_signal(const char *name, int signal, struct hyfw_error **err);
+
+/* Has all of its processes stand still, or go on; -ESRCH when it does not run.  No
+ * failure when they do already. */
+int hyfw_workload_pause(const char *name, bool paused, struct hyfw_error **err);
 
 /* Waits until it has ended for good; its exit status. */
 int hyfw_workload_wait(const char *name, int *ret_status, struct hyfw_error **err);

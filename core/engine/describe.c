@@ -98,8 +98,9 @@ char *hyfw_describe_status(const struct hyfw_state *state)
 
 	switch (state->status) {
 	case HYFW_STATUS_RUNNING:
+	case HYFW_STATUS_PAUSED:
 		age = describe_age(state->started);
-		return hyfw_format("up %s", age);
+		return hyfw_format("up %s%s", age, state->status == HYFW_STATUS_PAUSED ? " (paused)" : "");
 	case HYFW_STATUS_EXITED:
 		age = describe_age(state->finished);
 		return hyfw_format("exited (%d%s) %s ago", state->exit_status,

@@ -200,12 +200,15 @@ static void end_run(struct monitor *monitor, const struct hyfw_served *served, u
 static int run_once(struct monitor *monitor, struct hyfw_served *served, unsigned restarts,
 		    struct hyfw_error **err)
 {
+	struct hyfw_answer answer;
 	struct hyfw_stdio stdio;
 	int result = hyfw_stdio_open(&stdio, monitor->definition, monitor->launch, err);
 
 	if (result < 0)
 		return result;
-	result = hyfw_worker_bring_up(&monitor->worker, stdio.inside, err);
+	result = hyfw_answer_open(&answer, monitor->definition->name, err);
+	if (result == 0)
+		result = hyfw_worker_bring_up(&monitor->worker, stdio.inside, err);
 	hyfw_stdio_close_inside(&stdio);
 	if (result == 0 && !monitor->started) {
 		monitor->started = send_plain(monitor->socket, HYFW_MESSAGE_STARTED, 0) == 0;
@@ -217,9 +220,10 @@ static int run_once(struct monitor *monitor, struct hyfw_served *served, unsigne
 		}
 	}
 	if (result == 0) {
-		hyfw_serve(&monitor->worker, &stdio, &monitor->socket, monitor->signals, served);
+		hyfw_serve(&monitor->worker, &stdio, &answer, &monitor->socket, monitor->signals, served);
 		end_run(monitor, served, restarts);
 	}
+	hyfw_answer_close(&answer, -1);
 	hyfw_stdio_close(&stdio);
 	return result;
 }

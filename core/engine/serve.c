@@ -12,33 +12,22 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/files.h"
 #include "engine/journal_format.h"
-#include "engine/log.h"
+#include "engine/operation.h"
+#include "engine/processes.h"
+#include "engine/serve_parts.h"
 #include "engine/signals.h"
 #include "engine/store.h"
 #include "plugin/host.h"
 
 enum { WAIT, SIGNALS, SOCKET, OUT, ERR, CONSOLE, INPUT_FROM, INPUT_TO, POLLED };
 
-struct serve {
-	struct hyfw_worker *worker;
-	struct hyfw_stdio *stdio;
-	struct hyfw_served *served;
-	struct hyfw_log log;
-	int *socket;
-	int signals;
-	int64_t kill_at; /* milliseconds of hyfw_now_us(); 0: no stop is under way */
-	bool ended;
-};
-
 static int64_t now(void)
 {
 	return (int64_t)(hyfw_now_us() / 1000);
 }
 
-/* The notes of "create" and "start": what the isolation driver knows it by. */
-static struct hyfw_pairs record_of(const struct serve *serve)
+struct hyfw_pairs hyfw_serve_record(const struct hyfw_serve *serve)
 {
 	const struct hyfw_definition *definition = serve->worker->definition;
 	struct hyfw_pairs record = { 0 };
@@ -50,9 +39,9 @@ static struct hyfw_pairs record_of(const struct serve *serve)
 
 /* ---- signals and stopping ---- */
 
-static void send_signal(struct serve *serve, int signal_number)
+static void send_signal(struct hyfw_serve *serve, int signal_number)
 {
-	struct hyfw_pairs record = record_of(serve);
+	struct hyfw_pairs record = hyfw_serve_record(serve);
 	const struct hyfw_map map = hyfw_pairs_map(&record);
 	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
 
@@ -63,7 +52,7 @@ static void send_signal(struct serve *serve, int signal_number)
 }
 
 /* Milliseconds asked for with the signal, else the workload's stop_timeout. */
-static int64_t grace(const struct serve *serve, const struct signalfd_siginfo *info)
+static int64_t grace(const struct hyfw_serve *serve, const struct signalfd_siginfo *info)
 {
 	const struct hyfw_map settings = hyfw_pairs_map(&serve->worker->definition->settings);
 
@@ -72,7 +61,27 @@ static int64_t grace(const struct serve *serve, const struct signalfd_siginfo *i
 	return hyfw_map_int(&settings, "stop_timeout", 10000);
 }
 
-static void on_signal(struct serve *serve)
+int hyfw_serve_pause(struct hyfw_serve *serve, bool paused, struct hyfw_error **err)
+{
+	int result = hyfw_processes_pause(serve->worker, paused, err);
+
+	if (result < 0)
+		return result;
+	serve->paused = paused;
+	hyfw_processes_mark(serve->worker->definition->name, paused);
+	return 0;
+}
+
+/* Who stands still does not hear that it shall end. */
+static void let_go_on(struct hyfw_serve *serve)
+{
+	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
+
+	if (serve->paused && hyfw_serve_pause(serve, false, &failure) < 0)
+		hyfw_host_table()->log(HYFW_LOG_WARNING, "%s", failure->message);
+}
+
+static void on_signal(struct hyfw_serve *serve)
 {
 	const char *name = hyfw_definition_get(serve->worker->definition, "stop_signal");
 	struct signalfd_siginfo info;
@@ -85,148 +94,52 @@ static void on_signal(struct serve *serve)
 	if (serve->kill_at == 0 && wait_ms > 0)
 		send_signal(serve, name ? hyfw_signal_number(name) : SIGTERM);
 	serve->kill_at = now() + wait_ms;
+	if (wait_ms > 0)
+		let_go_on(serve);
+	if (serve->answer->work)
+		hyfw_work_cancel(serve->answer->work);
 }
 
-static void kill_all(struct serve *serve)
+static void kill_all(struct hyfw_serve *serve)
 {
+	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
+
 	serve->kill_at = now() + 1000;
 	send_signal(serve, SIGKILL);
+	let_go_on(serve);
+	/* It should have ended long ago: somebody inside keeps it. */
+	if (serve->kills++ > 0 && hyfw_processes_kill(serve->worker, &failure) < 0)
+		hyfw_host_table()->log(HYFW_LOG_WARNING, "%s", failure->message);
 }
 
 /* ---- the launcher ---- */
 
-static void resize(const struct serve *serve, int value)
+void hyfw_serve_resize(const struct hyfw_serve *serve, int rows_and_columns)
 {
-	const struct winsize size = { .ws_row = (unsigned short)(value >> 16),
-				      .ws_col = (unsigned short)(value & 0xffff) };
+	const struct winsize size = { .ws_row = (unsigned short)(rows_and_columns >> 16),
+				      .ws_col = (unsigned short)(rows_and_columns & 0xffff) };
 
 	if (serve->worker->running.console_fd >= 0)
 		ioctl(serve->worker->running.console_fd, TIOCSWINSZ, &size);
 }
 
-/* The launcher's terminal is not ours to read from or write to any more. */
-static void on_launcher_gone(struct serve *serve)
-{
-	HYFW_AUTO_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	const bool fed = serve->stdio->interactive;
-
-	close(*serve->socket);
-	*serve->socket = -1;
-	if (serve->stdio->foreground) {
-		dup2(null, STDIN_FILENO);
-		dup2(null, STDOUT_FILENO);
-		dup2(null, STDERR_FILENO);
-	}
-	serve->stdio->foreground = serve->stdio->interactive = false;
-	/* Input that came from it ends; one that is only held open stays. */
-	if (fed && serve->stdio->input >= 0 && serve->stdio->pending_size == 0) {
-		close(serve->stdio->input);
-		serve->stdio->input = -1;
-	}
-}
-
-static void on_message(struct serve *serve)
+static void on_message(struct hyfw_serve *serve)
 {
 	struct hyfw_message message;
 
 	if (hyfw_message_receive(*serve->socket, &message, 0) <= 0) {
-		on_launcher_gone(serve);
+		hyfw_serve_on_launcher_gone(serve);
 	} else if (message.type == HYFW_MESSAGE_SIGNAL) {
 		serve->served->stopped |= hyfw_signal_ends(message.value);
 		send_signal(serve, message.value);
 	} else if (message.type == HYFW_MESSAGE_RESIZE) {
-		resize(serve, message.value);
+		hyfw_serve_resize(serve, message.value);
 	}
-}
-
-/* ---- output ---- */
-
-/* False when there is no more to come. */
-static bool take_output(struct serve *serve, int fd, int stream)
-{
-	char buffer[16384];
-	const ssize_t got = read(fd, buffer, sizeof(buffer));
-
-	if (got < 0)
-		return errno == EAGAIN || errno == EINTR;
-	if (got == 0)
-		return false;
-	hyfw_log_write(&serve->log, stream, buffer, (size_t)got);
-	if (serve->stdio->foreground)
-		hyfw_write_all(stream == 2 ? STDERR_FILENO : STDOUT_FILENO, buffer, (size_t)got);
-	return true;
-}
-
-static void on_output(struct serve *serve, int *fd, int stream)
-{
-	if (take_output(serve, *fd, stream))
-		return;
-	close(*fd);
-	*fd = -1;
-}
-
-/* Everybody inside is gone; what they wrote is still in the pipes. */
-static void drain(struct serve *serve, int *fd, int stream)
-{
-	struct pollfd ready = { .fd = *fd, .events = POLLIN };
-
-	while (*fd >= 0 && poll(&ready, 1, 0) > 0)
-		on_output(serve, fd, stream);
-}
-
-/* ---- input ---- */
-
-static int input_target(const struct serve *serve)
-{
-	return serve->worker->running.console_fd >= 0 ? serve->worker->running.console_fd
-						      : serve->stdio->input;
-}
-
-static void end_of_input(struct serve *serve)
-{
-	serve->stdio->interactive = false;
-	if (serve->stdio->input >= 0)
-		close(serve->stdio->input);
-	serve->stdio->input = -1;
-}
-
-static void on_input(struct serve *serve)
-{
-	struct hyfw_stdio *stdio = serve->stdio;
-	const ssize_t got = read(STDIN_FILENO, stdio->pending, sizeof(stdio->pending));
-
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (got <= 0) {
-		end_of_input(serve);
-		return;
-	}
-	stdio->pending_at = 0;
-	stdio->pending_size = (size_t)got;
-}
-
-static void pass_input(struct serve *serve)
-{
-	struct hyfw_stdio *stdio = serve->stdio;
-	const ssize_t put = write(input_target(serve), stdio->pending + stdio->pending_at,
-				  stdio->pending_size);
-
-	if (put < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (put < 0) { /* nobody reads any more */
-		stdio->pending_size = 0;
-		end_of_input(serve);
-		return;
-	}
-	stdio->pending_at += (size_t)put;
-	stdio->pending_size -= (size_t)put;
-	if (stdio->pending_size == 0 && !stdio->interactive) /* the launcher went meanwhile */
-		end_of_input(serve);
 }
 
 /* ---- the loop ---- */
 
-static void on_end(struct serve *serve)
+static void on_end(struct hyfw_serve *serve)
 {
 	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
 
@@ -239,7 +152,7 @@ static void on_end(struct serve *serve)
 	serve->ended = true;
 }
 
-static void fill(const struct serve *serve, struct pollfd *fds)
+static void fill(const struct hyfw_serve *serve, struct pollfd *fds)
 {
 	const struct hyfw_stdio *stdio = serve->stdio;
 	const bool pending = stdio->pending_size > 0;
@@ -251,7 +164,7 @@ static void fill(const struct serve *serve, struct pollfd *fds)
 		[ERR] = stdio->output[1],
 		[CONSOLE] = serve->worker->running.console_fd,
 		[INPUT_FROM] = stdio->interactive && !pending ? STDIN_FILENO : -1,
-		[INPUT_TO] = pending ? input_target(serve) : -1,
+		[INPUT_TO] = pending ? hyfw_serve_input_target(serve) : -1,
 	};
 	int i;
 
@@ -260,9 +173,10 @@ static void fill(const struct serve *serve, struct pollfd *fds)
 		fds[i].events = i == INPUT_TO ? POLLOUT : POLLIN;
 		fds[i].revents = 0;
 	}
+	hyfw_answer_fill(serve->answer, fds + POLLED, !pending && hyfw_serve_input_target(serve) >= 0);
 }
 
-static int timeout_of(const struct serve *serve)
+static int timeout_of(const struct hyfw_serve *serve)
 {
 	const int64_t left = serve->kill_at - now();
 
@@ -271,50 +185,54 @@ static int timeout_of(const struct serve *serve)
 	return left > 0 ? (int)left : 0;
 }
 
-static void dispatch(struct serve *serve, const struct pollfd *fds)
+static void dispatch(struct hyfw_serve *serve, const struct pollfd *fds)
 {
 	if (fds[OUT].revents)
-		on_output(serve, &serve->stdio->output[0], 1);
+		hyfw_serve_on_output(serve, &serve->stdio->output[0], 1);
 	if (fds[ERR].revents)
-		on_output(serve, &serve->stdio->output[1], 2);
+		hyfw_serve_on_output(serve, &serve->stdio->output[1], 2);
 	if (fds[CONSOLE].revents)
-		on_output(serve, &serve->worker->running.console_fd, 1);
+		hyfw_serve_on_output(serve, &serve->worker->running.console_fd, 1);
 	if (fds[INPUT_TO].revents)
-		pass_input(serve);
+		hyfw_serve_pass_input(serve);
 	if (fds[INPUT_FROM].revents)
-		on_input(serve);
+		hyfw_serve_on_launcher_input(serve);
 	if (fds[SOCKET].revents)
 		on_message(serve);
 	if (fds[SIGNALS].revents)
 		on_signal(serve);
+	hyfw_answer_dispatch(serve, fds + POLLED);
 	if (fds[WAIT].revents)
 		on_end(serve);
 }
 
-void hyfw_serve(struct hyfw_worker *worker, struct hyfw_stdio *stdio, int *socket, int signals,
-		struct hyfw_served *ret_served)
+void hyfw_serve(struct hyfw_worker *worker, struct hyfw_stdio *stdio, struct hyfw_answer *answer, int *socket,
+		int signals, struct hyfw_served *ret_served)
 {
 	const struct hyfw_map settings = hyfw_pairs_map(&worker->definition->settings);
 	HYFW_AUTO_FREE char *path = hyfw_path_workload(worker->definition->transient, worker->definition->name,
 						       "log");
-	struct serve serve = { .worker = worker, .stdio = stdio, .served = ret_served, .socket = socket,
-			       .signals = signals };
+	struct hyfw_serve serve = { .worker = worker, .stdio = stdio, .served = ret_served,
+				    .answer = answer, .socket = socket, .signals = signals };
 	const int64_t start = now();
 
 	hyfw_log_init(&serve.log, path, (uint64_t)hyfw_map_int(&settings, "log_max_size", 10 << 20),
 		      (unsigned)hyfw_map_int(&settings, "log_max_files", 2));
 	while (!serve.ended) {
-		struct pollfd fds[POLLED];
+		struct pollfd fds[POLLED + HYFW_ANSWER_POLLED];
 
 		fill(&serve, fds);
-		if (poll(fds, POLLED, timeout_of(&serve)) > 0)
+		if (poll(fds, POLLED + HYFW_ANSWER_POLLED, timeout_of(&serve)) > 0)
 			dispatch(&serve, fds);
 		if (!serve.ended && serve.kill_at && now() >= serve.kill_at)
 			kill_all(&serve);
 	}
-	drain(&serve, &stdio->output[0], 1);
-	drain(&serve, &stdio->output[1], 2);
-	drain(&serve, &worker->running.console_fd, 1);
+	hyfw_serve_drain(&serve, &stdio->output[0], 1);
+	hyfw_serve_drain(&serve, &stdio->output[1], 2);
+	hyfw_serve_drain(&serve, &worker->running.console_fd, 1);
 	hyfw_log_finish(&serve.log);
+	if (serve.paused)
+		hyfw_processes_mark(worker->definition->name, false);
+	hyfw_answer_close(answer, ret_served->exit.status);
 	ret_served->duration_ms = now() - start;
 }

@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include "engine/answer.h"
 #include "engine/launch.h"
 #include "engine/worker.h"
 
@@ -18,6 +19,7 @@ struct hyfw_stdio {
 	bool interactive; /* pass our own stdin on */
 	char pending[4096]; /* input that the workload has not taken yet */
 	size_t pending_at, pending_size;
+	bool last_input;  /* what is pending is the last */
 };
 
 int hyfw_stdio_open(struct hyfw_stdio *stdio, const struct hyfw_definition *definition,
@@ -32,9 +34,9 @@ struct hyfw_served {
 	int64_t duration_ms;
 };
 
-/* Returns when the workload has ended and its output is drained.  '*socket'
- * becomes -1 when the launcher goes away. */
-void hyfw_serve(struct hyfw_worker *worker, struct hyfw_stdio *stdio, int *socket, int signals,
-		struct hyfw_served *ret_served);
+/* Returns when the workload has ended and its output is drained; 'answer' is closed
+ * then.  '*socket' becomes -1 when the launcher goes away. */
+void hyfw_serve(struct hyfw_worker *worker, struct hyfw_stdio *stdio, struct hyfw_answer *answer, int *socket,
+		int signals, struct hyfw_served *ret_served);
 
 #endif

@@ -115,7 +115,7 @@ static bool keeps_running(const struct hyfw_state *state)
 {
 	const char *restart = hyfw_definition_get(state->definition, "restart");
 
-	return state->status == HYFW_STATUS_RUNNING || state->status == HYFW_STATUS_STARTING ||
+	return hyfw_status_is_up(state->status) || state->status == HYFW_STATUS_STARTING ||
 	       state->status == HYFW_STATUS_RESTARTING ||
 	       (state->status == HYFW_STATUS_STOPPING && restart && strcmp(restart, "no") != 0);
 }

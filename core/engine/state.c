@@ -10,13 +10,20 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "engine/journal_format.h"
+#include "engine/processes.h"
 #include "engine/store.h"
 
 const char *hyfw_status_name(enum hyfw_status status)
 {
-	static const char *const names[] = { "created", "starting", "running", "stopping", "restarting", "exited", "dead" };
+	static const char *const names[] = { "created",    "starting", "running", "stopping",
+					     "restarting", "exited",   "dead",	  "paused" };
 
 	return names[status];
+}
+
+bool hyfw_status_is_up(enum hyfw_status status)
+{
+	return status == HYFW_STATUS_RUNNING || status == HYFW_STATUS_PAUSED;
 }
 
 /* ---- last.json ---- */
@@ -91,6 +98,8 @@ static void read_run(struct hyfw_state *state, const char *isolation)
 	struct hyfw_map map;
 
 	state->status = state->monitor ? status_of(state->journal, start) : HYFW_STATUS_DEAD;
+	if (state->status == HYFW_STATUS_RUNNING && hyfw_processes_marked(state->definition->name))
+		state->status = HYFW_STATUS_PAUSED;
 	state->started = state->journal->begin_time;
 	state->restarts = state->journal->operations > 0 ? state->journal->operations - 1 : 0;
 	hyfw_journal_record(state->journal, HYFW_KIND_ISOLATION, isolation, NULL, &record);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "engine/stats.h"
 
+#include "engine/reach.h"
+
 static int from_security(const struct hyfw_state *state, struct hyfw_stats *stats, struct hyfw_error **err)
 {
 	const struct hyfw_map settings = hyfw_pairs_map(&state->definition->settings);
@@ -46,23 +48,11 @@ static int from_networks(const struct hyfw_state *state, struct hyfw_stats *stat
 
 int hyfw_stats_collect(const struct hyfw_state *state, struct hyfw_stats *ret_stats, struct hyfw_error **err)
 {
-	const char *isolation = hyfw_definition_isolation(state->definition);
-	struct hyfw_pairs record = { 0 };
-	struct hyfw_driver *driver;
-	struct hyfw_map map;
 	int result;
 
 	hyfw_stats_init(ret_stats);
 	result = from_security(state, ret_stats, err);
 	if (result == 0)
 		result = from_networks(state, ret_stats, err);
-	if (result < 0)
-		return result;
-	hyfw_journal_record(state->journal, HYFW_KIND_ISOLATION, isolation, NULL, &record);
-	map = hyfw_pairs_map(&record);
-	result = hyfw_definition_driver(state->definition, HYFW_KIND_ISOLATION, isolation, &driver, err);
-	if (result == 0)
-		result = hyfw_isolation_stats(driver, &map, ret_stats, err);
-	hyfw_pairs_finish(&record);
-	return result;
+	return result == 0 ? hyfw_reach_stats(state, ret_stats, err) : result;
 }

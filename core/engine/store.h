@@ -52,7 +52,10 @@ enum hyfw_status {
 	HYFW_STATUS_RESTARTING, /* between two runs */
 	HYFW_STATUS_EXITED,
 	HYFW_STATUS_DEAD,     /* its monitor is gone and nobody has cleaned up yet */
+	HYFW_STATUS_PAUSED,   /* runs, and stands still */
 };
+/* RUNNING or PAUSED: there is something that a driver knows. */
+bool hyfw_status_is_up(enum hyfw_status status);
 const char *hyfw_status_name(enum hyfw_status status);
 
 struct hyfw_state {

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * A security module that only pretends; see fake.h. */
+#include <fcntl.h>
 #include <hyfw/security.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "fake.h"
 
@@ -42,6 +45,22 @@ static int update(void *instance, const struct hyfw_subject *subject, const stru
 	return fake_fails(instance, "update", err);
 }
 
+/* Pretends: the file "frozen" stands for it. */
+static int freeze(void *instance, const struct hyfw_map *record, bool frozen, struct hyfw_error **err)
+{
+	struct fake *fake = instance;
+	const char *directory = fake->host->directory(fake->driver, HYFW_DIRECTORY_RUNTIME);
+	char path[4096];
+
+	(void)record;
+	snprintf(path, sizeof(path), "%s/frozen", directory);
+	if (frozen)
+		close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	else
+		unlink(path);
+	return fake_fails(fake, "freeze", err);
+}
+
 static const struct hyfw_common_ops common = {
 	.size = sizeof(common),
 	.probe = fake_probe,
@@ -53,7 +72,7 @@ static const struct hyfw_common_ops common = {
 	.gc = fake_gc,
 	.close = fake_close,
 };
-static const struct hyfw_security_ops ops = { .size = sizeof(ops), .confine = confine, .update = update };
+static const struct hyfw_security_ops ops = { .size = sizeof(ops), .confine = confine, .freeze = freeze, .update = update };
 static const struct hyfw_option options[] = { FAKE_OPTIONS };
 static const char *const capabilities[] = { CONFINES, NULL };
 

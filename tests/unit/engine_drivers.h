@@ -15,7 +15,7 @@ __attribute__((unused)) static int drivers_set_up(void **state)
 	return fixture_set_up(state);
 }
 
-/* Before each test: all four fakes, nothing else. */
+/* Before each test: all fakes, nothing else. */
 __attribute__((unused)) static int drivers_clear(void **state)
 {
 	if (geteuid() != 0)
@@ -25,6 +25,7 @@ __attribute__((unused)) static int drivers_clear(void **state)
 	    hyfw_make_directories(fixture_context.runtime, 0711, NULL) < 0)
 		return -1;
 	fixture_copy("fake-isolation");
+	fixture_copy("fake-held");
 	fixture_copy("fake-network");
 	fixture_copy("fake-storage");
 	fixture_copy("fake-security");
