@@ -4,10 +4,27 @@
 
 #include <errno.h>
 
+#include "guestfs_disk.h"
+
 static const struct {
 	const char *verb;
 	qcow2_verb_fn run;
 } verbs[] = {
+#ifdef QCOW2_WITH_GUESTFS
+	{ "filesystems", gf_verb_filesystems },
+	{ "inspect", gf_verb_inspect },
+	{ "ls", gf_verb_ls },
+	{ "cat", gf_verb_cat },
+	{ "upload", gf_verb_upload },
+	{ "tar-in", gf_verb_tar_in },
+	{ "tar-out", gf_verb_tar_out },
+	{ "copy-in", gf_verb_copy_in },
+	{ "copy-out", gf_verb_copy_out },
+	{ "diff", gf_verb_diff },
+	{ "customize", gf_verb_customize },
+	{ "sysprep", gf_verb_sysprep },
+	{ "sparsify", gf_verb_sparsify },
+#endif
 	{ NULL, NULL },
 };
 
