@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Orphans: ports and bridges whose rows carry our mark, and interfaces with our
- * alias, of workloads and networks that no longer exist. */
+ * Orphans: rows that carry our mark, and interfaces with our alias, of workloads
+ * and networks that no longer exist.  Flows that ovs-vswitchd lost come back. */
+#include <errno.h>
 #include <json-c/json.h>
-#include <stdio.h>
 
+#include "../common/dhcp.h"
+#include "../common/tap.h"
 #include "ovs.h"
 
 struct sweep {
 	struct ovs *ovs;
 	struct hyfw_arena *arena;
 	const struct hyfw_alive *alive;
+	const char *run; /* of this life of the machine; NULL: nothing was made in it */
 	int failed;
 };
 
@@ -21,31 +24,47 @@ static bool is_alive(const char *const *names, const char *name, size_t length)
 	return false;
 }
 
-/* Removes the rows of 'table' whose 'key' names nothing in 'names'. */
-static int sweep_rows(struct sweep *sweep, const char *table, const char *key, const char *verb,
-		      const char *const *names, struct hyfw_error **err)
+/* A row of another life of the machine, or of what is not alive. */
+static bool row_gone(struct sweep *sweep, struct json_object *rows, size_t row, const char *key,
+		     const char *const *names)
 {
-	const struct hyfw_host *host = sweep->ovs->host;
-	struct json_object *rows = NULL;
+	const char *run = ovs_cell_key(rows, row, 1, "hyfw-run"), *of = ovs_cell_key(rows, row, 1, key);
+
+	if (*run && (!sweep->run || strcmp(run, sweep->run) != 0))
+		return true;
+	return *of && !is_alive(names, of, strlen(of));
+}
+
+static bool gone_with_workload(void *context, struct json_object *rows, size_t row)
+{
+	struct sweep *sweep = context;
+
+	return row_gone(sweep, rows, row, "hyfw-workload", sweep->alive->running);
+}
+
+static bool gone_with_network(void *context, struct json_object *rows, size_t row)
+{
+	struct sweep *sweep = context;
+
+	return row_gone(sweep, rows, row, "hyfw-network", sweep->alive->networks);
+}
+
+static int sweep_rows(struct sweep *sweep, struct hyfw_error **err)
+{
+	static const struct {
+		const char *table;
+		bool (*gone)(void *context, struct json_object *rows, size_t row);
+	} kinds[] = {
+		{ "Port", gone_with_workload },
+		{ "Bridge", gone_with_network },
+		{ "QoS", gone_with_workload },
+		{ "Queue", gone_with_workload },
+	};
 	size_t i;
-	int r = ovs_rows(sweep->ovs, sweep->arena, table, "name,external_ids",
-			 host->format(sweep->arena, "external_ids:hyfw=%s", host->owner), &rows, err);
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	for (i = 0; i < ovs_row_count(rows) && r >= 0; i++) {
-		struct ovs_words words = { .host = host, .arena = sweep->arena };
-		const char *name = ovs_cell(rows, i, 0), *of = ovs_cell_key(rows, i, 1, key);
-
-		if (!*of || is_alive(names, of, strlen(of)))
-			continue;
-		host->log(HYFW_LOG_INFO, "network ovs: removing orphaned %s %s", table, name);
-		ovs_words_add(&words, "--if-exists");
-		ovs_words_add(&words, "%s", verb);
-		ovs_words_add(&words, "%s", name);
-		r = ovs_transact_removal(sweep->ovs, &words, err);
-	}
-	json_object_put(rows);
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && r >= 0; i++)
+		r = ovs_rows_remove(sweep->ovs, sweep->arena, kinds[i].table, kinds[i].gone, sweep, err);
 	return r;
 }
 
@@ -63,10 +82,11 @@ static void sweep_interface(void *context, const char *name, int index, const ch
 	if (net_link_delete(&sweep->ovs->route, name, index, &err) < 0)
 		sweep->failed++;
 	host->forget(&err);
+	network = host->format(sweep->arena, "%.*s", (int)(workload - 1 - network), network);
+	workload = host->format(sweep->arena, "%.*s", (int)(address - workload), workload);
+	net_mac_drop(host, sweep->arena, network, workload);
 	if (net_address_parse(address + 1, &number))
-		net_address_drop(host, sweep->arena,
-				 host->format(sweep->arena, "%.*s", (int)(workload - 1 - network), network),
-				 host->format(sweep->arena, "%.*s", (int)(address - workload), workload), number);
+		net_address_drop(host, sweep->arena, network, workload, number);
 }
 
 static int sweep_all(struct sweep *sweep, struct hyfw_error **err)
@@ -78,14 +98,18 @@ static int sweep_all(struct sweep *sweep, struct hyfw_error **err)
 		host->log(HYFW_LOG_DEBUG, "network ovs: rows are left for later, as Open vSwitch does not run");
 		host->forget(err);
 	} else {
-		r = sweep_rows(sweep, "Port", "hyfw-workload", "del-port", sweep->alive->running, err);
+		r = sweep_rows(sweep, err);
 		if (r >= 0)
-			r = sweep_rows(sweep, "Bridge", "hyfw-network", "del-br", sweep->alive->networks, err);
+			r = ovs_restore(sweep->ovs, sweep->arena, NULL, err);
 	}
 	if (r >= 0)
-		r = net_link_each(&sweep->ovs->route, host->format(sweep->arena, "%s:ovs:", host->owner), sweep_interface, sweep,
-				  err);
-	return r >= 0 && sweep->failed ? host->fail(err, 5, "%d orphaned interfaces are still there", sweep->failed) : r;
+		r = net_link_each(&sweep->ovs->route, host->format(sweep->arena, "%s:ovs:", host->owner),
+				  sweep_interface, sweep, err);
+	if (r >= 0)
+		r = net_dhcp_gc(host, "ovs", sweep->alive, err);
+	if (r >= 0)
+		r = ovs_guard_gc(sweep->ovs, sweep->arena, err);
+	return r >= 0 && sweep->failed ? host->fail(err, EIO, "%d orphaned interfaces are still there", sweep->failed) : r;
 }
 
 int ovs_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **err)
@@ -94,6 +118,7 @@ int ovs_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **e
 	int r;
 
 	sweep.arena = sweep.ovs->host->arena_new();
+	sweep.run = ovs_run(sweep.ovs, sweep.arena);
 	r = sweep_all(&sweep, err);
 	sweep.ovs->host->arena_free(sweep.arena);
 	return r;

@@ -37,6 +37,13 @@ const char *ovs_name_endpoint(const struct ovs *ovs, struct hyfw_arena *arena, c
 	return ovs->host->format(arena, "hyp%011llx", (unsigned long long)(names_hash(parts) >> 20));
 }
 
+const char *ovs_name_bond(const struct ovs *ovs, struct hyfw_arena *arena, const char *network)
+{
+	const char *const parts[] = { ovs->host->owner, network, "bond", NULL };
+
+	return ovs->host->format(arena, "hyl%011llx", (unsigned long long)(names_hash(parts) >> 20));
+}
+
 uint32_t ovs_name_number(const char *name)
 {
 	const char *const parts[] = { name, NULL };

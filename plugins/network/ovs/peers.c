@@ -2,7 +2,6 @@
  * Links: which neighbours a workload may open connections to.  Only ports of the
  * same VLAN are linked; a link never leads from one VLAN to another. */
 #include <errno.h>
-#include <json-c/json.h>
 
 #include "ovs.h"
 
@@ -31,71 +30,79 @@ int ovs_peers_plan(struct ovs *ovs, const struct hyfw_subject *subject, struct h
 	return host->plan_step(plan, &step, err);
 }
 
-/* 1 when both ports are there and in one VLAN. */
-static int peers_same_vlan(struct ovs *ovs, struct hyfw_arena *arena, const char *from, const char *to,
-			   struct hyfw_error **err)
-{
-	const char *tags[2] = { NULL, NULL };
-	struct json_object *rows = NULL;
-	size_t i;
-	int r = ovs_rows(ovs, arena, "Port", "name,tag",
-			 ovs->host->format(arena, "external_ids:hyfw=%s", ovs->host->owner), &rows, err);
+/* Links of one workload that are opened or closed together. */
+struct linking {
+	struct ovs *ovs;
+	struct hyfw_arena *arena;
+	struct ovs_ports ports;
+	struct ovs_words lines, words; /* flows, and rows that let restore.c make them again */
+};
 
-	if (r < 0)
-		return r;
-	for (i = 0; i < ovs_row_count(rows); i++) {
-		if (strcmp(ovs_cell(rows, i, 0), from) == 0)
-			tags[0] = ovs_cell(rows, i, 1);
-		if (strcmp(ovs_cell(rows, i, 0), to) == 0)
-			tags[1] = ovs_cell(rows, i, 1);
-	}
-	r = tags[0] && tags[1] && strcmp(tags[0], tags[1]) == 0;
-	json_object_put(rows);
-	return r;
+static int linking_begin(struct linking *linking, const char *bridge, struct hyfw_error **err)
+{
+	linking->lines = linking->words = (struct ovs_words){ .host = linking->ovs->host, .arena = linking->arena };
+	return ovs_ports_read(linking->ovs, linking->arena, bridge, &linking->ports, err);
 }
 
-static int peers_set(struct ovs *ovs, struct hyfw_arena *arena, struct ovs_port *from, struct ovs_port *to,
-		     bool permit, struct hyfw_error **err)
+/* Nothing for a port that is not there, or in another VLAN. */
+static void linking_open(struct linking *linking, const struct ovs_port *from, const struct ovs_port *to)
 {
-	const struct hyfw_host *host = ovs->host;
-	uint32_t a, b;
-	int r = 1;
+	if (!from || !to || !*from->address || !*to->address || strcmp(from->vlan, to->vlan) != 0)
+		return;
+	ovs_flows_link(&linking->lines, from, to, true);
+	ovs_words_split(&linking->words, linking->words.count ? "-- set Port" : "set Port");
+	ovs_words_add(&linking->words, "%s", from->name);
+	ovs_words_add(&linking->words, "external_ids:hyfw-link-%s=yes", to->name);
+}
 
-	if (!net_address_parse(from->address, &a) || !net_address_parse(to->address, &b))
-		return host->fail(err, EINVAL, "an endpoint without address cannot be linked");
-	from->address = net_address_text(host, arena, a);
-	from->mac = net_mac_text(host, arena, a);
-	to->address = net_address_text(host, arena, b);
-	to->mac = net_mac_text(host, arena, b);
-	from->meter = to->meter = "";
-	if (permit)
-		r = peers_same_vlan(ovs, arena, from->name, to->name, err);
-	return r <= 0 ? r : ovs_flows_link(ovs, arena, from, to, permit, err);
+static void linking_close(struct linking *linking, const struct ovs_port *from, const struct ovs_port *to)
+{
+	ovs_flows_link(&linking->lines, from, to, false);
+	ovs_words_split(&linking->words, "--if-exists remove Port");
+	ovs_words_add(&linking->words, "%s", from->name);
+	ovs_words_split(&linking->words, "external_ids");
+	ovs_words_add(&linking->words, "hyfw-link-%s", to->name);
+}
+
+/* The row first: what it tells is more than what passes, never less. */
+static int linking_finish(struct linking *linking, const char *bridge, struct hyfw_error **err)
+{
+	int r = 0;
+
+	if (linking->words.count)
+		r = ovs_transact(linking->ovs, &linking->words, false, err);
+	if (r >= 0 && linking->lines.count)
+		r = ovs_flows(linking->ovs, linking->arena, bridge, ovs_words_lines(&linking->lines), err);
+	return r;
 }
 
 int ovs_peers_apply(struct ovs *ovs, struct hyfw_call *call, struct hyfw_error **err)
 {
-	const char *network = hyfw_map_get(&call->step->args, "network"),
-		   *mark = ovs_mark(ovs, call->arena, network, call->workload, ""), *name;
-	struct ovs_port from = { .name = hyfw_map_get(&call->step->args, "host_interface"),
-				 .bridge = hyfw_map_get(&call->step->args, "bridge") };
-	struct net_link link;
+	const struct hyfw_map *args = &call->step->args;
+	const char *network = hyfw_map_get(args, "network"), *bridge = hyfw_map_get(args, "bridge"), *name;
+	struct linking linking = { .ovs = ovs, .arena = call->arena };
+	const struct ovs_port *from, *to;
 	size_t cursor = 0;
-	int r = net_link_find(&ovs->route, call->arena, from.name, &link, err);
+	int r = linking_begin(&linking, bridge, err);
 
 	if (r < 0)
 		return r;
-	if (r == 0 || strncmp(link.alias, mark, strlen(mark)) != 0)
-		return ovs->host->fail(err, ENODEV, "interface %s of %s is not there", from.name, call->workload);
-	while (r >= 0 && (name = hyfw_map_next(&call->step->args, "links", &cursor))) {
-		struct ovs_port to = { .name = ovs_name_endpoint(ovs, call->arena, network, name),
-				       .address = hyfw_map_get(&call->peers, name) };
-
-		from.address = link.alias + strlen(mark);
-		if (to.address)
-			r = peers_set(ovs, call->arena, &from, &to, true, err);
+	from = ovs_ports_find(&linking.ports, hyfw_map_get(args, "host_interface"));
+	if (!from)
+		r = ovs->host->fail(err, ENODEV, "interface %s of %s is not there",
+				    hyfw_map_get(args, "host_interface"), call->workload);
+	while (r >= 0 && (name = hyfw_map_next(args, "links", &cursor))) {
+		if (!hyfw_map_get(&call->peers, name))
+			continue;
+		to = ovs_ports_find(&linking.ports, ovs_name_endpoint(ovs, call->arena, network, name));
+		linking_open(&linking, from, to);
+		if (to)
+			r = ovs_machine_name(ovs, call->arena, from, to, to->address, true, err);
 	}
-	return r < 0 ? r : 0;
+	if (r >= 0)
+		r = linking_finish(&linking, bridge, err);
+	ovs_ports_finish(&linking.ports);
+	return r;
 }
 
 /* The port's own undo takes every flow of it. */
@@ -107,23 +114,43 @@ int ovs_peers_undo(struct ovs *ovs, struct hyfw_call *call, struct hyfw_error **
 	return 0;
 }
 
+/* The other may be gone already when a link is closed: its notes tell of it. */
+static int peers_link(struct linking *linking, const struct ovs_port *gone_from, const struct ovs_port *gone_to,
+		      const char *address, bool permit, struct hyfw_error **err)
+{
+	const struct ovs_port *from, *to;
+	int r = linking_begin(linking, gone_from->bridge, err);
+
+	if (r < 0)
+		return r;
+	from = ovs_ports_find(&linking->ports, gone_from->name);
+	to = ovs_ports_find(&linking->ports, gone_to->name);
+	if (permit)
+		linking_open(linking, from, to);
+	else
+		linking_close(linking, from ? from : gone_from, to ? to : gone_to);
+	if (from && (to || !permit))
+		r = ovs_machine_name(linking->ovs, linking->arena, from, to, address, permit, err);
+	return r < 0 ? r : linking_finish(linking, gone_from->bridge, err);
+}
+
 int ovs_peers_link(void *instance, const char *network, const struct hyfw_map *endpoint,
 		   const struct hyfw_map *peer, bool permit, struct hyfw_error **err)
 {
-	struct ovs *ovs = instance;
-	const struct hyfw_host *host = ovs->host;
-	struct ovs_port from = { .name = hyfw_map_get(endpoint, HYFW_NOTE_HOST_INTERFACE),
-				 .bridge = hyfw_map_get(endpoint, "bridge"),
-				 .address = hyfw_map_get(endpoint, HYFW_NOTE_ADDRESS) },
-			to = { .name = hyfw_map_get(peer, HYFW_NOTE_HOST_INTERFACE),
-			       .address = hyfw_map_get(peer, HYFW_NOTE_ADDRESS) };
-	struct hyfw_arena *arena;
+	struct linking linking = { .ovs = instance };
+	const struct hyfw_host *host = linking.ovs->host;
+	const struct ovs_port from = { .name = hyfw_map_get(endpoint, HYFW_NOTE_HOST_INTERFACE),
+				       .bridge = hyfw_map_get(endpoint, "bridge") },
+			      to = { .name = hyfw_map_get(peer, HYFW_NOTE_HOST_INTERFACE) };
+	const char *address = hyfw_map_get(peer, HYFW_NOTE_ADDRESS);
 	int r;
 
-	if (!from.name || !from.bridge || !from.address || !to.name || !to.address)
+	if (!from.name || !from.bridge || !hyfw_map_get(endpoint, HYFW_NOTE_ADDRESS) || !to.name || !address)
 		return host->fail(err, EINVAL, "network %s: an endpoint without address cannot be linked", network);
-	arena = host->arena_new();
-	r = peers_set(ovs, arena, &from, &to, permit, err);
-	host->arena_free(arena);
+	linking.arena = host->arena_new();
+	r = peers_link(&linking, &from, &to,
+		       host->format(linking.arena, "%.*s", (int)strcspn(address, "/"), address), permit, err);
+	ovs_ports_finish(&linking.ports);
+	host->arena_free(linking.arena);
 	return r < 0 ? r : 0;
 }

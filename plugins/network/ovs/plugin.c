@@ -131,6 +131,9 @@ static const struct hyfw_network_ops ops = {
 static const struct hyfw_need needs[] = {
 	{ "program", "ovs-vsctl", false },
 	{ "program", "ovs-ofctl", false },
+	{ "program", "nft", true },
+	{ "program", "dnsmasq", true },
+	{ "device", "/dev/net/tun", true },
 	{ "kernel", "veth", false },
 	{ "kernel", "openvswitch", true },
 	{ "capability", "CAP_NET_ADMIN", false },
@@ -140,6 +143,9 @@ static const struct hyfw_need needs[] = {
 
 static const char *const datapaths[] = { "auto", "system", "netdev", NULL };
 static const char *const trees[] = { "no", "stp", "rstp", NULL };
+static const char *const bonds[] = { "active-backup", "balance-slb", "balance-tcp", NULL };
+static const char *const lacps[] = { "off", "active", "passive", NULL };
+static const char *const fails[] = { "secure", "standalone", NULL };
 
 #define NETWORK HYFW_SCOPE_NETWORK
 #define WORKLOAD HYFW_SCOPE_WORKLOAD
@@ -151,22 +157,36 @@ static const struct hyfw_option options[] = {
 	{ "datapath", NETWORK, HYFW_OPTION_CHOICE, 0, "auto", 0, 0, datapaths,
 	  "Where frames are switched: the kernel (system) or a process (netdev)." },
 	{ "stp", NETWORK, HYFW_OPTION_CHOICE, 0, "no", 0, 0, trees, "Spanning tree on its bridge." },
-	{ "uplink", NETWORK, HYFW_OPTION_STRING, 0, NULL, 0, 0, NULL,
-	  "Interface of the host that becomes a port of its bridge." },
-	{ "controller", NETWORK, HYFW_OPTION_STRING, 0, NULL, 0, 0, NULL,
+	{ "uplink", NETWORK, HYFW_OPTION_STRING, HYFW_OPTION_LIST, NULL, 0, 0, NULL,
+	  "Interface of the host that becomes a port of its bridge; several are one bond." },
+	{ "bond_mode", NETWORK, HYFW_OPTION_CHOICE, 0, NULL, 0, 0, bonds,
+	  "How a bond of uplinks shares its traffic; active-backup when not given." },
+	{ "lacp", NETWORK, HYFW_OPTION_CHOICE, 0, NULL, 0, 0, lacps,
+	  "Whether a bond negotiates with the switch at its other end." },
+	{ "controller", NETWORK, HYFW_OPTION_STRING, HYFW_OPTION_LIST, NULL, 0, 0, NULL,
 	  "OpenFlow controller of its bridge, such as tcp:10.0.0.1:6653." },
+	{ "fail_mode", NETWORK, HYFW_OPTION_CHOICE, 0, NULL, 0, 0, fails,
+	  "Without its controller the bridge keeps its flows (secure) or switches freely (standalone)." },
+	{ "mirror", NETWORK, HYFW_OPTION_NAME, 0, NULL, 0, 0, NULL, "Name of a mirror of its traffic." },
+	{ "mirror_output", NETWORK, HYFW_OPTION_STRING, 0, NULL, 0, 0, NULL,
+	  "Interface of the host at which the mirror puts out its copies." },
+	{ "mirror_ports", NETWORK, HYFW_OPTION_NAME, HYFW_OPTION_LIST, NULL, 0, 0, NULL,
+	  "Workloads that the mirror shows; all of its bridge when none is given." },
 	{ "vlan", WORKLOAD, HYFW_OPTION_INT, 0, NULL, 1, 4094, NULL, "VLAN of its untagged frames." },
 	{ "vlan_trunk", WORKLOAD, HYFW_OPTION_INT, HYFW_OPTION_LIST, NULL, 1, 4094, NULL,
-	  "VLANs that it may use with tagged frames." },
+	  "VLANs that it may use with tagged frames, and in which it reaches everybody." },
 	{ "network_rate", WORKLOAD, HYFW_OPTION_INT, 0, NULL, 1, 100000000, NULL, "What it may send, in kbit/s." },
 	{ "network_burst", WORKLOAD, HYFW_OPTION_INT, 0, NULL, 1, 100000000, NULL,
 	  "What it may send at once beyond network_rate, in kbit." },
+	{ "network_rate_in", WORKLOAD, HYFW_OPTION_INT, 0, NULL, 1, 100000000, NULL, "What it may receive, in kbit/s." },
+	{ "network_burst_in", WORKLOAD, HYFW_OPTION_INT, 0, NULL, 1, 100000000, NULL,
+	  "What it may receive at once beyond network_rate_in, in kbit." },
 	{ 0 },
 };
 #undef NETWORK
 #undef WORKLOAD
 
-static const char *const capabilities[] = { HYFW_GIVES_INTERFACE, NULL };
+static const char *const capabilities[] = { HYFW_GIVES_INTERFACE, HYFW_GIVES_TAP, NULL };
 
 static const char *const honours[] = {
 	"network.driver", "network.subnet", "network.gateway", "network.internal", "workload.network", "workload.links",

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Whether Open vSwitch is there, by looking only: asking the kernel for its
- * datapath by name would load the module. */
+ * Whether Open vSwitch is there, by looking only. */
 #include <unistd.h>
 
 #include "ovs.h"
-
-bool ovs_is_module_there(void)
-{
-	return access("/sys/module/openvswitch", F_OK) == 0;
-}
 
 int ovs_probe(const struct hyfw_host *host, struct hyfw_arena *arena, struct hyfw_probe *ret_probe,
 	      struct hyfw_error **err)
@@ -26,9 +20,9 @@ int ovs_probe(const struct hyfw_host *host, struct hyfw_arena *arena, struct hyf
 		ret_probe->result = HYFW_PROBE_DEGRADED;
 		ret_probe->reason = host->format(arena, "Open vSwitch does not run at %s; start it, or name another with "
 							"db in [plugin ovs]", OVS_DEFAULT_DB);
-	} else if (!ovs_is_module_there()) {
+	} else if (ovs_datapath_kernel() == OVS_KERNEL_NOT) {
 		ret_probe->result = HYFW_PROBE_DEGRADED;
-		ret_probe->reason = "the kernel's module openvswitch is not loaded: bridges use the slower datapath netdev";
+		ret_probe->reason = "this kernel has no module openvswitch: bridges use the slower datapath netdev";
 	}
 	return 0;
 }

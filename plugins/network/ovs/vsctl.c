@@ -1,43 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The programs of Open vSwitch: ovs-vsctl for the database, ovs-ofctl for flows.
- * Each has its own time limit below that of the host, and output is JSON. */
+ * The database of Open vSwitch through ovs-vsctl, with a time limit of its own
+ * below that of the host; what it prints is JSON. */
 #include <errno.h>
 #include <json-c/json.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "ovs.h"
 
 #define PROGRAM_MS 15000
-
-void ovs_words_add(struct ovs_words *words, const char *format, ...)
-{
-	char *text = NULL, *kept;
-	va_list list;
-	int length;
-
-	if (words->count + 2 > words->room) {
-		size_t room = words->room ? 2 * words->room : 32;
-		const char **longer = words->host->alloc(words->arena, room * sizeof(*longer));
-
-		if (words->count)
-			memcpy(longer, words->list, words->count * sizeof(*longer));
-		words->list = longer;
-		words->room = room;
-	}
-	va_start(list, format);
-	length = vasprintf(&text, format, list);
-	va_end(list);
-	kept = words->host->alloc(words->arena, length < 0 ? 1 : (size_t)length + 1);
-	if (length >= 0)
-		memcpy(kept, text, (size_t)length);
-	free(text);
-	words->list[words->count++] = kept;
-	words->list[words->count] = NULL;
-}
 
 static int vsctl_run(struct ovs *ovs, const struct ovs_words *words, const char *const *options,
 		     unsigned seconds, char **ret_output, struct hyfw_error **err)
@@ -93,7 +67,7 @@ static int path_connect(const char *path)
 }
 
 /* Where the sockets of the switch are: beside that of its database. */
-static int switch_directory(const struct ovs *ovs)
+int ovs_directory(const struct ovs *ovs)
 {
 	return (int)(strrchr(ovs->db, '/') - ovs->db - (ptrdiff_t)strlen("unix:"));
 }
@@ -109,19 +83,32 @@ int ovs_check_switch(struct ovs *ovs, struct hyfw_error **err)
 	if (r < 0)
 		return ovs->host->fail(err, -r, "ovsdb-server does not answer at %s: %s; start Open vSwitch", db,
 				       strerror(-r));
-	if (asprintf(&path, "%.*s/ovs-vswitchd.pid", switch_directory(ovs), db) < 0)
+	if (asprintf(&path, "%.*s/ovs-vswitchd.pid", ovs_directory(ovs), db) < 0)
 		return ovs->host->fail(err, ENOMEM, "out of memory");
 	file = fopen(path, "re");
 	free(path);
 	r = -ESRCH;
 	if (file && fscanf(file, "%9u", &pid) == 1 &&
-	    asprintf(&path, "%.*s/ovs-vswitchd.%u.ctl", switch_directory(ovs), db, pid) >= 0) {
+	    asprintf(&path, "%.*s/ovs-vswitchd.%u.ctl", ovs_directory(ovs), db, pid) >= 0) {
 		r = path_connect(path);
 		free(path);
 	}
 	if (file)
 		fclose(file);
 	return r < 0 ? ovs->host->fail(err, -r, "ovs-vswitchd does not run beside %s; start Open vSwitch", db) : 0;
+}
+
+const char *ovs_switch_stamp(struct ovs *ovs, struct hyfw_arena *arena)
+{
+	const char *path = ovs->host->format(arena, "%.*s/ovs-vswitchd.pid", ovs_directory(ovs),
+					     ovs->db + strlen("unix:"));
+	struct stat about;
+
+	/* Written once by each process, so its time tells it from one with the same id. */
+	if (stat(path, &about) < 0)
+		return "none";
+	return ovs->host->format(arena, "%llx-%llx-%lx", (unsigned long long)about.st_ino,
+				 (unsigned long long)about.st_mtim.tv_sec, (unsigned long)about.st_mtim.tv_nsec);
 }
 
 int ovs_rows(struct ovs *ovs, struct hyfw_arena *arena, const char *table, const char *columns,
@@ -136,7 +123,8 @@ int ovs_rows(struct ovs *ovs, struct hyfw_arena *arena, const char *table, const
 	ovs_words_add(&words, "--columns=%s", columns);
 	ovs_words_add(&words, "find");
 	ovs_words_add(&words, "%s", table);
-	ovs_words_add(&words, "%s", condition);
+	if (condition)
+		ovs_words_add(&words, "%s", condition);
 	r = vsctl_run(ovs, &words, json, 5, &output, err);
 	if (r < 0)
 		return r;
@@ -170,57 +158,50 @@ const char *ovs_cell(struct json_object *rows, size_t row, size_t column)
 {
 	struct json_object *value = cell(rows, row, column);
 
+	if (json_object_is_type(value, json_type_array)) /* ["uuid", TEXT] */
+		value = json_object_array_get_idx(value, 1);
 	if (json_object_is_type(value, json_type_string) || json_object_is_type(value, json_type_int))
 		return json_object_get_string(value);
 	return "";
 }
 
 /* ["map", [[KEY, VALUE], ...]] */
-const char *ovs_cell_key(struct json_object *rows, size_t row, size_t column, const char *key)
+void ovs_cell_each(struct json_object *rows, size_t row, size_t column,
+		   void (*visit)(void *context, const char *key, const char *value), void *context)
 {
-	struct json_object *map = cell(rows, row, column), *pairs, *pair, *word;
+	struct json_object *map = cell(rows, row, column), *pairs, *pair, *key, *value;
 	size_t i;
 
 	if (!json_object_is_type(map, json_type_array))
-		return "";
+		return;
 	pairs = json_object_array_get_idx(map, 1);
 	for (i = 0; json_object_is_type(pairs, json_type_array) && i < json_object_array_length(pairs); i++) {
 		pair = json_object_array_get_idx(pairs, i);
 		if (!json_object_is_type(pair, json_type_array))
 			continue;
-		word = json_object_array_get_idx(pair, 0);
-		if (word && strcmp(json_object_get_string(word), key) == 0 && json_object_array_get_idx(pair, 1))
-			return json_object_get_string(json_object_array_get_idx(pair, 1));
+		key = json_object_array_get_idx(pair, 0);
+		value = json_object_array_get_idx(pair, 1);
+		if (key && value)
+			visit(context, json_object_get_string(key), json_object_get_string(value));
 	}
-	return "";
 }
 
-static const char *management(struct ovs *ovs, struct hyfw_arena *arena, const char *bridge)
-{
-	const char *path = ovs->db + strlen("unix:");
+struct wanted {
+	const char *key, *value;
+};
 
-	return ovs->host->format(arena, "unix:%.*s/%s.mgmt", switch_directory(ovs), path, bridge);
+static void wanted_visit(void *context, const char *key, const char *value)
+{
+	struct wanted *wanted = context;
+
+	if (strcmp(key, wanted->key) == 0)
+		wanted->value = value;
 }
 
-int ovs_flows(struct ovs *ovs, struct hyfw_arena *arena, const char *bridge, const char *lines,
-	      struct hyfw_error **err)
+const char *ovs_cell_key(struct json_object *rows, size_t row, size_t column, const char *key)
 {
-	const char *const argv[] = { "ovs-ofctl", "--timeout=10", "-O", "OpenFlow14", "--bundle", "add-flows",
-				     management(ovs, arena, bridge), "-", NULL };
-	const struct hyfw_program program = { .size = sizeof(program), .argv = argv, .input = lines,
-					      .timeout_ms = PROGRAM_MS };
-	int r = ovs->host->run(arena, &program, NULL, err);
+	struct wanted wanted = { key, "" };
 
-	return r < 0 ? ovs->host->wrap(err, "flows of bridge %s", bridge) : 0;
-}
-
-int ovs_meter(struct ovs *ovs, struct hyfw_arena *arena, const char *bridge, const char *verb, const char *meter,
-	      struct hyfw_error **err)
-{
-	const char *const argv[] = { "ovs-ofctl", "--timeout=10", "-O", "OpenFlow14", verb,
-				     management(ovs, arena, bridge), meter, NULL };
-	const struct hyfw_program program = { .size = sizeof(program), .argv = argv, .timeout_ms = PROGRAM_MS };
-	int r = ovs->host->run(arena, &program, NULL, err);
-
-	return r < 0 ? ovs->host->wrap(err, "meters of bridge %s", bridge) : 0;
+	ovs_cell_each(rows, row, column, wanted_visit, &wanted);
+	return wanted.value;
 }
