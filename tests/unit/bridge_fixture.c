@@ -86,6 +86,8 @@ int journal_apply(struct journal *journal, const struct hyfw_subject *subject,
 	for (i = 0; i < journal->count && r >= 0; i++) {
 		struct hyfw_call call = fixture_call(journal, &journal->steps[i]);
 
+		if (journal->steps[i].step.flags & HYFW_STEP_NOTE)
+			continue;
 		call.netns_fd = netns_fd;
 		if (peers)
 			call.peers = *peers;

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "names.h"
 #include "tap.h"
 
 /* The flags that whoever opens it has to give too: a frame comes with the header
@@ -70,25 +71,6 @@ int net_tap_make(struct net_route *route, const struct net_tap *tap, struct hyfw
 
 #define MAC_TRIES 16u
 
-/* FNV-1a over the three, each with its NUL so that borders count. */
-static uint64_t mac_digest(const char *network, const char *workload, unsigned attempt)
-{
-	char number[12];
-	const char *const texts[] = { network, workload, number };
-	uint64_t hash = 0xcbf29ce484222325u;
-	size_t i;
-
-	snprintf(number, sizeof(number), "%u", attempt);
-	for (i = 0; i < 3; i++) {
-		const char *c = texts[i];
-
-		do {
-			hash = (hash ^ (uint8_t)*c) * 0x100000001b3u;
-		} while (*c++);
-	}
-	return hash ^ hash >> 32;
-}
-
 static const char *mac_pool(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network)
 {
 	return host->format(arena, "mac-%s", network);
@@ -97,10 +79,9 @@ static const char *mac_pool(const struct hyfw_host *host, struct hyfw_arena *are
 static const char *mac_candidate(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network,
 				 const char *workload, unsigned attempt)
 {
-	uint64_t digest = mac_digest(network, workload, attempt);
+	const char *const texts[] = { network, workload, host->format(arena, "%u", attempt), NULL };
 
-	return host->format(arena, "52:54:00:%02x:%02x:%02x", (unsigned)(digest >> 16 & 255),
-			    (unsigned)(digest >> 8 & 255), (unsigned)(digest & 255));
+	return net_digest_mac(host, arena, texts);
 }
 
 int net_mac_take(const struct hyfw_host *host, struct hyfw_arena *arena, const char *network, const char *workload,
