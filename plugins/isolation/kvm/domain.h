@@ -40,6 +40,7 @@ struct kvm_facts {
 	bool embedded;          /* a libvirt of the machine's own, else a libvirtd */
 	const char *uuid;       /* in its usual form; what kvm_uuid() says */
 	const char *nvram;      /* firmware = efi: file of the variables, made by libvirt */
+	const char *nested;     /* "vmx" or "svm"; NULL: what this machine's processor has */
 	const char *password;   /* of the display; NULL for none.  Never in a plan */
 };
 
@@ -88,6 +89,12 @@ uint64_t kvm_memory(const struct hyfw_map *settings);     /* at boot, in bytes *
 uint64_t kvm_memory_max(const struct hyfw_map *settings); /* same as at boot unless told */
 uint32_t kvm_vcpus(const struct hyfw_map *settings);      /* vcpus, or cpus rounded up, or 1 */
 uint32_t kvm_vcpus_max(const struct hyfw_map *settings);
+
+/* 'word' (sockets, dies, cores, threads) of a cpu_topology; 1 when it is not there. */
+uint32_t kvm_topology(const char *topology, const char *word);
+
+/* The address that the display listens on, NULL for a unix socket. */
+const char *kvm_display_listen(const struct hyfw_map *settings);
 
 /* The password of the display, from its key or from the first line of its file; in
  * 'arena', NULL when none is set. */

@@ -31,6 +31,34 @@ uint32_t kvm_vcpus_max(const struct hyfw_map *settings)
 	return (uint32_t)hyfw_map_int(settings, "vcpus_max", kvm_vcpus(settings));
 }
 
+uint32_t kvm_topology(const char *topology, const char *word)
+{
+	const size_t length = strlen(word);
+
+	while (*topology) {
+		if (strncmp(topology, word, length) == 0 && topology[length] == '=')
+			return (uint32_t)strtoul(topology + length + 1, NULL, 10);
+		topology += strcspn(topology, ",");
+		topology += strspn(topology, ", ");
+	}
+	return 1;
+}
+
+/* A port or WebSocket was asked for, so not a socket: this host's own address. */
+const char *kvm_display_listen(const struct hyfw_map *settings)
+{
+	const char *display = hyfw_map_get(settings, "display");
+	const bool spice = display && strcmp(display, "spice") == 0;
+	const char *address = hyfw_map_get(settings, spice ? "spice_listen" : "vnc_listen");
+
+	if (address && *address)
+		return strcmp(address, "socket") == 0 ? NULL : address;
+	if (hyfw_map_get(settings, spice ? "spice_port" : "vnc_port") ||
+	    (!spice && hyfw_map_get(settings, "vnc_websocket")))
+		return "127.0.0.1";
+	return NULL;
+}
+
 /* Only its owner may be able to read it. */
 static int check_secret_file(const struct hyfw_host *host, const char *path, int fd, struct hyfw_error **err)
 {

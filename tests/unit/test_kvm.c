@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * The kvm driver without libvirt: what it checks, plans and writes. */
+#include "kvm_fixture.h"
+
+int main(void)
+{
+	return kvm_domain_tests();
+}
