@@ -24,6 +24,7 @@ _hyfw_verbs() {
 	volume) echo "list rm" ;;
 	disk) hyfw disk --help 2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p' | sort -u ;;
 	plugin) echo "list inspect" ;;
+	driver) echo "parity list inspect" ;;
 	config) echo "show" ;;
 	completion) echo "bash" ;;
 	esac
@@ -49,14 +50,14 @@ _hyfw() {
 	done
 
 	case $previous in
-	--config | --root | --state | --plugin-path | --rootfs | -v | --volume)
+	--config | --root | --state | --plugin-path | --rootfs | -v | --volume | --disk | --cdrom)
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return
 		;;
 	--format) words="table json" ;;
 	--network) words="none $(_hyfw_table network)" ;;
 	--restart) words="no on-failure always unless-stopped" ;;
-	--isolation) words="namespaces" ;;
+	--isolation) words="namespaces kvm" ;;
 	--userns) words="auto host" ;;
 	-s | --signal) words="TERM KILL INT HUP QUIT USR1 USR2 STOP CONT" ;;
 	esac
@@ -95,7 +96,7 @@ _hyfw_words() { # COMMAND VERB
 		*) _hyfw_names -a; _hyfw_table volume; _hyfw_table image | sed 's,^,image/,' ;;
 		esac
 		;;
-	image | volume | plugin | config | completion)
+	image | volume | plugin | driver | config | completion)
 		case $2 in
 		"") _hyfw_verbs "$1" ;;
 		rm) _hyfw_table "$1" ;;

@@ -52,6 +52,7 @@ void hyfw_cli_print_json(struct json_object *object);
 /* Bytes for people: "50.0M"; in a static buffer of eight that are used in turn. */
 const char *hyfw_cli_bytes(unsigned long long bytes);
 
+extern const struct hyfw_command hyfw_command_doctor, hyfw_command_driver;
 extern const struct hyfw_command hyfw_command_check, hyfw_command_config, hyfw_command_create,
 	hyfw_command_down, hyfw_command_exec, hyfw_command_image, hyfw_command_inspect,
 	hyfw_command_kill, hyfw_command_logs, hyfw_command_plan, hyfw_command_plugin, hyfw_command_ps,

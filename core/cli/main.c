@@ -38,6 +38,8 @@ static const struct hyfw_command *const commands[] = {
 	&hyfw_command_volume,
 	&hyfw_command_disk,
 	&hyfw_command_plugin,
+	&hyfw_command_driver,
+	&hyfw_command_doctor,
 	&hyfw_command_config,
 	&hyfw_command_completion,
 	NULL,

@@ -9,7 +9,7 @@
 struct check {
 	const struct hyfw_config *config;
 	const struct hyfw_config_section *section; /* that refusals are put down to */
-	void (*report)(void *user, const struct hyfw_error *refusal);
+	hyfw_config_report report;
 	void *user;
 	unsigned refusals;
 };
@@ -70,7 +70,7 @@ static void check_workload(struct check *check, const struct hyfw_config_section
 }
 
 unsigned hyfw_config_check_drivers(const struct hyfw_config *config,
-				   void (*report)(void *user, const struct hyfw_error *refusal), void *user)
+				   hyfw_config_report report, void *user)
 {
 	struct check check = { .config = config, .report = report, .user = user };
 	size_t i;

@@ -9,7 +9,7 @@
  * endpoint and workload.  Every refusal is handed to 'report' (with file and
  * line); returns how many there were. */
 unsigned hyfw_config_check_drivers(const struct hyfw_config *config,
-				   void (*report)(void *user, const struct hyfw_error *refusal), void *user);
+				   hyfw_config_report report, void *user);
 
 /* The same for commands that go on to make changes: the first refusal is the error. */
 int hyfw_config_require_drivers(const struct hyfw_config *config, struct hyfw_error **err);

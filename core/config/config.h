@@ -55,6 +55,9 @@ struct hyfw_config_section {
 
 struct hyfw_config;
 
+/* Is told of something that is wrong. */
+typedef void (*hyfw_config_report)(void *user, const struct hyfw_error *refusal);
+
 struct hyfw_config *hyfw_config_new(void);
 void hyfw_config_free(struct hyfw_config *config);
 

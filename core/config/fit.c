@@ -21,22 +21,44 @@ static const struct {
 	{ HYFW_CONFINES_PATHS, HYFW_TAKES_PATHS },
 };
 
-/* ---- defaults ---- */
-
 /* False when all that the module confines is nothing to the isolation driver. */
-static bool module_fits(const struct hyfw_driver *isolation, const struct hyfw_driver *module)
+static bool module_fits(const struct hyfw_plugin *isolation, const struct hyfw_plugin *module)
 {
 	bool confines = false, taken = false;
 	size_t i;
 
 	for (i = 0; i < HYFW_COUNT(confinements); i++) {
-		if (!hyfw_driver_can(module, confinements[i].confines))
+		if (!hyfw_plugin_lists(module->capabilities, confinements[i].confines))
 			continue;
 		confines = true;
-		taken = taken || hyfw_driver_can(isolation, confinements[i].takes);
+		taken = taken || hyfw_plugin_lists(isolation->capabilities, confinements[i].takes);
 	}
 	return taken || !confines;
 }
+
+static bool both(const struct hyfw_plugin *gives, const char *what, const struct hyfw_plugin *takes,
+		 const char *counterpart)
+{
+	return hyfw_plugin_lists(gives->capabilities, what) && hyfw_plugin_lists(takes->capabilities, counterpart);
+}
+
+bool hyfw_config_fits(const struct hyfw_plugin *isolation, const struct hyfw_plugin *other)
+{
+	switch (other->kind) {
+	case HYFW_KIND_STORAGE:
+		return both(other, HYFW_GIVES_MOUNT, isolation, HYFW_TAKES_MOUNTS) ||
+		       both(other, HYFW_GIVES_BLOCK, isolation, HYFW_TAKES_BLOCK);
+	case HYFW_KIND_NETWORK:
+		return hyfw_plugin_lists(other->capabilities, HYFW_GIVES_NOTHING) ||
+		       both(other, HYFW_GIVES_INTERFACE, isolation, HYFW_TAKES_INTERFACE) ||
+		       both(other, HYFW_GIVES_TAP, isolation, HYFW_TAKES_TAP) ||
+		       both(other, HYFW_GIVES_USER_NETWORK, isolation, HYFW_TAKES_USER_NETWORK);
+	case HYFW_KIND_SECURITY: return module_fits(isolation, other);
+	default: return false;
+	}
+}
+
+/* ---- defaults ---- */
 
 static bool takes_every_confinement(const struct hyfw_driver *isolation)
 {
@@ -67,7 +89,7 @@ static void imply_security(struct hyfw_config *config, struct hyfw_config_sectio
 			return;
 		}
 		count++;
-		if (hyfw_registry_get(HYFW_KIND_SECURITY, value->text, &module, NULL) < 0 || module_fits(isolation, module))
+		if (hyfw_registry_get(HYFW_KIND_SECURITY, value->text, &module, NULL) < 0 || hyfw_config_fits(hyfw_driver_plugin(isolation), hyfw_driver_plugin(module)))
 			hyfw_strings_add(&fitting, value->text);
 	}
 	for (i = 0; fitting.count < count && i < fitting.count; i++)
@@ -118,20 +140,14 @@ static struct hyfw_driver *driver_of(enum hyfw_kind kind, const char *name)
 	return name && hyfw_registry_get(kind, name, &driver, NULL) == 0 ? driver : NULL;
 }
 
-static bool both(const struct hyfw_driver *gives, const char *what, const struct hyfw_driver *takes,
-		 const char *counterpart)
-{
-	return hyfw_driver_can(gives, what) && hyfw_driver_can(takes, counterpart);
-}
-
 static int check_storage(const struct hyfw_config_section *workload, const struct hyfw_driver *isolation,
 			 struct hyfw_error **err)
 {
 	const char *name = hyfw_map_get(&workload->map, "storage");
 	const struct hyfw_driver *storage = driver_of(HYFW_KIND_STORAGE, name);
 
-	if (!hyfw_config_has_root(workload) || !storage || both(storage, HYFW_GIVES_MOUNT, isolation, HYFW_TAKES_MOUNTS) ||
-	    both(storage, HYFW_GIVES_BLOCK, isolation, HYFW_TAKES_BLOCK))
+	if (!hyfw_config_has_root(workload) || !storage ||
+	    hyfw_config_fits(hyfw_driver_plugin(isolation), hyfw_driver_plugin(storage)))
 		return 0;
 	return hyfw_config_fail(err, ENOTSUP, workload, "storage",
 				"storage driver %s gives %s, and isolation driver %s takes %s; leave `storage` out, or "
@@ -150,21 +166,13 @@ static int check_security(const struct hyfw_config_section *workload, const stru
 	while ((value = hyfw_config_next_value(workload, "security", &cursor))) {
 		const struct hyfw_driver *module = driver_of(HYFW_KIND_SECURITY, value->normal);
 
-		if (module && !module_fits(isolation, module))
+		if (module && !hyfw_config_fits(hyfw_driver_plugin(isolation), hyfw_driver_plugin(module)))
 			return hyfw_config_fail_value(err, ENOTSUP, workload, value,
 						      "isolation driver %s does not put into effect what the security module %s "
 						      "decides; leave it out of the list", hyfw_driver_name(isolation),
 						      value->normal);
 	}
 	return 0;
-}
-
-static bool network_fits(const struct hyfw_driver *isolation, const struct hyfw_driver *network)
-{
-	return hyfw_driver_can(network, HYFW_GIVES_NOTHING) ||
-	       both(network, HYFW_GIVES_INTERFACE, isolation, HYFW_TAKES_INTERFACE) ||
-	       both(network, HYFW_GIVES_TAP, isolation, HYFW_TAKES_TAP) ||
-	       both(network, HYFW_GIVES_USER_NETWORK, isolation, HYFW_TAKES_USER_NETWORK);
 }
 
 static int check_networks(const struct hyfw_config *config, const struct hyfw_config_section *workload,
@@ -178,7 +186,7 @@ static int check_networks(const struct hyfw_config *config, const struct hyfw_co
 		const char *name = network ? hyfw_map_get(&network->map, "driver") : NULL;
 		const struct hyfw_driver *driver = driver_of(HYFW_KIND_NETWORK, name);
 
-		if (driver && !network_fits(isolation, driver))
+		if (driver && !hyfw_config_fits(hyfw_driver_plugin(isolation), hyfw_driver_plugin(driver)))
 			return hyfw_config_fail_value(err, ENOTSUP, workload, value,
 						      "network driver %s of [network %s] makes nothing that isolation driver %s "
 						      "takes (%s); choose a network of another driver, or none", name,

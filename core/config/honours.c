@@ -104,24 +104,45 @@ static int check_isolation(const struct hyfw_config_section *section, const stru
 				      choices->items[0].name, refusal);
 }
 
+/* A further element of a list: what holds for the first holds for it. */
+static bool is_repeated(const struct hyfw_config_section *section, size_t index)
+{
+	size_t i;
+
+	for (i = 0; i < index; i++)
+		if (strcmp(section->values[i].key, section->values[index].key) == 0 &&
+		    section->values[i].origin.kind != HYFW_ORIGIN_DEFAULT)
+			return true;
+	return false;
+}
+
 static int check_section(const struct hyfw_config *config, const struct hyfw_config_section *section,
 			 struct hyfw_error **err)
 {
 	struct hyfw_choices choices = { 0 };
+	size_t i, refused = 0;
 	int result = 0;
-	size_t i;
 
 	hyfw_config_choose(config, section, &choices);
 	for (i = 0; result == 0 && i < section->count; i++) {
 		const struct hyfw_config_value *value = &section->values[i];
 
-		if (value->origin.kind == HYFW_ORIGIN_DEFAULT)
+		if (value->origin.kind == HYFW_ORIGIN_DEFAULT || is_repeated(section, i))
 			continue;
 		result = check_isolation(section, value, &choices, err);
 		if (result == 0 && !honoured(config, section, value->key, &choices))
 			result = refuse(section, value, &choices, err);
+		if (result < 0 && config->refused) {
+			config->refused(config->refused_user, *err);
+			hyfw_forget(err);
+			refused++;
+			result = 0;
+		}
 	}
 	hyfw_choices_finish(&choices);
+	if (refused > 0)
+		return hyfw_fail(err, ENOTSUP, "[%s %s]: %zu of its keys cannot be honoured", section->type, section->name,
+				 refused);
 	return result;
 }
 

@@ -37,6 +37,12 @@ void hyfw_config_keep_unused(struct hyfw_config *config)
 	config->keep_unused = true;
 }
 
+void hyfw_config_report_refused(struct hyfw_config *config, hyfw_config_report report, void *user)
+{
+	config->refused = report;
+	config->refused_user = user;
+}
+
 /* ---- what is used ---- */
 
 /* Workloads and what stack files say is; of the main configuration only what a

@@ -31,6 +31,10 @@ int hyfw_config_load_drivers_and_validate(struct hyfw_config *config, struct hyf
 int hyfw_config_load_to_show(const struct hyfw_context *context, bool main_must_exist, const char *const *files,
 			     struct hyfw_config **ret_config, struct hyfw_error **err);
 
+/* Keys that no driver honours are all told to 'report', instead of the first one
+ * being the failure; there is still one then. */
+void hyfw_config_report_refused(struct hyfw_config *config, hyfw_config_report report, void *user);
+
 /* Keep and check also what nothing uses: for `hyfw config show` and `hyfw check`. */
 void hyfw_config_keep_unused(struct hyfw_config *config);
 

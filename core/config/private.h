@@ -29,6 +29,8 @@ struct hyfw_config {
 	char *stack_path;
 	size_t values;             /* in all sections */
 	bool keep_unused;
+	hyfw_config_report refused; /* NULL: the first refused key is the failure */
+	void *refused_user;
 	bool validated;
 };
 
@@ -98,6 +100,8 @@ void hyfw_config_fit_volumes(struct hyfw_config *config);
 /* ... and after validation: what the drivers of a workload give is what its
  * isolation driver takes. */
 int hyfw_config_check_fit(const struct hyfw_config *config, struct hyfw_error **err);
+/* Whether what a driver of another kind gives is something that it takes. */
+bool hyfw_config_fits(const struct hyfw_plugin *isolation, const struct hyfw_plugin *other);
 /* Why a key of the core's in [workload] is nothing to this isolation driver, as the
  * end of a sentence that begins with its name; NULL when it is not so. */
 const char *hyfw_config_key_refusal(const struct hyfw_plugin *isolation, const char *key);

@@ -74,6 +74,18 @@ static enum hyfw_need_state look_kernel(const char *name)
 	return HYFW_NEED_UNKNOWN;
 }
 
+/* dpkg(1) keeps a list of files for each installed package. */
+static enum hyfw_need_state look_package(const char *name)
+{
+	HYFW_AUTO_FREE char *plain = NULL, *multi = NULL;
+
+	if (strchr(name, '/') || access("/var/lib/dpkg/info", F_OK) < 0)
+		return HYFW_NEED_UNKNOWN;
+	plain = hyfw_format("/var/lib/dpkg/info/%s.list", name);
+	multi = hyfw_format("/var/lib/dpkg/info/%s:amd64.list", name);
+	return access(plain, F_OK) == 0 || access(multi, F_OK) == 0 ? HYFW_NEED_MET : HYFW_NEED_MISSING;
+}
+
 enum hyfw_need_state hyfw_need_look(const struct hyfw_need *need)
 {
 	if (strcmp(need->kind, "device") == 0)
@@ -84,5 +96,7 @@ enum hyfw_need_state hyfw_need_look(const struct hyfw_need *need)
 		return look_capability(need->name);
 	if (strcmp(need->kind, "kernel") == 0)
 		return look_kernel(need->name);
+	if (strcmp(need->kind, "package") == 0)
+		return look_package(need->name);
 	return HYFW_NEED_UNKNOWN;
 }

@@ -171,7 +171,10 @@ struct hyfw_isolation_ops {
 
 	/* Lines for `hyfw inspect` about the live confinement: pairs such as
 	 * "namespaces" = "cgroup ipc mount net pid time user uts" read from the
-	 * running process.  In 'arena'.  NULL: nothing to tell. */
+	 * running process.  In 'arena'.  With an empty 'record' it is about the driver on
+	 * this machine instead, for `hyfw doctor`: "acceleration" = "tcg: /dev/kvm does not
+	 * run 64-bit code", "nested" = "on"; may take as long as probe().
+	 * NULL: nothing to tell. */
 	int (*describe)(void *instance, const struct hyfw_map *record, struct hyfw_arena *arena,
 			struct hyfw_map *ret_facts, struct hyfw_error **err);
 

@@ -96,7 +96,8 @@ struct hyfw_probe {
 
 /* What a driver needs of the machine, as data; shown by `hyfw plugin inspect`. */
 struct hyfw_need {
-	const char *kind;   /* "device", "program", "kernel", "capability" */
+	const char *kind;   /* "device", "program", "kernel", "capability"; "package": the
+			     * Debian package that has the program or device before it */
 	const char *name;   /* "/dev/net/tun", "ovs-vsctl", "overlay", "CAP_NET_ADMIN" */
 	bool optional;
 };
