@@ -48,6 +48,7 @@ void guest_begin(struct guest *guest, const struct workload *machine)
 
 	assert_non_null(tap);
 	guest->address = 0;
+	guest->stream = false;
 	guest->fd = guest_open(tap, 0);
 	assert_true(guest->fd >= 0);
 	traffic_mac(journal_note(&machine->journal, HYFW_NOTE_MAC), guest->mac);
@@ -62,14 +63,18 @@ void guest_send(struct guest *guest, const uint8_t *to, const uint8_t *from, uin
 		size_t size)
 {
 	uint8_t wire[VNET_HEADER + 14 + 2048] = { 0 }, *frame = wire + VNET_HEADER;
+	const size_t head = guest->stream ? 4 : VNET_HEADER;
+	const uint32_t length = htonl((uint32_t)size + 14);
 
 	assert_true(size <= 2048);
+	if (guest->stream)
+		memcpy(frame - 4, &length, 4);
 	memcpy(frame, to, 6);
 	memcpy(frame + 6, from ? from : guest->mac, 6);
 	frame[12] = (uint8_t)(type >> 8);
 	frame[13] = (uint8_t)type;
 	memcpy(frame + 14, data, size);
-	assert_true(write(guest->fd, wire, VNET_HEADER + 14 + size) > 0);
+	assert_true(write(guest->fd, frame - head, head + 14 + size) > 0);
 }
 
 /* ---- ARP ------------------------------------------------------------------ */
@@ -127,13 +132,25 @@ bool guest_arp(struct guest *guest, uint32_t sender, uint32_t address, uint8_t r
 	return false;
 }
 
+/* The size of the frame that is read to behind 'wire'. */
+static ssize_t read_frame(struct guest *guest, uint8_t *wire, size_t room)
+{
+	uint32_t length;
+
+	if (!guest->stream)
+		return read(guest->fd, wire, room);
+	if (recv(guest->fd, &length, 4, MSG_WAITALL) != 4 || ntohl(length) > room - VNET_HEADER)
+		return -1;
+	return recv(guest->fd, wire + VNET_HEADER, ntohl(length), MSG_WAITALL) + VNET_HEADER;
+}
+
 size_t guest_receive(struct guest *guest, uint16_t type, void *data, size_t size, int ms)
 {
 	struct pollfd wait = { .fd = guest->fd, .events = POLLIN };
 	uint8_t wire[VNET_HEADER + 14 + 2048], *frame = wire + VNET_HEADER;
 
 	while (poll(&wait, 1, ms) > 0) {
-		ssize_t got = read(guest->fd, wire, sizeof(wire));
+		ssize_t got = read_frame(guest, wire, sizeof(wire));
 		size_t length = got > VNET_HEADER + 14 ? (size_t)got - VNET_HEADER - 14 : 0;
 
 		if (length == 0 || length > size)

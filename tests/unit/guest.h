@@ -11,6 +11,7 @@
 
 struct guest {
 	int fd;
+	bool stream;      /* a socket of passt: a length before each frame */
 	uint8_t mac[6];
 	uint32_t address; /* host byte order; 0 before DHCP */
 };

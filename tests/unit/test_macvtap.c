@@ -69,6 +69,7 @@ static void begin(struct guest *guest, const struct workload *machine, uint32_t 
 
 	device(machine, path);
 	guest->address = address;
+	guest->stream = false;
 	guest->fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	assert_true(guest->fd >= 0);
 	traffic_mac(journal_note(&machine->journal, HYFW_NOTE_MAC), guest->mac);

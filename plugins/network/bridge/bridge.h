@@ -29,6 +29,7 @@
 #include <hyfw/network.h>
 
 #include "../common/link.h"
+#include "../common/ports.h"
 
 struct nft_ctx;
 
@@ -77,17 +78,10 @@ int bridge_firewall_admit(struct bridge *bridge, const struct bridge_admission *
 int bridge_firewall_expel(struct bridge *bridge, const struct bridge_admission *admission,
 			  struct hyfw_error **err);
 
-struct bridge_publication {
-	const char *address;  /* of the host; "" for all */
-	const char *protocol; /* "tcp", "udp" */
-	unsigned port;        /* of the host */
-	const char *to;
-	unsigned to_port;
-};
-int bridge_firewall_publish(struct bridge *bridge, const char *workload, const struct bridge_publication *list,
+int bridge_firewall_publish(struct bridge *bridge, const char *workload, const struct net_publication *list,
 			    size_t count, struct hyfw_error **err);
 int bridge_firewall_unpublish(struct bridge *bridge, const char *workload,
-			      const struct bridge_publication *list, size_t count, struct hyfw_error **err);
+			      const struct net_publication *list, size_t count, struct hyfw_error **err);
 
 int bridge_firewall_link(struct bridge *bridge, const char *from, const char *to, const char *comment,
 			 bool permit, struct hyfw_error **err);

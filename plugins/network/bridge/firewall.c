@@ -121,7 +121,7 @@ int bridge_firewall_link(struct bridge *bridge, const char *from, const char *to
 /* ---- published ports ------------------------------------------------------ */
 
 static void firewall_put_publication(struct bridge *bridge, struct json_object *commands, bool present,
-				     const char *workload, const struct bridge_publication *p)
+				     const char *workload, const struct net_publication *p)
 {
 	char port[8], to_port[8];
 	struct bridge_element element = { .family = "inet", .comment = workload };
@@ -141,7 +141,7 @@ static void firewall_put_publication(struct bridge *bridge, struct json_object *
 	bridge_nft_put(bridge, commands, present, &element);
 }
 
-int bridge_firewall_publish(struct bridge *bridge, const char *workload, const struct bridge_publication *list,
+int bridge_firewall_publish(struct bridge *bridge, const char *workload, const struct net_publication *list,
 			    size_t count, struct hyfw_error **err)
 {
 	struct json_object *commands = json_object_new_array();
@@ -153,7 +153,7 @@ int bridge_firewall_publish(struct bridge *bridge, const char *workload, const s
 }
 
 int bridge_firewall_unpublish(struct bridge *bridge, const char *workload,
-			      const struct bridge_publication *list, size_t count, struct hyfw_error **err)
+			      const struct net_publication *list, size_t count, struct hyfw_error **err)
 {
 	struct json_object *commands = json_object_new_array();
 	size_t i;

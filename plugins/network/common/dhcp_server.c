@@ -1,24 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * The dnsmasq process of a network: how it is started, found again and ended. */
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
-#include <poll.h>
 #include <pwd.h>
-#include <signal.h>
-#include <stdio.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "dhcp.h"
 #include "files.h"
+#include "process.h"
 
 #define PID_FILE "--pid-file="
-#define END_MS 3000 /* then it is killed */
 
 struct words {
 	const struct hyfw_host *host;
@@ -104,44 +97,10 @@ const char *const *net_dhcp_arguments(const struct net_dhcp *dhcp, struct hyfw_a
 
 /* ---- finding it ----------------------------------------------------------- */
 
-/* The argument "--pid-file=..." of process 'pid', NULL when it is no dnsmasq; a
- * zombie has no arguments any more. */
-static const char *process_mark(const struct hyfw_host *host, struct hyfw_arena *arena, const char *pid)
+/* What marks the process of 'directory'. */
+static const char *process_word(const struct hyfw_host *host, struct hyfw_arena *arena, const char *directory)
 {
-	char path[64], words[8192];
-	const char *base;
-	ssize_t size, at;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%.20s/cmdline", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	size = fd < 0 ? -1 : read(fd, words, sizeof(words) - 1);
-	if (fd >= 0)
-		close(fd);
-	if (size <= 0)
-		return NULL;
-	words[size] = '\0';
-	base = strrchr(words, '/');
-	if (strcmp(base ? base + 1 : words, "dnsmasq") != 0)
-		return NULL;
-	for (at = 0; at < size; at += (ssize_t)strlen(words + at) + 1)
-		if (strncmp(words + at, PID_FILE, strlen(PID_FILE)) == 0)
-			return host->format(arena, "%s", words + at);
-	return NULL;
-}
-
-/* The descriptor is opened before the look, so it means the process looked at. */
-static int process_open(const struct hyfw_host *host, struct hyfw_arena *arena, const char *pid,
-			const char *directory)
-{
-	int process = pidfd_open((pid_t)strtol(pid, NULL, 10), 0);
-	const char *mark = process < 0 ? NULL : process_mark(host, arena, pid);
-
-	if (mark && strcmp(mark, host->format(arena, PID_FILE "%s/pid", directory)) == 0)
-		return process;
-	if (process >= 0)
-		close(process);
-	return -1;
+	return host->format(arena, PID_FILE "%s/pid", directory);
 }
 
 int net_dhcp_process(const struct net_dhcp *dhcp, struct hyfw_arena *arena, const char *directory)
@@ -151,7 +110,7 @@ int net_dhcp_process(const struct net_dhcp *dhcp, struct hyfw_arena *arena, cons
 	if (!pid || !isdigit((unsigned char)*pid))
 		return -1;
 	pid[strspn(pid, "0123456789")] = '\0';
-	return process_open(dhcp->host, arena, pid, directory);
+	return net_process_open(dhcp->host, arena, pid, "dnsmasq", process_word(dhcp->host, arena, directory));
 }
 
 /* ---- start and end -------------------------------------------------------- */
@@ -190,29 +149,13 @@ int net_dhcp_start(const struct net_dhcp *dhcp, struct hyfw_arena *arena, const 
 	return r;
 }
 
-static int process_end(int process)
-{
-	struct pollfd gone = { .fd = process, .events = POLLIN };
-
-	if (pidfd_send_signal(process, SIGTERM, NULL, 0) < 0 && errno == ESRCH)
-		return 0;
-	if (poll(&gone, 1, END_MS) == 0) {
-		pidfd_send_signal(process, SIGKILL, NULL, 0);
-		if (poll(&gone, 1, END_MS) == 0)
-			return -ETIMEDOUT;
-	}
-	/* A monitor is the parent of what its own steps left in the background. */
-	waitid(P_PIDFD, (id_t)process, &(siginfo_t){ 0 }, WEXITED | WNOHANG);
-	return 0;
-}
-
 int net_dhcp_end(const struct net_dhcp *dhcp, struct hyfw_arena *arena, const char *directory,
 		 struct hyfw_error **err)
 {
 	int process = net_dhcp_process(dhcp, arena, directory), r = 0;
 
 	if (process >= 0) {
-		r = process_end(process);
+		r = net_process_end(process);
 		close(process);
 	}
 	if (r < 0)
@@ -236,10 +179,11 @@ static void end_unknown(const struct strays *strays, const char *pid, const char
 	const char *known = net_file_read(host, strays->arena, directory, "pid", NULL);
 
 	process = lock < 0 || (known && strtol(known, NULL, 10) == strtol(pid, NULL, 10))
-			  ? -1 : process_open(host, strays->arena, pid, directory);
+			  ? -1 : net_process_open(host, strays->arena, pid, "dnsmasq",
+					      process_word(host, strays->arena, directory));
 	if (process >= 0) {
 		host->log(HYFW_LOG_INFO, "ending a dnsmasq that was left behind: %s", directory);
-		process_end(process);
+		net_process_end(process);
 		close(process);
 	}
 	if (lock >= 0)
@@ -250,7 +194,8 @@ static void end_unknown(const struct strays *strays, const char *pid, const char
 static void end_stray(void *context, const char *pid)
 {
 	const struct strays *strays = context;
-	const char *mark = isdigit((unsigned char)*pid) ? process_mark(strays->host, strays->arena, pid) : NULL;
+	const char *mark = isdigit((unsigned char)*pid) ? net_process_word(strays->host, strays->arena, pid, "dnsmasq",
+									     PID_FILE) : NULL;
 	char *directory;
 
 	if (!mark || strncmp(mark, strays->prefix, strlen(strays->prefix)) != 0)

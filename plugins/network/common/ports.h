@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Published ports of drivers that lead ports of the host to a workload.
+ *
+ * A port is leased, which keeps other workloads off it, and tried with bind(),
+ * which finds out whether a process of the host has it. */
+#ifndef HYFW_NETWORK_PORTS_H
+#define HYFW_NETWORK_PORTS_H
+
+#include <hyfw/host.h>
+#include <hyfw/step.h>
+
+struct net_publication {
+	const char *address;  /* of the host; "" for all */
+	const char *protocol; /* "tcp", "udp" */
+	unsigned port;        /* of the host; 0: one that is free */
+	const char *to;
+	unsigned to_port;
+};
+
+/* The elements "publish" of 'map', in the arena. */
+int net_publications(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_map *map,
+		     struct net_publication **ret_list, size_t *ret_count, struct hyfw_error **err);
+
+/* Leases its port of the host; chooses and notes one where it is 0. */
+int net_port_take(const struct hyfw_host *host, struct hyfw_call *call, struct net_publication *publication,
+		  struct hyfw_error **err);
+/* The port that was chosen, by the note; stays 0 when none was. */
+void net_port_recall(const struct hyfw_host *host, struct hyfw_call *call, struct net_publication *publication);
+void net_port_drop(const struct hyfw_host *host, struct hyfw_call *call, struct net_publication *publication);
+const char *net_port_lease(const struct hyfw_host *host, struct hyfw_arena *arena,
+			   const struct net_publication *publication);
+
+#endif
