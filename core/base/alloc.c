@@ -186,6 +186,13 @@ void hyfw_pairs_remove(struct hyfw_pairs *pairs, const char *key)
 	pairs->count = to;
 }
 
+void hyfw_pairs_remove_at(struct hyfw_pairs *pairs, size_t index)
+{
+	pair_free(&pairs->items[index]);
+	pairs->count--;
+	memmove(&pairs->items[index], &pairs->items[index + 1], (pairs->count - index) * sizeof(*pairs->items));
+}
+
 void hyfw_pairs_set(struct hyfw_pairs *pairs, const char *key, const char *value)
 {
 	char *kept = hyfw_dup(value);

@@ -108,6 +108,19 @@ int hyfw_undo(struct hyfw_journal *journal, const struct hyfw_definition *defini
 	return result;
 }
 
+int hyfw_undo_some(struct hyfw_journal *journal, const struct hyfw_definition *definition,
+		   bool (*which)(const struct hyfw_entry *entry, const void *data), const void *data,
+		   struct hyfw_error **err)
+{
+	size_t i;
+	int result = 0;
+
+	for (i = journal->count; result == 0 && i > 0; i--)
+		if (journal->entries[i - 1].state != HYFW_ENTRY_UNDONE && which(&journal->entries[i - 1], data))
+			result = undo_entry(journal, i - 1, definition, err);
+	return result;
+}
+
 /* ---- apply ---- */
 
 static int do_step(struct hyfw_journal *journal, const struct hyfw_definition *definition,

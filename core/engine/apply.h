@@ -29,6 +29,11 @@ int hyfw_undo(struct hyfw_journal *journal, const struct hyfw_definition *defini
 
 #define HYFW_ALL_LIFETIMES 0xffu
 
+/* Takes back, newest first, the entries that 'which' picks; stops at a failure. */
+int hyfw_undo_some(struct hyfw_journal *journal, const struct hyfw_definition *definition,
+		   bool (*which)(const struct hyfw_entry *entry, const void *data), const void *data,
+		   struct hyfw_error **err);
+
 /* The host table's note(). */
 int hyfw_apply_note(struct hyfw_call *call, const char *key, const char *value, struct hyfw_error **err);
 

@@ -11,17 +11,21 @@
 #include "config/disks.h"
 #include "engine/journal_format.h"
 
+void hyfw_use_finish(struct hyfw_use *use)
+{
+	free(use->name);
+	free(use->driver);
+	free(use->target);
+	hyfw_pairs_finish(&use->settings);
+	hyfw_pairs_finish(&use->options);
+}
+
 static void uses_free(struct hyfw_use *uses, size_t count)
 {
 	size_t i;
 
-	for (i = 0; i < count; i++) {
-		free(uses[i].name);
-		free(uses[i].driver);
-		free(uses[i].target);
-		hyfw_pairs_finish(&uses[i].settings);
-		hyfw_pairs_finish(&uses[i].options);
-	}
+	for (i = 0; i < count; i++)
+		hyfw_use_finish(&uses[i]);
 	free(uses);
 }
 

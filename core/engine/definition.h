@@ -19,6 +19,7 @@ struct hyfw_use {
 	char *target;   /* volumes: the path inside */
 	bool read_only; /* volumes, disks */
 	bool anonymous; /* volumes, disks: a path of the host, never made or removed */
+	bool gone;      /* taken away from the running workload, see devices.h; never stored */
 	struct hyfw_pairs settings; /* keys of its section */
 	struct hyfw_pairs options;  /* disks: see hyfw_subject.disk */
 };
@@ -45,6 +46,7 @@ struct hyfw_definition {
 int hyfw_definition_new(const struct hyfw_config *config, const struct hyfw_config_section *workload,
 			struct hyfw_definition **ret_definition, struct hyfw_error **err);
 void hyfw_definition_free(struct hyfw_definition *definition);
+void hyfw_use_finish(struct hyfw_use *use);
 
 /* Command, environment, user and directory that the image brings where the
  * workload says nothing; -ENOENT (exit status 127) when there is no such image,

@@ -15,10 +15,13 @@ static struct json_object *uses_to_json(const struct hyfw_use *uses, size_t coun
 	size_t i;
 
 	for (i = 0; i < count; i++) {
-		struct json_object *use = json_object_new_object();
 		const struct hyfw_map settings = hyfw_pairs_map(&uses[i].settings);
 		const struct hyfw_map options = hyfw_pairs_map(&uses[i].options);
+		struct json_object *use;
 
+		if (uses[i].gone)
+			continue;
+		use = json_object_new_object();
 		hyfw_json_add_text(use, "name", uses[i].name);
 		hyfw_json_add_text(use, "driver", uses[i].driver);
 		if (uses[i].target)

@@ -63,6 +63,7 @@ void hyfw_peers_of(const struct hyfw_definition *definition, const char *network
 struct tell {
 	const struct hyfw_definition *definition;
 	const struct hyfw_journal *journal;
+	const struct hyfw_use *only; /* on this network; NULL: on all */
 	bool permit;
 };
 
@@ -108,13 +109,20 @@ static void tell_peer(const char *name, const struct hyfw_journal *journal, void
 	if (hyfw_store_definition(name, &other, NULL) < 0 || !links_to(other, tell->definition->name))
 		return;
 	for (i = 0; i < tell->definition->network_count; i++)
-		tell_on_network(tell, journal, &tell->definition->networks[i]);
+		if (!tell->only || tell->only == &tell->definition->networks[i])
+			tell_on_network(tell, journal, &tell->definition->networks[i]);
 	hyfw_hosts_update(other, journal, tell->permit ? NULL : tell->definition->name);
+}
+
+void hyfw_peers_tell_of(const struct hyfw_definition *definition, const struct hyfw_journal *journal,
+			const struct hyfw_use *network, bool permit)
+{
+	struct tell tell = { definition, journal, network, permit };
+
+	each_other(definition->name, tell_peer, &tell);
 }
 
 void hyfw_peers_tell(const struct hyfw_definition *definition, const struct hyfw_journal *journal, bool permit)
 {
-	struct tell tell = { definition, journal, permit };
-
-	each_other(definition->name, tell_peer, &tell);
+	hyfw_peers_tell_of(definition, journal, NULL, permit);
 }

@@ -15,5 +15,8 @@ void hyfw_peers_of(const struct hyfw_definition *definition, const char *network
  * gone, and brings their hosts files up to date.  Best effort: a peer that is
  * just ending is no reason to fail. */
 void hyfw_peers_tell(const struct hyfw_definition *definition, const struct hyfw_journal *journal, bool permit);
+/* The same on one of its networks. */
+void hyfw_peers_tell_of(const struct hyfw_definition *definition, const struct hyfw_journal *journal,
+			const struct hyfw_use *network, bool permit);
 
 #endif

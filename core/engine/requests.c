@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "engine/operation.h"
+#include "engine/plug.h"
 #include "engine/serve_parts.h"
 #include "engine/store.h"
 
@@ -152,6 +153,27 @@ static int on_reload(struct hyfw_question *question, const struct hyfw_map *reco
 	return 0;
 }
 
+/* add (a definition with one disk or network), or disk or network to be taken away */
+static int on_plug(struct hyfw_question *question, const struct hyfw_map *record, struct hyfw_error **err)
+{
+	HYFW_AUTO_DEFINITION struct hyfw_definition *add = NULL;
+	struct hyfw_device_change change = { .disk = hyfw_json_text(question->args, "disk"),
+					     .network = hyfw_json_text(question->args, "network") };
+	const char *definition = hyfw_json_text(question->args, "add");
+	int result = definition ? hyfw_definition_from_json(definition, &add, err) : 0;
+
+	(void)record;
+	if (result < 0)
+		return result;
+	change.add = add;
+	if (!!add + !!change.disk + !!change.network != 1)
+		return hyfw_fail(err, EINVAL, "plug: not the arguments for it");
+	result = hyfw_plug(question->serve->worker, &change, err);
+	hyfw_registry_rest();
+	malloc_trim(0); /* a monitor is to stay small */
+	return result;
+}
+
 /* ---- all of them ---- */
 
 static const struct {
@@ -163,6 +185,7 @@ static const struct {
 	{ "describe", on_describe },
 	{ "operate", on_operate },
 	{ "pause", on_pause },
+	{ "plug", on_plug },
 	{ "reload", on_reload },
 	{ "resize", on_resize },
 	{ "resume", on_resume },

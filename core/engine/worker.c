@@ -13,6 +13,7 @@
 #include "base/files.h"
 #include "engine/apply.h"
 #include "engine/core_steps.h"
+#include "engine/devices.h"
 #include "engine/hosts.h"
 #include "engine/ids.h"
 #include "engine/peers.h"
@@ -315,6 +316,7 @@ int hyfw_worker_bring_up(struct hyfw_worker *worker, const int stdio[3], struct 
 	struct hyfw_plan plan;
 	int result;
 
+	hyfw_devices_settle(worker->definition); /* an earlier run may have lost some */
 	hyfw_plan_init(&plan);
 	result = bring_up(&up, &plan, err);
 	if (result < 0 && strncmp((*err)->message, "workload ", 9) != 0)
