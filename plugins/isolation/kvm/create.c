@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * create(): the machine stands, paused before its first instruction, as a user of its
+ * own, in its control groups, its console connected.  What undo() needs is noted
+ * before it exists. */
+#include "run.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+int kvm_run_get(struct kvm_instance *kvm, struct kvm_run **ret_run, struct hyfw_error **err)
+{
+	struct kvm_run *run = kvm->run ? kvm->run : calloc(1, sizeof(*run));
+
+	if (!run)
+		return kvm->host->fail(err, ENOMEM, "out of memory");
+	if (!kvm->run) {
+		run->kvm = kvm;
+		run->end_fd = run->pidfd = run->pid_watch = run->late = -1;
+		memset(run->callbacks, -1, sizeof(run->callbacks));
+		pthread_mutex_init(&run->lock, NULL);
+		pthread_cond_init(&run->removed, NULL);
+		kvm->run = run;
+	}
+	*ret_run = run;
+	return 0;
+}
+
+struct creation {
+	struct kvm_run *run;
+	const struct hyfw_host *host;
+	struct hyfw_call *call;
+	struct hyfw_workload workload;
+	struct kvm_facts facts;
+	int gate; /* nobody else asks QEMU what it can do meanwhile; -1 */
+};
+
+/* ---- facts ------------------------------------------------------------------------- */
+
+/* KVM's device belongs to a group on most hosts; QEMU's user is in no other. */
+static void let_use_kvm(struct creation *creation)
+{
+	struct stat device;
+
+	if (creation->facts.accel == KVM_ACCEL_KVM && stat("/dev/kvm", &device) == 0 &&
+	    (device.st_mode & 06) != 06 && (device.st_mode & 060) == 060)
+		creation->workload.idmap.host_gid = device.st_gid;
+}
+
+static int note_facts(struct creation *creation, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = creation->host;
+	struct hyfw_call *call = creation->call;
+	const char *domain = kvm_domain_name(host, call->arena, creation->workload.name, &creation->facts);
+	int r = host->note(call, KVM_NOTE_UUID, creation->facts.uuid, err);
+
+	if (r == 0)
+		r = host->note(call, KVM_NOTE_DOMAIN, domain, err);
+	if (r == 0)
+		r = host->note(call, KVM_NOTE_ACCEL, creation->facts.accel == KVM_ACCEL_KVM ? "kvm" : "tcg", err);
+	return r;
+}
+
+static int make_facts(struct creation *creation, struct hyfw_error **err)
+{
+	struct kvm_run *run = creation->run;
+	const struct hyfw_host *host = creation->host;
+	const struct hyfw_workload *workload = &creation->workload;
+	struct kvm_facts *facts = &creation->facts;
+	int r = kvm_accel(run->kvm, &workload->settings, &facts->accel, err);
+
+	if (r < 0)
+		return r;
+	let_use_kvm(creation);
+	facts->owner = host->owner;
+	facts->emulator = run->kvm->emulator;
+	facts->embedded = !run->kvm->uri;
+	facts->uuid = kvm_uuid(host, creation->call->arena, workload->name, &workload->settings);
+	snprintf(run->uuid, sizeof(run->uuid), "%s", facts->uuid);
+	facts->directory = host->format(creation->call->arena, "%s/" KVM_ROOT_SOCKETS, run->root);
+	facts->nvram = host->format(creation->call->arena, "%s/nvram.fd", facts->directory);
+	r = kvm_password(host, creation->call->arena, &workload->settings, &facts->password, err);
+	return r < 0 ? r : note_facts(creation, err);
+}
+
+/* ---- libvirt ------------------------------------------------------------------------- */
+
+static int prepare(struct creation *creation, struct hyfw_error **err)
+{
+	struct kvm_run *run = creation->run;
+	int r = run->root ? 0 : kvm_root_choose(creation->host, &run->root, err);
+
+	if (r == 0)
+		r = creation->host->note(creation->call, KVM_NOTE_ROOT, run->root, err);
+	if (r == 0)
+		r = make_facts(creation, err);
+	if (r == 0)
+		r = kvm_root_make(run->kvm, run->root, creation->workload.name, &creation->workload.idmap, err);
+	if (r < 0 || run->kvm->uri || kvm_root_has_capabilities(run->kvm))
+		return r;
+	creation->gate = creation->host->lock("kvm-capabilities", err);
+	return creation->gate < 0 ? creation->gate : 0;
+}
+
+static int fail_start(struct creation *creation, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = creation->host;
+	const char *words = kvm_root_last_words(host, creation->call->arena, creation->run->root);
+	int r = kvm_fail_libvirt(host, err, "start QEMU");
+
+	if (!words)
+		return r;
+	host->forget(err);
+	return host->fail(err, -r, "start QEMU: %s", words);
+}
+
+static int make_domain(struct creation *creation, struct hyfw_error **err)
+{
+	struct kvm_run *run = creation->run;
+	char *xml = NULL;
+	int r = kvm_connect(run, err);
+
+	if (r == 0)
+		r = kvm_domain_xml(creation->host, creation->call->arena, &creation->workload, &creation->facts,
+				   &xml, err);
+	if (r == 0)
+		r = kvm_events_watch(run, err);
+	if (r < 0)
+		return r;
+	run->domain = virDomainCreateXML(run->connection, xml, VIR_DOMAIN_START_PAUSED);
+	if (!run->domain)
+		return fail_start(creation, err);
+	if (creation->facts.embedded)
+		kvm_root_keep_capabilities(run->kvm, run->root);
+	return 0;
+}
+
+/* ---- the process --------------------------------------------------------------------- */
+
+static int hold_process(struct creation *creation, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = creation->host;
+	struct kvm_run *run = creation->run;
+	uint64_t start = 0;
+	pid_t pid = kvm_process_find(run->uuid);
+	int r = pid > 0 ? kvm_process_start_time(pid, &start) : -ESRCH;
+
+	if (r == 0)
+		run->pidfd = pidfd_open(pid, 0);
+	if (r < 0 || run->pidfd < 0)
+		return host->fail(err, r < 0 ? -r : errno, "QEMU's process: %s", strerror(r < 0 ? -r : errno));
+	r = host->note(creation->call, HYFW_NOTE_PID, host->format(creation->call->arena, "%d", (int)pid), err);
+	if (r == 0)
+		r = host->note(creation->call, HYFW_NOTE_PID_START,
+			       host->format(creation->call->arena, "%llu", (unsigned long long)start), err);
+	if (r < 0)
+		return r;
+	kvm_events_watch_process(run);
+	return kvm_process_confine(host, pid, &creation->workload.confinement, err);
+}
+
+static int connect_console(struct creation *creation, int *ret_fd, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = creation->host;
+	const char *path = kvm_console_socket(host, creation->call->arena, &creation->facts);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return host->fail(err, ENAMETOOLONG, "the serial console %s: the path is too long", path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
+		int errnum = errno;
+
+		if (fd >= 0)
+			close(fd);
+		return host->fail(err, errnum, "the serial console %s: %s", path, strerror(errnum));
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+static int create(struct creation *creation, struct hyfw_running *ret_running, struct hyfw_error **err)
+{
+	struct kvm_run *run = creation->run;
+	int r = prepare(creation, err), reaper, console = -1;
+
+	if (r == 0)
+		r = kvm_loop_start(creation->host, err);
+	if (r < 0)
+		return r;
+	reaper = kvm_reap_begin();
+	r = make_domain(creation, err);
+	kvm_reap_end(reaper);
+	if (r == 0)
+		r = hold_process(creation, err);
+	if (r == 0)
+		r = connect_console(creation, &console, err);
+	if (r < 0)
+		return r;
+	ret_running->wait_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	run->end_fd = ret_running->wait_fd < 0 ? -1 : fcntl(ret_running->wait_fd, F_DUPFD_CLOEXEC, 3);
+	if (run->end_fd < 0) {
+		close(console);
+		return creation->host->fail(err, errno, "eventfd: %s", strerror(errno));
+	}
+	ret_running->console_fd = console;
+	ret_running->pid = (int32_t)hyfw_map_int(&creation->call->record, HYFW_NOTE_PID, 0);
+	ret_running->handle = run;
+	return 0;
+}
+
+int kvm_create(void *instance, struct hyfw_call *call, const struct hyfw_workload *workload,
+	       struct hyfw_running *ret_running, struct hyfw_error **err)
+{
+	struct kvm_instance *kvm = instance;
+	struct creation creation = { .host = kvm->host, .call = call, .gate = -1 };
+	int r;
+
+	/* Its disks, taps, control groups and sockets are this host's. */
+	if (kvm->uri && kvm_uri_is_remote(kvm->uri))
+		return kvm->host->fail(err, ENOTSUP, "uri = %s is a libvirtd on another host: machines are made by "
+				       "hyfw on the host that runs them, and come there by migration", kvm->uri);
+	r = kvm_run_get(kvm, &creation.run, err);
+	if (r < 0)
+		return r;
+	memcpy(&creation.workload, workload, workload->size < sizeof(creation.workload)
+							? workload->size : sizeof(creation.workload));
+	creation.run->ended = false;
+	creation.run->qemu_signal = 0;
+	r = create(&creation, ret_running, err);
+	if (creation.gate >= 0)
+		close(creation.gate);
+	return r;
+}

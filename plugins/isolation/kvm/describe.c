@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * describe(): how the machine runs, as QEMU's process and libvirt say. */
+#include "live.h"
+
+#include <stdio.h>
+
+#define MOST 16
+
+struct facts {
+	const struct hyfw_host *host;
+	struct hyfw_arena *arena;
+	struct hyfw_pair *pairs;
+	size_t count;
+};
+
+static void add(struct facts *facts, const char *key, const char *value)
+{
+	if (value && facts->count < MOST)
+		facts->pairs[facts->count++] = (struct hyfw_pair){ key, value };
+}
+
+static const char *status_field(struct facts *facts, pid_t pid, const char *field)
+{
+	const char *value = NULL;
+	char path[64], *line = NULL;
+	size_t size = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	file = fopen(path, "re");
+	while (file && !value && getline(&line, &size, file) > 0)
+		if (strncmp(line, field, strlen(field)) == 0) {
+			char *at = line + strlen(field);
+
+			at += strspn(at, ": \t");
+			at[strcspn(at, " \t\n")] = '\0';
+			value = facts->host->format(facts->arena, "%s", at);
+		}
+	free(line);
+	if (file)
+		fclose(file);
+	return value;
+}
+
+static void add_process(struct facts *facts, const struct hyfw_map *record)
+{
+	KVM_AUTO_CLOSE int pidfd = -1;
+	pid_t pid = 0;
+	const char *seccomp, *uid, *gid;
+
+	pidfd = kvm_process_open(record, &pid);
+	if (pidfd < 0)
+		return;
+	uid = status_field(facts, pid, "Uid");
+	gid = status_field(facts, pid, "Gid");
+	if (uid && gid)
+		add(facts, "qemu user", facts->host->format(facts->arena, "%s:%s", uid, gid));
+	seccomp = status_field(facts, pid, "Seccomp");
+	add(facts, "qemu sandbox", seccomp && strcmp(seccomp, "2") == 0 ? "seccomp filter" : "none");
+	add(facts, "qemu capabilities", status_field(facts, pid, "CapEff"));
+}
+
+void kvm_live_display(const struct hyfw_host *host, struct hyfw_arena *arena, xmlDoc *document,
+		      struct hyfw_map *ret_display)
+{
+	static const char *const paths[][2] = {
+		{ "type", "/domain/devices/graphics/@type" },
+		{ "address", "/domain/devices/graphics/listen/@address" },
+		{ "port", "/domain/devices/graphics/@port" },
+		{ "websocket", "/domain/devices/graphics/@websocket" },
+		{ "socket", "/domain/devices/graphics/listen/@socket" },
+	};
+	struct hyfw_pair *pairs = host->alloc(arena, (KVM_COUNT(paths) + 1) * sizeof(*pairs));
+	size_t count = 0, i;
+
+	for (i = 0; i < KVM_COUNT(paths); i++) {
+		const char *value = kvm_live_text(host, arena, document, paths[i][1]);
+
+		if (value && strcmp(value, "-1") != 0)
+			pairs[count++] = (struct hyfw_pair){ paths[i][0], value };
+	}
+	*ret_display = (struct hyfw_map){ count, pairs };
+}
+
+static void add_display(struct facts *facts, xmlDoc *document)
+{
+	struct hyfw_map display = { 0 };
+	const char *type, *socket, *address, *port;
+
+	kvm_live_display(facts->host, facts->arena, document, &display);
+	type = hyfw_map_get(&display, "type");
+	socket = hyfw_map_get(&display, "socket");
+	address = hyfw_map_get(&display, "address");
+	port = hyfw_map_get(&display, "port");
+	if (!type)
+		add(facts, "display", "none");
+	else if (socket)
+		add(facts, "display", facts->host->format(facts->arena, "%s at %s", type, socket));
+	else
+		add(facts, "display", facts->host->format(facts->arena, "%s at %s:%s", type,
+							   address ? address : "?", port ? port : "?"));
+}
+
+int kvm_describe(void *instance, const struct hyfw_map *record, struct hyfw_arena *arena,
+		 struct hyfw_map *ret_facts, struct hyfw_error **err)
+{
+	struct kvm_instance *kvm = instance;
+	struct facts facts = { .host = kvm->host, .arena = arena,
+			       .pairs = kvm->host->alloc(arena, MOST * sizeof(struct hyfw_pair)) };
+	const char *accel = hyfw_map_get(record, KVM_NOTE_ACCEL);
+	xmlDoc *document = NULL;
+	virDomainPtr domain = NULL;
+	int r = kvm_domain_get(kvm, NULL, &domain, err);
+
+	if (r == 0)
+		r = kvm_live_open(kvm, domain, &document, err);
+	if (r < 0)
+		goto out;
+	add(&facts, "accelerator", accel && strcmp(accel, "kvm") == 0 ? "KVM" : "none (tcg, software emulation)");
+	add(&facts, "machine type", kvm_live_text(kvm->host, arena, document, "/domain/os/type/@machine"));
+	add(&facts, "cpu model", kvm_live_text(kvm->host, arena, document, "/domain/cpu/model"));
+	add_process(&facts, record);
+	add_display(&facts, document);
+	add(&facts, "uuid", hyfw_map_get(record, KVM_NOTE_UUID));
+	add(&facts, "libvirt", kvm->uri ? kvm->uri : hyfw_map_get(record, KVM_NOTE_ROOT));
+	add(&facts, "nested virtualization", kvm_nested());
+	*ret_facts = (struct hyfw_map){ facts.count, facts.pairs };
+	xmlFreeDoc(document);
+out:
+	if (domain)
+		virDomainFree(domain);
+	return r;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * What happens to the machine while it runs.  libvirt says how it ended; QEMU's
+ * process says that it did, also when there is no libvirt to say so: after LATE_MS
+ * that alone counts.  A libvirtd that goes away takes no machine with it: a thread
+ * looks for its return. */
+#include "run.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LATE_MS 5000
+#define RETURN_S 1
+
+void kvm_events_ended(struct kvm_run *run, int status, int signal)
+{
+	const uint64_t one = 1;
+
+	pthread_mutex_lock(&run->lock);
+	if (!run->ended) {
+		run->ended = true;
+		run->exit_status = status;
+		run->exit_signal = signal;
+		/* What is not known is what became of QEMU itself. */
+		if (status == 125 && run->qemu_signal) {
+			run->exit_signal = run->qemu_signal;
+			run->exit_status = 128 + run->qemu_signal;
+		}
+		if (run->end_fd >= 0 && write(run->end_fd, &one, sizeof(one)) < 0)
+			run->kvm->host->log(HYFW_LOG_ERROR, "a machine ended: %s", strerror(errno));
+		pthread_cond_broadcast(&run->removed);
+	}
+	pthread_mutex_unlock(&run->lock);
+}
+
+/* virDomainEventStoppedDetailType */
+static int on_lifecycle(virConnectPtr connection, virDomainPtr domain, int event, int detail, void *data)
+{
+	char uuid[VIR_UUID_STRING_BUFLEN];
+	struct kvm_run *run = data;
+
+	(void)connection;
+	if (event != VIR_DOMAIN_EVENT_STOPPED || virDomainGetUUIDString(domain, uuid) < 0 ||
+	    strcmp(uuid, run->uuid) != 0)
+		return 0;
+	switch (detail) {
+	case VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN:
+	case VIR_DOMAIN_EVENT_STOPPED_MIGRATED:
+	case VIR_DOMAIN_EVENT_STOPPED_SAVED:
+		kvm_events_ended(run, 0, 0);
+		break;
+	case VIR_DOMAIN_EVENT_STOPPED_DESTROYED:
+		kvm_events_ended(run, 128 + SIGKILL, SIGKILL);
+		break;
+	case VIR_DOMAIN_EVENT_STOPPED_CRASHED:
+		kvm_events_ended(run, 128 + SIGABRT, SIGABRT);
+		break;
+	default:
+		kvm_events_ended(run, 125, 0);
+	}
+	return 0;
+}
+
+static void on_removed(virConnectPtr connection, virDomainPtr domain, const char *alias, void *data)
+{
+	struct kvm_run *run = data;
+
+	(void)connection;
+	(void)domain;
+	pthread_mutex_lock(&run->lock);
+	free(run->removed_alias);
+	run->removed_alias = strdup(alias);
+	pthread_cond_broadcast(&run->removed);
+	pthread_mutex_unlock(&run->lock);
+}
+
+/* ---- the process ------------------------------------------------------------------- */
+
+static void on_late(int timer, void *data)
+{
+	virEventRemoveTimeout(timer);
+	kvm_events_ended(data, 125, 0);
+}
+
+static void on_process(int watch, int fd, int events, void *data)
+{
+	struct kvm_run *run = data;
+	siginfo_t info = { 0 };
+
+	(void)events;
+	virEventRemoveHandle(watch);
+	waitid((idtype_t)P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG);
+	pthread_mutex_lock(&run->lock);
+	run->pid_watch = -1;
+	if (info.si_pid && info.si_code != CLD_EXITED)
+		run->qemu_signal = info.si_status;
+	run->late = virEventAddTimeout(LATE_MS, on_late, run, NULL);
+	pthread_mutex_unlock(&run->lock);
+}
+
+/* ---- a libvirtd that goes away --------------------------------------------------------- */
+
+static void forget_callbacks(struct kvm_run *run)
+{
+	size_t i;
+
+	for (i = 0; i < KVM_COUNT(run->callbacks); i++) {
+		if (run->callbacks[i] >= 0)
+			virConnectDomainEventDeregisterAny(run->connection, run->callbacks[i]);
+		run->callbacks[i] = -1;
+	}
+}
+
+/* Under the lock; whether the machine was found again. */
+static bool look_again(struct kvm_run *run)
+{
+	virConnectPtr connection = virConnectOpen(run->kvm->uri);
+	virDomainPtr domain = connection ? virDomainLookupByUUIDString(connection, run->uuid) : NULL;
+
+	if (!connection)
+		return false;
+	if (run->domain)
+		virDomainFree(run->domain);
+	virConnectClose(run->connection);
+	run->connection = connection;
+	run->domain = domain;
+	memset(run->callbacks, -1, sizeof(run->callbacks));
+	return true;
+}
+
+static void *find_again(void *data)
+{
+	struct kvm_run *run = data;
+	struct hyfw_error *err = NULL;
+	bool found = false;
+
+	while (!found) {
+		sleep(RETURN_S);
+		pthread_mutex_lock(&run->lock);
+		found = run->ended || !run->domain || look_again(run);
+		run->lost = !found;
+		pthread_mutex_unlock(&run->lock);
+	}
+	if (run->ended || !run->domain) {
+		/* libvirtd does not know it any more; its process tells whether it is there. */
+		return NULL;
+	}
+	run->kvm->host->log(HYFW_LOG_WARNING, "libvirtd at %s is back", run->kvm->uri);
+	if (kvm_events_watch(run, &err) < 0)
+		run->kvm->host->forget(&err);
+	return NULL;
+}
+
+static void on_close(virConnectPtr connection, int reason, void *data)
+{
+	struct kvm_run *run = data;
+	pthread_t thread;
+
+	(void)connection;
+	(void)reason;
+	pthread_mutex_lock(&run->lock);
+	if (!run->lost && !run->ended && run->domain) {
+		run->lost = true;
+		run->kvm->host->log(HYFW_LOG_WARNING, "libvirtd at %s is gone; the machine runs on",
+				    run->kvm->uri);
+		if (pthread_create(&thread, NULL, find_again, run) == 0)
+			pthread_detach(thread);
+	}
+	pthread_mutex_unlock(&run->lock);
+}
+
+/* ---- both ------------------------------------------------------------------------------- */
+
+int kvm_events_watch(struct kvm_run *run, struct hyfw_error **err)
+{
+	run->callbacks[0] = virConnectDomainEventRegisterAny(run->connection, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+							     VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), run, NULL);
+	run->callbacks[1] = virConnectDomainEventRegisterAny(run->connection, NULL,
+							     VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,
+							     VIR_DOMAIN_EVENT_CALLBACK(on_removed), run, NULL);
+	if (run->callbacks[0] < 0 || run->callbacks[1] < 0)
+		return kvm_fail_libvirt(run->kvm->host, err, "events of libvirt");
+	if (run->kvm->uri && virConnectRegisterCloseCallback(run->connection, on_close, run, NULL) < 0)
+		return kvm_fail_libvirt(run->kvm->host, err, "events of libvirtd");
+	return 0;
+}
+
+void kvm_events_watch_process(struct kvm_run *run)
+{
+	run->pid_watch = virEventAddHandle(run->pidfd, VIR_EVENT_HANDLE_READABLE, on_process, run, NULL);
+}
+
+void kvm_events_forget(struct kvm_run *run)
+{
+	if (run->pid_watch >= 0)
+		virEventRemoveHandle(run->pid_watch);
+	if (run->late >= 0)
+		virEventRemoveTimeout(run->late);
+	run->pid_watch = run->late = -1;
+	if (run->connection) {
+		forget_callbacks(run);
+		if (run->kvm->uri)
+			virConnectUnregisterCloseCallback(run->connection, on_close);
+	}
+}

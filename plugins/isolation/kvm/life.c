@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * The life of a machine between create() and undo(). */
+#include "run.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+int kvm_domain_get(struct kvm_instance *kvm, struct kvm_run **ret_run, virDomainPtr *ret_domain,
+		   struct hyfw_error **err)
+{
+	struct kvm_run *run = kvm->run;
+	virDomainPtr domain = NULL;
+
+	if (run) {
+		pthread_mutex_lock(&run->lock);
+		if (run->domain && !run->ended && virDomainRef(run->domain) == 0)
+			domain = run->domain;
+		pthread_mutex_unlock(&run->lock);
+	}
+	if (!domain)
+		return kvm->host->fail(err, ESRCH, "the machine does not run");
+	if (ret_run)
+		*ret_run = run;
+	*ret_domain = domain;
+	return 0;
+}
+
+int kvm_start(void *instance, struct hyfw_call *call, struct hyfw_running *running, struct hyfw_error **err)
+{
+	struct kvm_instance *kvm = instance;
+	virDomainPtr domain;
+	int r = kvm_domain_get(kvm, NULL, &domain, err);
+
+	(void)call;
+	(void)running;
+	if (r < 0)
+		return r;
+	if (virDomainResume(domain) < 0)
+		r = kvm_fail_libvirt(kvm->host, err, "start the machine's CPUs");
+	virDomainFree(domain);
+	kvm_slim();
+	return r;
+}
+
+int kvm_wait(void *instance, struct hyfw_running *running, struct hyfw_exit *ret_exit, struct hyfw_error **err)
+{
+	struct kvm_instance *kvm = instance;
+	struct hyfw_exit result = { .size = sizeof(result) };
+	struct kvm_run *run = running->handle;
+	bool ended;
+
+	if (!run)
+		return kvm->host->fail(err, ESRCH, "the machine does not run");
+	pthread_mutex_lock(&run->lock);
+	ended = run->ended;
+	result.status = run->exit_status;
+	result.signal = run->exit_signal;
+	pthread_mutex_unlock(&run->lock);
+	if (!ended)
+		return kvm->host->fail(err, EAGAIN, "take the exit status: it still runs");
+	running->handle = NULL;
+	*ret_exit = result;
+	return 0;
+}
+
+int kvm_signal(void *instance, const struct hyfw_map *record, int signal, bool all, struct hyfw_error **err)
+{
+	struct kvm_instance *kvm = instance;
+	virDomainPtr domain;
+	int r = kvm_domain_get(kvm, NULL, &domain, err), done = 0;
+
+	(void)record;
+	(void)all;
+	if (r < 0)
+		return r;
+	if (signal == SIGKILL)
+		done = virDomainDestroy(domain);
+	else if (signal == SIGTERM || signal == SIGPWR)
+		done = virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN);
+	else if (signal == SIGINT || signal == SIGHUP)
+		done = virDomainReset(domain, 0);
+	else if (signal != 0)
+		r = kvm->host->fail(err, ENOTSUP, "a machine takes TERM and PWR (power button), INT and HUP "
+				    "(reset) and KILL (power off), not signal %d", signal);
+	if (done < 0)
+		r = kvm_fail_libvirt(kvm->host, err, signal == SIGKILL ? "power off" : "the power button");
+	virDomainFree(domain);
+	return r;
+}
+
+/* libvirt refuses what is done already. */
+static int set_paused(struct kvm_instance *kvm, bool paused, struct hyfw_error **err)
+{
+	virDomainPtr domain;
+	int r = kvm_domain_get(kvm, NULL, &domain, err), state = 0;
+
+	if (r < 0)
+		return r;
+	if (virDomainGetState(domain, &state, NULL, 0) < 0)
+		r = kvm_fail_libvirt(kvm->host, err, "the machine's state");
+	else if ((state == VIR_DOMAIN_PAUSED) != paused &&
+		 (paused ? virDomainSuspend(domain) : virDomainResume(domain)) < 0)
+		r = kvm_fail_libvirt(kvm->host, err, paused ? "pause" : "continue");
+	virDomainFree(domain);
+	return r;
+}
+
+int kvm_pause(void *instance, const struct hyfw_map *record, struct hyfw_error **err)
+{
+	(void)record;
+	return set_paused(instance, true, err);
+}
+
+int kvm_resume(void *instance, const struct hyfw_map *record, struct hyfw_error **err)
+{
+	(void)record;
+	return set_paused(instance, false, err);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * One operation on a running machine, as the functions behind its verb get it. */
+#ifndef KVM_OPERATE_H
+#define KVM_OPERATE_H
+
+#include "run.h"
+
+struct kvm_operation {
+	struct kvm_instance *kvm;
+	struct kvm_run *run;
+	virDomainPtr domain;
+	const struct hyfw_map *record;
+	const struct hyfw_operation *asked;
+	struct hyfw_map *ret_result; /* empty until the function fills it */
+};
+
+#endif

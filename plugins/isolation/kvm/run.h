@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the files of the half with libvirt share.
+ *
+ *     trial.c      whether /dev/kvm runs a guest
+ *     accel.c      what follows from that; probe()
+ *     loop.c       the thread that runs libvirt's events
+ *     reap.c       QEMU processes whose parent has left them to us
+ *     root.c       the directory of an embedded libvirt
+ *     connect.c    connections, embedded and to a libvirtd
+ *     create.c     create(): the domain, paused, in its control groups
+ *     life.c       start(), wait(), signal(), pause(), resume()
+ *     events.c     what libvirt tells about the domain
+ *     undo.c       undo() in any process, gc()
+ *     process.c    QEMU's process, named so that no stranger is meant
+ *     stats.c describe.c update.c plug.c
+ *
+ * Threads: the core calls from the monitor's main thread, operate() from a second;
+ * events come in the thread of loop.c.  libvirt's API takes them all.  What they
+ * share in struct kvm_run is under its lock.
+ */
+#ifndef KVM_RUN_H
+#define KVM_RUN_H
+
+#include "cleanup.h"
+#include "kvm.h"
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
+/* ---- accel.c ---------------------------------------------------------- */
+
+/* Why KVM is of no use here, from the cache when it was found out before; NULL: it
+ * works. */
+const char *kvm_trouble(const struct hyfw_host *host, struct hyfw_arena *arena);
+
+/* "on", "off", or that the host has no KVM. */
+const char *kvm_nested(void);
+
+/* ---- the instance's running half ------------------------------------------------ */
+
+#define KVM_NOTE_ROOT "root"     /* directory of the embedded libvirt */
+#define KVM_NOTE_DOMAIN "domain" /* its name at a libvirtd */
+#define KVM_NOTE_UUID "uuid"
+#define KVM_NOTE_ACCEL "accel"   /* "kvm", "tcg" */
+
+struct kvm_run {
+	struct kvm_instance *kvm;
+	pthread_mutex_t lock;  /* of all that follows, once the machine runs */
+	virConnectPtr connection;
+	virDomainPtr domain;   /* the machine, while it is there */
+	char *root;            /* of the embedded libvirt: stays the same in this process */
+	char uuid[VIR_UUID_STRING_BUFLEN];
+	int end_fd;            /* eventfd that tells the core of the end; -1 */
+	int pidfd;             /* QEMU; -1 */
+	int pid_watch, late;   /* of the event loop; -1 */
+	int callbacks[2];      /* of libvirt; -1 */
+	bool lost;             /* its libvirtd is gone */
+	bool ended;
+	int exit_status, exit_signal;
+	int qemu_signal;       /* that ended QEMU, 0 for none */
+	pthread_cond_t removed; /* a device has left, or the machine has ended */
+	char *removed_alias;
+};
+
+/* The running half of 'kvm', made on first use. */
+int kvm_run_get(struct kvm_instance *kvm, struct kvm_run **ret_run, struct hyfw_error **err);
+
+/* The domain, with a reference of the caller's: virDomainFree().  -ESRCH when there
+ * is none. */
+int kvm_domain_get(struct kvm_instance *kvm, struct kvm_run **ret_run, virDomainPtr *ret_domain,
+		   struct hyfw_error **err);
+
+/* Sets '*err' to "WHAT: what libvirt said last"; a negative errno. */
+int kvm_fail_libvirt(const struct hyfw_host *host, struct hyfw_error **err, const char *what);
+
+/* ---- loop.c, reap.c -------------------------------------------------------------- */
+
+/* Starts the thread of libvirt's events, once for the process. */
+int kvm_loop_start(const struct hyfw_host *host, struct hyfw_error **err);
+
+/* While a call of libvirt is under way that starts or ends QEMU: takes the exit
+ * status of QEMU processes that were left to us, which libvirt waits to see gone. */
+int kvm_reap_begin(void);
+void kvm_reap_end(int timer);
+
+/* ---- root.c ------------------------------------------------------------------------ */
+
+/* Chooses a directory for an embedded libvirt, short enough for its sockets. */
+int kvm_root_choose(const struct hyfw_host *host, char **ret_path, struct hyfw_error **err);
+
+/* Makes it, with libvirt's configuration; 'ids': QEMU's user. */
+int kvm_root_make(struct kvm_instance *kvm, const char *root, const char *workload, const struct hyfw_idmap *ids,
+		  struct hyfw_error **err);
+
+/* Where QEMU's user may make files. */
+#define KVM_ROOT_SOCKETS "io"
+
+/* Keeps what libvirt found out about QEMU for other machines. */
+void kvm_root_keep_capabilities(struct kvm_instance *kvm, const char *root);
+bool kvm_root_has_capabilities(struct kvm_instance *kvm);
+
+/* The workload whose root it is, in 'arena'; NULL when that was not written (yet). */
+const char *kvm_root_workload(const struct hyfw_host *host, struct hyfw_arena *arena, const char *root);
+
+/* Removes it; gone already is success. */
+int kvm_root_remove(const struct hyfw_host *host, const char *root, struct hyfw_error **err);
+
+/* The parents of all roots, to look through; NULL-terminated, in 'arena'. */
+const char *const *kvm_root_parents(const struct hyfw_host *host, struct hyfw_arena *arena);
+
+/* The last line of QEMU's own log, in 'arena'; NULL when it said nothing. */
+const char *kvm_root_last_words(const struct hyfw_host *host, struct hyfw_arena *arena, const char *root);
+
+/* ---- connect.c ---------------------------------------------------------------------- */
+
+bool kvm_uri_is_remote(const char *uri);
+
+/* Opens run->connection when it is not: embedded in run->root, or to kvm->uri. */
+int kvm_connect(struct kvm_run *run, struct hyfw_error **err);
+
+/* ---- events.c ------------------------------------------------------------------------ */
+
+int kvm_events_watch(struct kvm_run *run, struct hyfw_error **err);
+void kvm_events_watch_process(struct kvm_run *run); /* run->pidfd */
+void kvm_events_forget(struct kvm_run *run);
+
+/* The machine has ended: tells the core through end_fd.  Once. */
+void kvm_events_ended(struct kvm_run *run, int status, int signal);
+
+/* ---- process.c ------------------------------------------------------------------------ */
+
+int kvm_process_start_time(pid_t pid, uint64_t *ret_ticks);
+
+/* QEMU of this record as a pidfd, -ESRCH when it is gone. */
+int kvm_process_open(const struct hyfw_map *record, pid_t *ret_pid);
+
+/* QEMU that runs the machine with this uuid, 0 when there is none. */
+pid_t kvm_process_find(const char *uuid);
+
+/* Its arguments, each with its NUL; NULL when it is gone.  To be freed. */
+char *kvm_process_arguments(pid_t pid, size_t *ret_size);
+
+/* What follows the argument 'name'; NULL. */
+const char *kvm_argument(const char *text, size_t size, const char *name);
+
+/* Gives back the memory of this process that it does not need while a machine runs. */
+void kvm_slim(void);
+
+/* Ends it, waits for that, and takes its exit status if it is our child. */
+int kvm_process_end(int pidfd);
+
+/* Ends every QEMU whose command line names 'root'. */
+int kvm_process_end_all(const struct hyfw_host *host, const char *root, struct hyfw_error **err);
+
+/* Puts all threads of 'pid' into the control groups. */
+int kvm_process_confine(const struct hyfw_host *host, pid_t pid, const struct hyfw_confinement *confinement,
+			struct hyfw_error **err);
+
+#endif

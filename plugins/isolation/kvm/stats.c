@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * stats(): what the hypervisor counts.  The traffic of a machine's interfaces is
+ * counted by the drivers of its networks. */
+#include "run.h"
+
+#include <stdio.h>
+
+#define WANTED (VIR_DOMAIN_STATS_CPU_TOTAL | VIR_DOMAIN_STATS_BALLOON | VIR_DOMAIN_STATS_VCPU | \
+		VIR_DOMAIN_STATS_BLOCK)
+
+static uint64_t number(virDomainStatsRecordPtr record, const char *name)
+{
+	unsigned long long value;
+	unsigned small;
+
+	if (virTypedParamsGetULLong(record->params, record->nparams, name, &value) == 1)
+		return value;
+	virResetLastError();
+	if (virTypedParamsGetUInt(record->params, record->nparams, name, &small) == 1)
+		return small;
+	virResetLastError();
+	return HYFW_STAT_NONE;
+}
+
+static uint64_t scaled(uint64_t kib)
+{
+	return kib == HYFW_STAT_NONE ? kib : kib << 10;
+}
+
+static void set(uint64_t *member, uint64_t value)
+{
+	if (*member == HYFW_STAT_NONE)
+		*member = value;
+}
+
+static uint64_t sum_of_disks(virDomainStatsRecordPtr record, const char *what)
+{
+	uint64_t disks = number(record, "block.count"), sum = 0, i;
+	char name[64];
+
+	if (disks == HYFW_STAT_NONE)
+		return disks;
+	for (i = 0; i < disks; i++) {
+		uint64_t value;
+
+		snprintf(name, sizeof(name), "block.%llu.%s", (unsigned long long)i, what);
+		value = number(record, name);
+		sum += value == HYFW_STAT_NONE ? 0 : value;
+	}
+	return sum;
+}
+
+int kvm_stats(void *instance, const struct hyfw_map *record, struct hyfw_stats *stats, struct hyfw_error **err)
+{
+	struct kvm_instance *kvm = instance;
+	virDomainStatsRecordPtr *all = NULL;
+	virDomainPtr domains[2] = { NULL, NULL };
+	int r = kvm_domain_get(kvm, NULL, &domains[0], err);
+
+	(void)record;
+	if (r < 0)
+		return r;
+	if (virDomainListGetStats(domains, WANTED, &all, VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT) < 1) {
+		r = kvm_fail_libvirt(kvm->host, err, "the machine's counters");
+	} else {
+		set(&stats->cpu_ns, number(all[0], "cpu.time"));
+		set(&stats->io_read_bytes, sum_of_disks(all[0], "rd.bytes"));
+		set(&stats->io_write_bytes, sum_of_disks(all[0], "wr.bytes"));
+		set(&stats->balloon_bytes, scaled(number(all[0], "balloon.current")));
+		set(&stats->guest_free_bytes, scaled(number(all[0], "balloon.unused")));
+		set(&stats->vcpus, number(all[0], "vcpu.current"));
+	}
+	if (all)
+		virDomainStatsRecordListFree(all);
+	virDomainFree(domains[0]);
+	return r;
+}

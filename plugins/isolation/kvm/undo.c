@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * undo() of "create", in the monitor or, when that has died, in any process; and
+ * gc().  What belongs to an embedded libvirt is found by its root, which is in QEMU's
+ * arguments; what belongs to a libvirtd by its uuid, and it must carry our mark. */
+#include "run.h"
+#include "xml.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define YOUNG_S 60 /* a root without a name may just be made */
+
+/* ---- in the process that made it ------------------------------------------------------ */
+
+static void let_go(struct kvm_run *run)
+{
+	virDomainPtr domain;
+
+	pthread_mutex_lock(&run->lock);
+	domain = run->domain;
+	run->domain = NULL;
+	pthread_mutex_unlock(&run->lock);
+	if (domain) {
+		if (!run->ended) {
+			int reaper = kvm_reap_begin();
+
+			virDomainDestroy(domain);
+			kvm_reap_end(reaper);
+		}
+		virDomainFree(domain);
+	}
+	kvm_events_forget(run);
+	if (run->pidfd >= 0)
+		kvm_process_end(run->pidfd);
+	if (run->pidfd >= 0)
+		close(run->pidfd);
+	if (run->end_fd >= 0)
+		close(run->end_fd);
+	run->pidfd = run->end_fd = -1;
+}
+
+void kvm_run_free(struct kvm_run *run)
+{
+	if (!run)
+		return;
+	kvm_events_forget(run);
+	if (run->domain)
+		virDomainFree(run->domain);
+	/* An embedded connection stays with its process: closing it stops nothing. */
+	if (run->connection && run->kvm->uri)
+		virConnectClose(run->connection);
+	if (run->pidfd >= 0)
+		close(run->pidfd);
+	if (run->end_fd >= 0)
+		close(run->end_fd);
+	free(run->removed_alias);
+	free(run->root);
+	free(run);
+}
+
+/* ---- in any process -------------------------------------------------------------------- */
+
+static int end_recorded(const struct hyfw_host *host, const struct hyfw_map *record, struct hyfw_error **err)
+{
+	KVM_AUTO_CLOSE int pidfd = kvm_process_open(record, NULL);
+	int r = pidfd >= 0 ? kvm_process_end(pidfd) : pidfd;
+
+	if (r < 0 && r != -ESRCH)
+		return host->fail(err, -r, "end QEMU, process %s: %s", hyfw_map_get(record, HYFW_NOTE_PID),
+				  strerror(-r));
+	return 0;
+}
+
+/* Only what bears the mark: the metadata that kvm_domain_xml() writes. */
+static int end_at_libvirtd(struct kvm_instance *kvm, const struct hyfw_map *record, struct hyfw_error **err)
+{
+	const char *uuid = hyfw_map_get(record, KVM_NOTE_UUID), *name = hyfw_map_get(record, KVM_NOTE_DOMAIN);
+	struct kvm_run *run;
+	virDomainPtr domain;
+	char *mark;
+	int r = 0;
+
+	if (!uuid || !name)
+		return 0;
+	r = kvm_run_get(kvm, &run, err);
+	if (r == 0)
+		r = kvm_connect(run, err);
+	if (r < 0)
+		return r;
+	domain = virDomainLookupByUUIDString(run->connection, uuid);
+	if (!domain) {
+		const virErrorPtr error = virGetLastError();
+
+		return error && error->code == VIR_ERR_NO_DOMAIN
+			       ? 0 : kvm_fail_libvirt(kvm->host, err, "look for the machine");
+	}
+	mark = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, KVM_OWN_NAMESPACE, 0);
+	if (mark && strcmp(virDomainGetName(domain), name) == 0) {
+		if (virDomainIsActive(domain) == 1 && virDomainDestroy(domain) < 0)
+			r = kvm_fail_libvirt(kvm->host, err, "power off the machine");
+		if (r == 0 && virDomainIsPersistent(domain) == 1 &&
+		    virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_KEEP_NVRAM) < 0)
+			r = kvm_fail_libvirt(kvm->host, err, "undefine the machine");
+	}
+	free(mark);
+	virDomainFree(domain);
+	return r;
+}
+
+int kvm_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
+{
+	struct kvm_instance *kvm = instance;
+	const char *root = hyfw_map_get(&call->record, KVM_NOTE_ROOT);
+	bool ours = kvm->run && kvm->run->root && root && strcmp(kvm->run->root, root) == 0;
+	int r = 0;
+
+	if (!root || strcmp(call->step->verb, HYFW_VERB_CREATE) != 0)
+		return 0;
+	if (ours)
+		let_go(kvm->run);
+	if (kvm->uri)
+		r = end_at_libvirtd(kvm, &call->record, err);
+	if (r == 0)
+		r = end_recorded(kvm->host, &call->record, err);
+	if (r == 0 && !kvm->uri && access(root, F_OK) == 0 && !(ours && hyfw_map_get(&call->record, HYFW_NOTE_PID)))
+		r = kvm_process_end_all(kvm->host, root, err);
+	return r < 0 ? r : kvm_root_remove(kvm->host, root, err);
+}
+
+/* ---- gc --------------------------------------------------------------------------------- */
+
+static bool is_orphan(const struct hyfw_host *host, struct hyfw_arena *arena, const char *root,
+		      const struct hyfw_alive *alive)
+{
+	const char *name = kvm_root_workload(host, arena, root);
+	struct stat status;
+	size_t i;
+
+	if (!name)
+		return stat(root, &status) == 0 && time(NULL) - status.st_mtime > YOUNG_S;
+	for (i = 0; alive->running && alive->running[i]; i++)
+		if (strcmp(alive->running[i], name) == 0)
+			return false;
+	return true;
+}
+
+static int gc_below(const struct hyfw_host *host, struct hyfw_arena *arena, const char *parent,
+		    const struct hyfw_alive *alive, struct hyfw_error **err)
+{
+	DIR *dir = opendir(parent);
+	struct dirent *entry;
+	int r = 0;
+
+	while (dir && r == 0 && (entry = readdir(dir))) {
+		const char *root = host->format(arena, "%s/%s", parent, entry->d_name);
+
+		if (entry->d_name[0] == '.' || !is_orphan(host, arena, root, alive))
+			continue;
+		host->log(HYFW_LOG_INFO, "removing the orphaned machine below %s", root);
+		r = kvm_process_end_all(host, root, err);
+		if (r == 0)
+			r = kvm_root_remove(host, root, err);
+	}
+	if (dir)
+		closedir(dir);
+	return r;
+}
+
+int kvm_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = ((struct kvm_instance *)instance)->host;
+	struct hyfw_arena *arena = host->arena_new();
+	const char *const *parents = kvm_root_parents(host, arena);
+	int r = 0;
+
+	for (; r == 0 && *parents; parents++)
+		r = gc_below(host, arena, *parents, alive, err);
+	host->arena_free(arena);
+	return r;
+}
