@@ -108,5 +108,6 @@ int bridge_neighbour_tests(void);
 int bridge_port_tests(void);
 int bridge_lifecycle_tests(void);
 int bridge_machine_tests(void);
+int bridge_dhcp_tests(void);
 
 #endif

@@ -17,7 +17,7 @@ int main(void)
 	failed = bridge_neighbour_tests();
 	bridge_fixture_routed();
 	failed += bridge_neighbour_tests() + bridge_port_tests() + bridge_lifecycle_tests() +
-		  bridge_machine_tests();
+		  bridge_machine_tests() + bridge_dhcp_tests();
 	fixture_tear_down();
 	return failed;
 }

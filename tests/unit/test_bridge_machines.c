@@ -183,6 +183,44 @@ static void a_neighbour_is_reached_when_linked(void **state)
 	network_down(&network);
 }
 
+static void machines_meet_only_when_linked(void **state)
+{
+	struct guest_datagram datagram = { GATEWAY + 1, GATEWAY + 2, 6000, 6000, "x", 1 }, got;
+	struct hyfw_map notes_one, notes_two;
+	struct workload one, two;
+	struct guest first, second;
+	struct guest_lease lease;
+	struct journal network;
+	uint8_t buffer[2048];
+
+	(void)state;
+	OK(network_up(&network, "front", &network_map, &err));
+	OK(machine_up(&one, "one", NULL, NULL, &err));
+	OK(machine_up(&two, "two", NULL, NULL, &err));
+	guest_begin(&first, &one);
+	guest_begin(&second, &two);
+	assert_true(guest_dhcp(&first, &lease));
+	assert_true(guest_dhcp(&second, &lease));
+	assert_memory_not_equal(first.mac, second.mac, 6);
+	guest_send_udp(&first, second.mac, NULL, &datagram); /* straight, by its address on the wire */
+	guest_send_udp(&first, bridge_mac, NULL, &datagram); /* by way of the host */
+	assert_false(guest_receive_udp(&second, 6000, buffer, &got, 200));
+	notes_one = hyfw_pairs_map(&one.journal.steps[0].record);
+	notes_two = hyfw_pairs_map(&two.journal.steps[0].record);
+	OK(fixture.network->link(fixture.instance, "front", &notes_one, &notes_two, true, &err));
+	guest_send_udp(&first, second.mac, NULL, &datagram);
+	assert_false(guest_receive_udp(&second, 6000, buffer, &got, 200));
+	guest_send_udp(&first, bridge_mac, NULL, &datagram);
+	assert_true(guest_receive_udp(&second, 6000, buffer, &got, 1000));
+	assert_int_equal(got.from, GATEWAY + 1);
+	assert_int_equal(guest_lookup(&first, GATEWAY, "two"), GATEWAY + 2);
+	guest_end(&second);
+	guest_end(&first);
+	workload_down(&two);
+	workload_down(&one);
+	network_down(&network);
+}
+
 static void a_published_port_leads_to_the_tap(void **state)
 {
 	static const struct hyfw_pair settings[] = { { "publish", "|8888|53|udp" } };
@@ -227,6 +265,7 @@ int bridge_machine_tests(void)
 		cmocka_unit_test(a_guest_gets_its_address),
 		cmocka_unit_test(only_its_own_leaves_the_tap),
 		cmocka_unit_test(a_neighbour_is_reached_when_linked),
+		cmocka_unit_test(machines_meet_only_when_linked),
 		cmocka_unit_test(a_published_port_leads_to_the_tap),
 	};
 

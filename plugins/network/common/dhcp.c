@@ -368,8 +368,8 @@ int net_dhcp_gc(const struct hyfw_host *host, const char *driver, const struct h
 	const char *parent = host->directory(driver, HYFW_DIRECTORY_RUNTIME);
 
 	sweep.arena = host->arena_new();
-	net_file_each(parent, sweep_network, &sweep);
 	net_dhcp_end_strays(host, sweep.arena, parent);
+	net_file_each(parent, sweep_network, &sweep);
 	host->arena_free(sweep.arena);
 	return sweep.r;
 }

@@ -135,20 +135,6 @@ static int check_walk(const struct hyfw_host *host, struct hyfw_arena *arena, co
 	return 0;
 }
 
-/* dnsmasq returns when its sockets are open and it has left for the background. */
-int net_dhcp_start(const struct net_dhcp *dhcp, struct hyfw_arena *arena, const char *directory,
-		   const char *const *arguments, struct hyfw_error **err)
-{
-	const struct hyfw_program program = { .size = sizeof(program), .argv = arguments, .timeout_ms = 10000 };
-	int r = check_walk(dhcp->host, arena, directory, err);
-
-	if (r >= 0)
-		r = dhcp->host->run(arena, &program, NULL, err);
-	if (r == -ENOENT)
-		return dhcp->host->wrap(err, "machines on a network of addresses need it (Debian: dnsmasq-base)");
-	return r;
-}
-
 int net_dhcp_end(const struct net_dhcp *dhcp, struct hyfw_arena *arena, const char *directory,
 		 struct hyfw_error **err)
 {
@@ -168,6 +154,7 @@ struct strays {
 	const struct hyfw_host *host;
 	struct hyfw_arena *arena;
 	const char *prefix; /* "--pid-file=PARENT/dhcp-" */
+	const char *held;   /* directory of the network whose lock the caller has; NULL: none */
 };
 
 /* Under the lock of its network: it may be one that is just being started. */
@@ -175,10 +162,11 @@ static void end_unknown(const struct strays *strays, const char *pid, const char
 {
 	const struct hyfw_host *host = strays->host;
 	struct hyfw_error *err = NULL;
-	int lock = host->lock(strrchr(directory, '/') + 1, &err), process;
+	const bool held = strays->held && strcmp(strays->held, directory) == 0;
+	int lock = held ? -1 : host->lock(strrchr(directory, '/') + 1, &err), process;
 	const char *known = net_file_read(host, strays->arena, directory, "pid", NULL);
 
-	process = lock < 0 || (known && strtol(known, NULL, 10) == strtol(pid, NULL, 10))
+	process = (lock < 0 && !held) || (known && strtol(known, NULL, 10) == strtol(pid, NULL, 10))
 			  ? -1 : net_process_open(host, strays->arena, pid, "dnsmasq",
 					      process_word(host, strays->arena, directory));
 	if (process >= 0) {
@@ -207,7 +195,28 @@ static void end_stray(void *context, const char *pid)
 
 void net_dhcp_end_strays(const struct hyfw_host *host, struct hyfw_arena *arena, const char *parent)
 {
-	struct strays strays = { host, arena, host->format(arena, PID_FILE "%s/dhcp-", parent) };
+	struct strays strays = { host, arena, host->format(arena, PID_FILE "%s/dhcp-", parent), NULL };
 
 	net_file_each("/proc", end_stray, &strays);
+}
+
+/* dnsmasq returns when its sockets are open and it has left for the background. */
+int net_dhcp_start(const struct net_dhcp *dhcp, struct hyfw_arena *arena, const char *directory,
+		   const char *const *arguments, struct hyfw_error **err)
+{
+	const struct hyfw_program program = { .size = sizeof(program), .argv = arguments, .timeout_ms = 10000 };
+	struct strays own = { dhcp->host, arena, process_word(dhcp->host, arena, directory), directory };
+	int r = check_walk(dhcp->host, arena, directory, err);
+
+	if (r >= 0)
+		r = dhcp->host->run(arena, &program, NULL, err);
+	if (r == -EIO) {
+		/* Perhaps one of this network that its directory does not know of. */
+		dhcp->host->forget(err);
+		net_file_each("/proc", end_stray, &own);
+		r = dhcp->host->run(arena, &program, NULL, err);
+	}
+	if (r == -ENOENT)
+		return dhcp->host->wrap(err, "machines on a network of addresses need it (Debian: dnsmasq-base)");
+	return r;
 }
