@@ -309,10 +309,14 @@ static const char *complaint_text(struct child *child)
 	return text;
 }
 
-static int judge(struct child *child, const siginfo_t *info, struct hyfw_error **err)
+static int judge(struct child *child, const siginfo_t *info, int32_t *ret_status, struct hyfw_error **err)
 {
 	const char *complaint = complaint_text(child);
 
+	if (info->si_code == CLD_EXITED && ret_status) {
+		*ret_status = info->si_status;
+		return 0;
+	}
 	if (info->si_code == CLD_EXITED && info->si_status == 0)
 		return 0;
 	if (info->si_code != CLD_EXITED)
@@ -345,7 +349,7 @@ static int finish(struct child *child, int watched, const struct hyfw_program *p
 				 child->output.limit);
 	if (watched < 0)
 		return hyfw_fail_errno(err, -watched, "%s", child->name);
-	return judge(child, &info, err);
+	return judge(child, &info, program->ret_status, err);
 }
 
 int hyfw_spawn_run(struct hyfw_arena *arena, const struct hyfw_program *given, char **ret_output,

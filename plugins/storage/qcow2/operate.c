@@ -25,6 +25,20 @@ static const struct {
 	{ "sysprep", gf_verb_sysprep },
 	{ "sparsify", gf_verb_sparsify },
 #endif
+	{ "check", qcow2_verb_check },
+	{ "clone", qcow2_verb_clone },
+	{ "commit", qcow2_verb_commit },
+	{ "convert", qcow2_verb_convert },
+	{ "create", qcow2_verb_create },
+	{ "info", qcow2_verb_info },
+	{ "pools", qcow2_verb_pools },
+	{ "rebase", qcow2_verb_rebase },
+	{ "resize", qcow2_verb_resize },
+	{ "snapshot-create", qcow2_verb_snapshot_create },
+	{ "snapshot-delete", qcow2_verb_snapshot_delete },
+	{ "snapshot-list", qcow2_verb_snapshot_list },
+	{ "snapshot-revert", qcow2_verb_snapshot_revert },
+	{ "volumes", qcow2_verb_volumes },
 	{ NULL, NULL },
 };
 

@@ -48,6 +48,7 @@ struct hyfw_program {
 	/* Asked several times a second; the program is killed when it says true.  NULL: never. */
 	bool (*cancelled)(void *context);
 	void *context;            /* given to both */
+	int32_t *ret_status;      /* not NULL: gets the exit status, and none of 0..255 is a failure */
 };
 
 struct hyfw_host {

@@ -80,6 +80,11 @@ struct hyfw_option {
 	const char *help;            /* one sentence */
 };
 
+/* A storage driver that declares a list of this name in HYFW_SCOPE_PLUGIN is given in it
+ * "NAME|PATH|BYTES" for each section [pool NAME]: its directory ("" for the driver's own,
+ * only for "default") and how much may be in it (0: no limit). */
+#define HYFW_OPTION_POOL "pool"
+
 /* ---- probe -------------------------------------------------------------- */
 
 enum hyfw_probe_result {

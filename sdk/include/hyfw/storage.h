@@ -39,6 +39,8 @@ struct hyfw_image {
 	uint32_t layers;
 	struct hyfw_map config; /* defaults of the image, in the words of the INI file: command
 				 * entrypoint env workdir user; lists repeat their key */
+	const char *format;     /* of a disk image: "qcow2"; NULL for a file system */
+	uint64_t virtual_size;  /* of a disk image: bytes that a machine sees */
 };
 
 /* Words for hyfw_operation.verb of storage drivers that give block images.  'object'
@@ -69,6 +71,11 @@ struct hyfw_image {
  *   sysprep *    operations
  *   mount        AT, read_only; unmount AT
  *   pools        -> row name path size used available
+ *   volumes      -> row name pool path format virtual_size actual_size
+ *
+ * A path's format is that of its suffix or "source_format"; where there is neither, its
+ * content tells it, and then it may be based on nothing.  "pool" says where a volume is
+ * that is looked for or made.
  */
 
 struct hyfw_storage_ops {
@@ -115,6 +122,10 @@ struct hyfw_storage_ops {
 	 * does not know.  NULL: none. */
 	int (*operate)(void *instance, const struct hyfw_operation *operation, struct hyfw_map *ret_result,
 		       struct hyfw_error **err);
+
+	/* Whether image_import() is for sources like 'source', by what is in it: 1 or 0.
+	 * Looks at its beginning only.  NULL: only when somebody asks for this driver. */
+	int (*image_accepts)(void *instance, const char *source, struct hyfw_error **err);
 };
 
 #ifdef __cplusplus

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Who uses a disk.
+ *
+ * Hypervisors lock bytes of the file (block/file-posix.c of QEMU): 100 and up, a byte for
+ * each right that they have, 200 and up, one for each that nobody else may have.
+ * Workloads that were given a disk are links RUNTIME/users/MAJOR.MINOR.INODE -> WORKLOAD:
+ * made with their content in one step. */
+#include "qcow2.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define LOCK_HELD 100
+#define LOCK_DENIED 200
+#define LOCK_RIGHTS 64
+#define RIGHT_WRITE 1  /* BLK_PERM_WRITE is the bit 1, include/block/block-common.h */
+#define RIGHT_RESIZE 3
+#define KEY_SIZE 64
+#define WORKLOAD_SIZE 256
+
+static bool is_locked(int fd, off_t start, off_t length)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = length };
+
+	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+static void make_key(dev_t device, ino_t inode, char ret_key[static KEY_SIZE])
+{
+	snprintf(ret_key, KEY_SIZE, "%u.%u.%" PRIuMAX, major(device), minor(device), (uintmax_t)inode);
+}
+
+static int open_users(struct qcow2 *qcow2, bool make)
+{
+	const char *runtime = qcow2->host->directory("qcow2", HYFW_DIRECTORY_RUNTIME);
+	int parent = open(runtime, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+
+	if (parent < 0)
+		return -1;
+	if (make)
+		mkdirat(parent, "users", 0700);
+	fd = openat(parent, "users", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	close(parent);
+	return fd;
+}
+
+/* A device is the same whatever node it is reached by. */
+static void key_of(const struct stat *st, char ret_key[static KEY_SIZE])
+{
+	make_key(S_ISBLK(st->st_mode) ? st->st_rdev : st->st_dev, S_ISBLK(st->st_mode) ? 0 : st->st_ino, ret_key);
+}
+
+static bool read_user(int users, const char *key, char ret_workload[static WORKLOAD_SIZE])
+{
+	ssize_t length = readlinkat(users, key, ret_workload, WORKLOAD_SIZE - 1);
+
+	if (length <= 0)
+		return false;
+	ret_workload[length] = '\0';
+	return true;
+}
+
+const char *qcow2_use_by(struct qcow2 *qcow2, const struct stat *st, struct hyfw_arena *arena)
+{
+	char key[KEY_SIZE], workload[WORKLOAD_SIZE];
+	int users = open_users(qcow2, false);
+	bool used;
+
+	key_of(st, key);
+	used = users >= 0 && read_user(users, key, workload);
+	if (users >= 0)
+		close(users);
+	return used ? qcow2->host->format(arena, "%s", workload) : NULL;
+}
+
+int qcow2_use_check(struct qcow2 *qcow2, int fd, const struct stat *st, const char *what, bool write,
+		    const char *but, struct hyfw_error **err)
+{
+	struct hyfw_arena *arena = qcow2->host->arena_new();
+	const char *workload = qcow2_use_by(qcow2, st, arena);
+	int result = 0;
+
+	if (workload && (!but || strcmp(but, workload) != 0))
+		result = qcow2->host->fail(err, EBUSY, "disk %s: used by workload %s; `hyfw stop %s` first", what, workload,
+					   workload);
+	else if (is_locked(fd, LOCK_HELD + RIGHT_WRITE, 1) || is_locked(fd, LOCK_HELD + RIGHT_RESIZE, 1))
+		result = qcow2->host->fail(err, EBUSY, "disk %s: another program writes to it", what);
+	else if (write && (is_locked(fd, LOCK_HELD, LOCK_RIGHTS) || is_locked(fd, LOCK_DENIED, LOCK_RIGHTS)))
+		result = qcow2->host->fail(err, EBUSY, "disk %s: another program uses it", what);
+	qcow2->host->arena_free(arena);
+	return result;
+}
+
+int qcow2_use_add(struct qcow2 *qcow2, const struct stat *st, const char *workload, const char *what,
+		  struct hyfw_error **err)
+{
+	char key[KEY_SIZE], holder[WORKLOAD_SIZE];
+	int users = open_users(qcow2, true), result = 0;
+
+	if (users < 0)
+		return qcow2->host->fail(err, errno, "disk %s: note who uses it: %s", what, strerror(errno));
+	key_of(st, key);
+	if (symlinkat(workload, users, key) < 0) {
+		result = -errno;
+		if (result == -EEXIST && read_user(users, key, holder))
+			result = strcmp(holder, workload) == 0 ?
+					 0 :
+					 qcow2->host->fail(err, EBUSY, "disk %s: used by workload %s; `hyfw stop %s` first",
+							   what, holder, holder);
+		else
+			result = qcow2->host->fail(err, -result, "disk %s: note who uses it: %s", what,
+						   strerror(-result));
+	}
+	close(users);
+	return result;
+}
+
+void qcow2_use_remove(struct qcow2 *qcow2, dev_t device, ino_t inode, const char *workload)
+{
+	char key[KEY_SIZE], holder[WORKLOAD_SIZE];
+	int users = open_users(qcow2, false);
+
+	if (users < 0)
+		return;
+	make_key(device, inode, key);
+	if (read_user(users, key, holder) && strcmp(holder, workload) == 0)
+		unlinkat(users, key, 0);
+	close(users);
+}
+
+void qcow2_use_gc(struct qcow2 *qcow2, const char *const *running)
+{
+	int users = open_users(qcow2, false);
+	DIR *listing = users >= 0 ? fdopendir(users) : NULL;
+	struct dirent *entry;
+
+	while (listing && (entry = readdir(listing))) {
+		char workload[WORKLOAD_SIZE];
+		size_t i;
+
+		if (!read_user(users, entry->d_name, workload))
+			continue;
+		for (i = 0; running && running[i]; i++)
+			if (strcmp(running[i], workload) == 0)
+				break;
+		if (!running || !running[i])
+			unlinkat(users, entry->d_name, 0);
+	}
+	if (listing)
+		closedir(listing);
+	else if (users >= 0)
+		close(users);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * resize and check.  qemu-img changes the file itself, in an order that leaves a whole
+ * image whenever it is killed (what was allocated and not yet used is then lost, which
+ * check finds and repairs). */
+#include "qcow2.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <unistd.h>
+
+#ifdef QCOW2_WITH_GUESTFS
+#include "guestfs_disk.h"
+#endif
+
+/* ---- resize ---- */
+
+static int resize_file(struct qcow2 *qcow2, const struct hyfw_operation *operation, const struct qcow2_disk *disk,
+		       uint64_t size, struct hyfw_error **err)
+{
+	const char *bytes = qcow2->host->format(operation->arena, "%" PRIu64, size);
+	const char *const grow[] = { "resize", "-q", "-f", disk->format, disk->path, bytes, NULL };
+	const char *const shrink[] = { "resize", "-q", "-f", disk->format, "--shrink", disk->path, bytes, NULL };
+	int result = qcow2_run(qcow2, operation->arena, operation,
+			       size < disk->header.virtual_size ? shrink : grow, NULL, err);
+
+	if (result == 0 && fsync(disk->fd) < 0)
+		result = qcow2->host->fail(err, errno, "disk %s: sync: %s", disk->path, strerror(errno));
+	return result;
+}
+
+static int check_resize(struct qcow2 *qcow2, const struct hyfw_operation *operation, const struct qcow2_disk *disk,
+			uint64_t size, struct hyfw_error **err)
+{
+	if (!S_ISREG(disk->st.st_mode))
+		return qcow2->host->fail(err, ENOTSUP, "disk %s: a device cannot be resized here", operation->object);
+	if (strcmp(disk->format, "qcow2") != 0 && strcmp(disk->format, "raw") != 0)
+		return qcow2->host->fail(err, ENOTSUP, "disk %s: format %s cannot be resized; convert it first",
+					 operation->object, disk->format);
+	if (size >= disk->header.virtual_size || hyfw_map_bool(&operation->args, "shrink", false))
+		return 0;
+	return qcow2->host->fail(err, EINVAL, "disk %s: %" PRIu64 " bytes are less than the %" PRIu64
+				 " that it has, and what is behind them would be lost; --shrink permits it",
+				 operation->object, size, disk->header.virtual_size);
+}
+
+static int resize_disk(struct qcow2 *qcow2, const struct hyfw_operation *operation, const struct qcow2_disk *disk,
+		       uint64_t size, struct hyfw_error **err)
+{
+	int result = check_resize(qcow2, operation, disk, size, err), lock = -1;
+
+	if (result == 0 && disk->pool && size > disk->header.virtual_size) {
+		lock = qcow2_pool_reserve(qcow2, disk->pool, size - disk->header.virtual_size, err);
+		result = lock < 0 ? lock : 0;
+	}
+	if (result == 0)
+		result = resize_file(qcow2, operation, disk, size, err);
+	if (lock >= 0)
+		close(lock);
+	return result;
+}
+
+int qcow2_verb_resize(struct qcow2 *qcow2, const struct hyfw_operation *operation, struct hyfw_map *ret_result,
+		      struct hyfw_error **err)
+{
+	int64_t size = hyfw_map_int(&operation->args, "size", 0);
+	struct qcow2_disk disk;
+	int result;
+
+	(void)ret_result;
+	if (size <= 0)
+		return qcow2->host->fail(err, EINVAL, "disk %s: its new size is missing", operation->object);
+	if (hyfw_map_bool(&operation->args, "filesystem", false)) {
+#ifdef QCOW2_WITH_GUESTFS
+		return gf_verb_resize(qcow2, operation, ret_result, err);
+#else
+		return qcow2->host->fail(err, ENOTSUP, "disk %s: file systems are not resized: hyfw was built without "
+					 "libguestfs", operation->object);
+#endif
+	}
+	result = qcow2_disk_open(qcow2, operation, operation->object, QCOW2_WRITE, &disk, err);
+	if (result < 0)
+		return result;
+	result = resize_disk(qcow2, operation, &disk, ((uint64_t)size + 511) & ~UINT64_C(511), err);
+	qcow2_disk_close(qcow2, &disk);
+	return result;
+}
+
+/* ---- check ---- */
+
+#define CHECK_CORRUPT 2 /* exit statuses, qemu-img(1) */
+#define CHECK_LEAKS 3
+#define CHECK_NONE 63
+
+static int take_report(struct qcow2 *qcow2, const struct hyfw_operation *operation, const char *text,
+		       struct hyfw_map *ret_result, struct hyfw_error **err)
+{
+	static const struct { const char *from, *to; } keys[] = {
+		{ "corruptions", "errors" },         { "leaks", "leaks" },
+		{ "corruptions-fixed", "errors_fixed" }, { "leaks-fixed", "leaks_fixed" },
+		{ "check-errors", "check_errors" },
+	};
+	struct json_object *report = json_tokener_parse(text), *value;
+	struct qcow2_result out = { 0 };
+	size_t i;
+
+	if (!json_object_is_type(report, json_type_object)) {
+		json_object_put(report);
+		return qcow2->host->fail(err, EPROTO, "disk %s: qemu-img check gave no report", operation->object);
+	}
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		qcow2_result_number(qcow2, operation->arena, &out, keys[i].to,
+				    json_object_object_get_ex(report, keys[i].from, &value) ?
+					    json_object_get_uint64(value) :
+					    0);
+	json_object_put(report);
+	ret_result->items = out.items;
+	ret_result->count = out.count;
+	return 0;
+}
+
+int qcow2_verb_check(struct qcow2 *qcow2, const struct hyfw_operation *operation, struct hyfw_map *ret_result,
+		     struct hyfw_error **err)
+{
+	bool repair = hyfw_map_bool(&operation->args, "repair", false);
+	struct qcow2_disk disk;
+	int result = qcow2_disk_open(qcow2, operation, operation->object, repair ? QCOW2_WRITE : QCOW2_READ, &disk, err);
+	char *report = NULL;
+	int32_t status = 0;
+
+	if (result < 0)
+		return result;
+	{
+		const char *const argv[] = { "check", "--output=json", "-f", disk.format, disk.path, repair ? "-r" : NULL,
+					     "all", NULL };
+
+		result = qcow2_run_status(qcow2, operation->arena, operation, argv, &status, &report, err);
+	}
+	qcow2_disk_close(qcow2, &disk);
+	if (result < 0)
+		return result;
+	if (status == CHECK_NONE)
+		return qcow2->host->fail(err, ENOTSUP, "disk %s: format %s cannot be checked", operation->object, disk.format);
+	if (status != 0 && status != CHECK_CORRUPT && status != CHECK_LEAKS)
+		return qcow2->host->fail(err, EBADMSG, "disk %s: it is too damaged to be checked", operation->object);
+	return take_report(qcow2, operation, report, ret_result, err);
+}
