@@ -285,7 +285,11 @@ int hyfw_config_load_drivers_and_validate(struct hyfw_config *config, struct hyf
 	if (result == 0)
 		settle_defaults(config, &drivers);
 	if (result == 0)
+		hyfw_config_expect_pools(config);
+	if (result == 0)
 		result = hyfw_config_validate(config, err);
+	if (result == 0)
+		result = hyfw_config_hand_over_pools(config, err);
 	if (result == 0)
 		result = hyfw_config_check_honours(config, err);
 	if (result == 0)

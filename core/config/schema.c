@@ -145,6 +145,15 @@ static const struct hyfw_key volume_keys[] = {
 	{ { NULL } },
 };
 
+static const struct hyfw_key pool_keys[] = {
+	{ { "path", 0, HYFW_OPTION_PATH, ENV,
+	    .help = "Directory of its disks, which only root may write to; the pool default has one of its own." },
+	  CORE },
+	{ { "size", 0, HYFW_OPTION_SIZE, .min = 1 << 20, .max = INT64_MAX,
+	    .help = "How large its disks may be together; without it there is no limit." }, CORE },
+	{ { NULL } },
+};
+
 static const struct hyfw_key no_keys[] = { { { NULL } } };
 
 const struct hyfw_section_schema hyfw_config_schema[] = {
@@ -158,6 +167,8 @@ const struct hyfw_section_schema hyfw_config_schema[] = {
 	  network_keys, HYFW_SCOPE_NETWORK },
 	{ "volume", true, "Data that outlives workloads.  One that is not written here is kept by driver dir.",
 	  volume_keys, HYFW_SCOPE_VOLUME },
+	{ "pool", true, "A directory in which a storage driver keeps disks.  [pool default] exists without being written.",
+	  pool_keys, 0 },
 	{ "plugin", true, "Settings of the driver NAME; `hyfw plugin inspect NAME` lists them.", no_keys,
 	  HYFW_SCOPE_PLUGIN },
 	{ NULL },

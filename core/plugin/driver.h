@@ -76,6 +76,8 @@ int hyfw_storage_image_list(struct hyfw_driver *driver, struct hyfw_arena *arena
 int hyfw_storage_image_get(struct hyfw_driver *driver, const char *name, struct hyfw_arena *arena,
 			   struct hyfw_image *ret_image, struct hyfw_error **err);
 int hyfw_storage_image_remove(struct hyfw_driver *driver, const char *name, struct hyfw_error **err);
+int hyfw_storage_image_accepts(struct hyfw_driver *driver, const char *source, bool *ret_accepts,
+			       struct hyfw_error **err); /* false when it cannot say */
 int hyfw_storage_volume_remove(struct hyfw_driver *driver, const char *name, struct hyfw_error **err);
 int hyfw_storage_operate(struct hyfw_driver *driver, const struct hyfw_operation *operation,
 			 struct hyfw_map *ret_result, struct hyfw_error **err);

@@ -283,6 +283,20 @@ int hyfw_storage_image_remove(struct hyfw_driver *driver, const char *name, stru
 	return CALL(driver, "image_remove", err, driver->ops.storage.image_remove(driver->instance, name, &why));
 }
 
+int hyfw_storage_image_accepts(struct hyfw_driver *driver, const char *source, bool *ret_accepts,
+			       struct hyfw_error **err)
+{
+	bool accepts = false;
+	int result = 0;
+
+	if (driver->ops.storage.image_accepts)
+		result = CALL(driver, "image_accepts", err,
+			      driver->ops.storage.image_accepts(driver->instance, source, &accepts, &why));
+	if (result == 0)
+		*ret_accepts = accepts;
+	return result;
+}
+
 int hyfw_storage_volume_remove(struct hyfw_driver *driver, const char *name, struct hyfw_error **err)
 {
 	if (!driver->ops.storage.volume_remove)

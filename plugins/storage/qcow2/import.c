@@ -33,23 +33,26 @@ static void pass_progress(const struct hyfw_operation *operation, uint64_t done,
 	import->progress(bytes / 10000 * (total ? done * 10000 / total : 0), bytes);
 }
 
-int qcow2_image_accepts(struct qcow2 *qcow2, const char *source, struct hyfw_error **err)
+int qcow2_image_accepts(struct qcow2 *qcow2, const char *source, bool *ret_accepts, struct hyfw_error **err)
 {
 	const char *format = NULL;
 	struct stat st;
-	int fd = open(source, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), result;
+	int fd = open(source, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), result = 0;
 
-	if (fd < 0)
-		return qcow2->host->fail(err, errno, "%s: %s", source, strerror(errno));
-	if (fstat(fd, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))) {
-		close(fd);
-		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		result = qcow2->host->fail(err, errno, "%s: %s", source, strerror(errno));
+	} else if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
+		*ret_accepts = false;
+	} else {
+		result = qcow2_header_probe(fd, &format);
+		if (result < 0)
+			qcow2->host->fail(err, -result, "%s: %s", source, strerror(-result));
+		else
+			*ret_accepts = strcmp(format, "raw") != 0 || qcow2_header_looks_like_disk(fd);
 	}
-	result = qcow2_header_probe(fd, &format);
-	if (result == 0)
-		result = strcmp(format, "raw") != 0 || qcow2_header_looks_like_disk(fd);
-	close(fd);
-	return result < 0 ? qcow2->host->fail(err, -result, "%s: %s", source, strerror(-result)) : result;
+	if (fd >= 0)
+		close(fd);
+	return result;
 }
 
 /* The source with all that it is based on, which must be what it is until the end. */

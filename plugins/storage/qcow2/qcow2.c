@@ -174,9 +174,9 @@ static int image_remove(void *instance, const char *name, struct hyfw_error **er
 	return qcow2_image_remove(instance, name, err);
 }
 
-static int image_accepts(void *instance, const char *source, struct hyfw_error **err)
+static int image_accepts(void *instance, const char *source, bool *ret_accepts, struct hyfw_error **err)
 {
-	return qcow2_image_accepts(instance, source, err);
+	return qcow2_image_accepts(instance, source, ret_accepts, err);
 }
 
 static int volume_remove(void *instance, const char *name, struct hyfw_error **err)

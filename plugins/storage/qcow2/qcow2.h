@@ -162,7 +162,7 @@ int qcow2_image_list(struct qcow2 *qcow2, struct hyfw_arena *arena, struct hyfw_
 int qcow2_image_get(struct qcow2 *qcow2, const char *name, struct hyfw_arena *arena, struct hyfw_image *ret_image,
 		    struct hyfw_error **err);
 int qcow2_image_remove(struct qcow2 *qcow2, const char *name, struct hyfw_error **err);
-int qcow2_image_accepts(struct qcow2 *qcow2, const char *source, struct hyfw_error **err);
+int qcow2_image_accepts(struct qcow2 *qcow2, const char *source, bool *ret_accepts, struct hyfw_error **err);
 int qcow2_import(struct qcow2 *qcow2, const char *name, const char *source, const struct hyfw_map *config,
 		 bool replace, void (*progress)(uint64_t, uint64_t), struct hyfw_error **err);
 int qcow2_config_write(struct qcow2 *qcow2, int dirfd, const struct hyfw_image *image, struct hyfw_error **err);

@@ -123,9 +123,9 @@ struct hyfw_storage_ops {
 	int (*operate)(void *instance, const struct hyfw_operation *operation, struct hyfw_map *ret_result,
 		       struct hyfw_error **err);
 
-	/* Whether image_import() is for sources like 'source', by what is in it: 1 or 0.
-	 * Looks at its beginning only.  NULL: only when somebody asks for this driver. */
-	int (*image_accepts)(void *instance, const char *source, struct hyfw_error **err);
+	/* Whether image_import() is for sources like 'source', by what is in it.  Looks at
+	 * its beginning only.  NULL: only when somebody asks for this driver. */
+	int (*image_accepts)(void *instance, const char *source, bool *ret_accepts, struct hyfw_error **err);
 };
 
 #ifdef __cplusplus
