@@ -51,7 +51,7 @@ static const struct machine {
 	{ "spice", "display=spice\nvideo=qxl\nsound=ich6" },
 	{ "spice-address", "display=spice\nspice_port=5930\nspice_listen=127.0.0.1", .password = "hush" },
 	{ "extras", "rng=false\nballoon=false\nclock=localtime\ntimer=rtc=catchup\ntimer=hpet=on\n"
-	  "on_poweroff=restart\non_reboot=destroy\non_crash=coredump-destroy\nsuspend_to_mem=true\n"
+	  "on_poweroff=destroy\non_reboot=destroy\non_crash=coredump-destroy\nsuspend_to_mem=true\n"
 	  "suspend_to_disk=true\nacpi=false\nwatchdog=i6300esb\nwatchdog_action=poweroff\ntpm=true\n"
 	  "tb_cache=268435456\nvideo=virtio", .kvm = false },
 	{ "timers-kvm", "timer=hpet=on\ntimer=kvmclock=off", .kvm = true },
