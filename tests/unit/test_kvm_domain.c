@@ -69,7 +69,7 @@ static char *domain_of(const struct machine *machine, struct hyfw_error **err)
 	const struct kvm_facts facts = {
 		.owner = "hyfw", .accel = machine->kvm ? KVM_ACCEL_KVM : KVM_ACCEL_TCG, .emulator = KVM_EMULATOR,
 		.directory = "/run/hyfw/workloads/m/qemu", .embedded = !machine->libvirtd, .uuid = KVM_TEST_UUID,
-		.nvram = "/var/lib/hyfw/kvm/m/nvram", .nested = machine->kvm ? "vmx" : "svm",
+		.loader = "/usr/share/OVMF/OVMF_CODE_4M.fd", .nvram = "/var/lib/hyfw/kvm/m/nvram", .nested = machine->kvm ? "vmx" : "svm",
 		.password = machine->password,
 	};
 	struct hyfw_workload workload = {
