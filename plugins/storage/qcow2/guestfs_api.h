@@ -18,7 +18,7 @@
 	X(inspect_get_arch) X(inspect_get_hostname) X(inspect_get_package_format)                           \
 	X(inspect_get_package_management)                                                                   \
 	X(is_dir_opts) X(is_file_opts) X(exists) X(ls) X(lstatns) X(lstatnslist) X(free_statns)             \
-	X(free_statns_list) X(download) X(upload) X(tar_in_opts) X(tar_out_opts) X(mkdir_p) X(chmod)        \
+	X(free_statns_list) X(download) X(upload) X(tar_in_opts) X(tar_out_opts) X(mkdir_p) X(mkfs_opts) X(chmod)        \
 	X(find0) X(checksums_out)                                                                           \
 	X(part_get_parttype) X(part_list) X(free_partition_list) X(part_expand_gpt) X(part_resize)          \
 	X(part_to_dev) X(e2fsck) X(resize2fs) X(resize2fs_size) X(xfs_growfs) X(btrfs_filesystem_resize)    \

@@ -70,7 +70,7 @@ static int pack_here(struct gf_worker *worker, const char *source, struct gf_pum
 	return ret_pump->pid < 0 ? gf_fail(worker, errno, "tar: cannot be started") : 0;
 }
 
-static int tree_in(struct gf_worker *worker, const char *source, const char *path)
+int gf_tree_in(struct gf_worker *worker, const char *source, const char *path)
 {
 	struct gf_pump pump;
 	int result;
@@ -101,7 +101,7 @@ static int copy_in(struct gf_worker *worker)
 		path = joined;
 	}
 	if (S_ISDIR(st.st_mode))
-		return tree_in(worker, source, path);
+		return gf_tree_in(worker, source, path);
 	if (!S_ISREG(st.st_mode))
 		return gf_fail(worker, EINVAL, "%s: neither a file nor a directory", source);
 	if (worker->api->upload(worker->g, source, path) < 0 ||

@@ -135,7 +135,7 @@ static int read_listing(const char *names, const char *sums, struct listing *ret
 	if (!text || !digests)
 		return -1;
 	for (at = 0; at < size; at += strlen(text + at) + 1)
-		if (text[at] && add_entry(ret_listing, text + at) < 0)
+		if (add_entry(ret_listing, text + at + strspn(text + at, "/")) < 0)
 			return -1;
 	if (ret_listing->count)
 		qsort(ret_listing->entries, ret_listing->count, sizeof(*ret_listing->entries), by_path);

@@ -4,6 +4,7 @@
  *
  *     guestfs_worker.c    a child process in which all of it happens; its report
  *     guestfs_api.c       libguestfs, opened in that child and nowhere else
+ *     guestfs_kvm.c       whether the appliance is emulated
  *     guestfs_session.c   the appliance: start, find and mount file systems
  *     guestfs_overlay.c   changes are made to an overlay, and committed when all went well
  *     guestfs_look.c      filesystems, inspect, ls
@@ -78,10 +79,12 @@ bool gf_stopped(void); /* asked to stop */
  * the error; environment and time limit are the child's. */
 int gf_program(struct gf_worker *worker, const char *const *argv);
 
-/* ---- guestfs_session.c ---- */
+/* ---- guestfs_kvm.c ---- */
 
 /* Whether the appliance is to be emulated. */
 bool gf_force_tcg(void);
+
+/* ---- guestfs_session.c ---- */
 
 int gf_session_begin(struct gf_worker *worker); /* the appliance with the job's disks */
 int gf_session_end(struct gf_worker *worker);   /* everything written; -1 when that failed */
@@ -137,6 +140,11 @@ struct gf_pump {
 };
 int gf_pump_begin(struct gf_worker *worker, int fd, bool out, struct gf_pump *ret_pump);
 int gf_pump_end(struct gf_worker *worker, struct gf_pump *pump);
+
+/* ---- guestfs_copy.c ---- */
+
+/* The directory 'source' of this machine into 'path' of what is mounted. */
+int gf_tree_in(struct gf_worker *worker, const char *source, const char *path);
 
 /* ---- the verbs ---- */
 

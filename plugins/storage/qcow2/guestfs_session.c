@@ -2,32 +2,10 @@
 #include "guestfs_disk.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <unistd.h>
 
 #include "guestfs_api.h"
 
 #define SYSTEM_MOUNTS_MOST 64u
-
-/* A KVM below another hypervisor may exist and not run a guest, which the appliance
- * would not notice; there it is emulated. */
-bool gf_force_tcg(void)
-{
-	char line[4096];
-	bool below = false;
-	FILE *cpus;
-
-	if (access("/dev/kvm", R_OK | W_OK) < 0)
-		return true;
-	cpus = fopen("/proc/cpuinfo", "re");
-	if (!cpus)
-		return true;
-	while (!below && fgets(line, sizeof(line), cpus))
-		below = strncmp(line, "flags", 5) == 0 && strstr(line, " hypervisor") != NULL;
-	fclose(cpus);
-	return below;
-}
 
 int gf_guestfs_failed(struct gf_worker *worker, const char *what)
 {

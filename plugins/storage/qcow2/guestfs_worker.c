@@ -126,6 +126,26 @@ static void set_environment(const struct gf_job *job)
 	}
 }
 
+#ifdef QCOW2_WITH_GUESTFS
+static int in_appliance(struct gf_worker *worker)
+{
+	int result = gf_session_begin(worker);
+
+	if (result == 0)
+		result = worker->job->task(worker);
+	if (worker->g && result == 0)
+		result = gf_session_end(worker);
+	else if (worker->g)
+		gf_session_abandon(worker);
+	return result;
+}
+#else
+static int in_appliance(struct gf_worker *worker)
+{
+	return gf_fail(worker, ENOTSUP, "needs libguestfs, which hyfw was built without");
+}
+#endif
+
 static void child_main(struct gf_worker *worker, pid_t above)
 {
 	struct sigaction stop = { .sa_handler = on_stop };
@@ -140,13 +160,7 @@ static void child_main(struct gf_worker *worker, pid_t above)
 	if (getppid() != parent)
 		_exit(1);
 	set_environment(worker->job);
-	result = worker->job->appliance ? gf_session_begin(worker) : 0;
-	if (result == 0)
-		result = worker->job->task(worker);
-	if (worker->g && result == 0)
-		result = gf_session_end(worker);
-	else if (worker->g)
-		gf_session_abandon(worker);
+	result = worker->job->appliance ? in_appliance(worker) : worker->job->task(worker);
 	_exit(result == 0 ? 0 : 1);
 }
 

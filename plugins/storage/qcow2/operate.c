@@ -4,7 +4,19 @@
 
 #include <errno.h>
 
+#include "fast_disk.h"
 #include "guestfs_disk.h"
+
+/* With the file system it needs the appliance. */
+static int resize(struct qcow2 *qcow2, const struct hyfw_operation *operation, struct hyfw_map *ret_result,
+		  struct hyfw_error **err)
+{
+#ifdef QCOW2_WITH_GUESTFS
+	if (hyfw_map_bool(&operation->args, "filesystem", false) || hyfw_map_get(&operation->args, "partition"))
+		return gf_verb_resize(qcow2, operation, ret_result, err);
+#endif
+	return qcow2_verb_resize(qcow2, operation, ret_result, err);
+}
 
 static const struct {
 	const char *verb;
@@ -21,23 +33,26 @@ static const struct {
 	{ "copy-in", gf_verb_copy_in },
 	{ "copy-out", gf_verb_copy_out },
 	{ "diff", gf_verb_diff },
+#endif
 	{ "customize", gf_verb_customize },
 	{ "sysprep", gf_verb_sysprep },
 	{ "sparsify", gf_verb_sparsify },
-#endif
 	{ "check", qcow2_verb_check },
 	{ "clone", qcow2_verb_clone },
 	{ "commit", qcow2_verb_commit },
 	{ "convert", qcow2_verb_convert },
-	{ "create", qcow2_verb_create },
+	{ "build-disk", fast_verb_build },
+	{ "create", fast_verb_create },
 	{ "info", qcow2_verb_info },
+	{ "mount", fast_verb_mount },
 	{ "pools", qcow2_verb_pools },
 	{ "rebase", qcow2_verb_rebase },
-	{ "resize", qcow2_verb_resize },
+	{ "resize", resize },
 	{ "snapshot-create", qcow2_verb_snapshot_create },
 	{ "snapshot-delete", qcow2_verb_snapshot_delete },
 	{ "snapshot-list", qcow2_verb_snapshot_list },
 	{ "snapshot-revert", qcow2_verb_snapshot_revert },
+	{ "unmount", fast_verb_unmount },
 	{ "volumes", qcow2_verb_volumes },
 	{ NULL, NULL },
 };

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "fast_disk.h"
+
 static int probe(const struct hyfw_host *host, struct hyfw_arena *arena, struct hyfw_probe *ret_probe,
 		 struct hyfw_error **err)
 {
@@ -138,6 +140,9 @@ static int gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error 
 		}
 		qcow2->host->forget(&missing);
 	}
+	gf_work_sweep(qcow2);
+	fast_mounts_sweep(qcow2);
+	fast_marks_sweep(qcow2);
 	qcow2_use_gc(qcow2, alive->running);
 	return qcow2_roots_gc(qcow2, alive, err);
 }
