@@ -20,7 +20,7 @@ _hyfw_table() { # image|volume
 
 _hyfw_verbs() {
 	case $1 in
-	image) echo "import list inspect rm" ;;
+	image) echo "import build-disk list inspect rm" ;;
 	volume) echo "list rm" ;;
 	disk) hyfw disk --help 2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p' | sort -u ;;
 	plugin) echo "list inspect" ;;

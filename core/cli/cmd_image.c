@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "cli/cli.h"
+#include "cli/image_build.h"
 #include "cli/progress.h"
 #include "config/load.h"
 #include "config/normalize.h"
@@ -22,6 +23,7 @@ static int help(void)
 	       "%s.\n\n"
 	       "  import NAME SOURCE  make an image from a directory or a tar archive (plain, gzip,\n"
 	       "                      bzip2, xz, zstd or lz4)\n"
+	       "  build-disk NAME --from ROOTFS|IMAGE  make an image that machines boot\n"
 	       "  list                all images\n"
 	       "  inspect NAME...     what is known about them, as JSON\n"
 	       "  rm NAME...          delete images that no workload uses\n\n"
@@ -32,7 +34,7 @@ static int help(void)
 	       "  --entrypoint WORDS  put before the command, written like it\n"
 	       "  --env KEY=VALUE     a variable of the environment; may be given several times\n"
 	       "  --workdir DIR       where the command starts\n"
-	       "  --user USER[:GROUP] who runs it\n",
+	       "  --user USER[:GROUP] who runs it\n\n" HYFW_IMAGE_BUILD_HELP,
 	       hyfw_command_image.usage, hyfw_command_image.summary);
 	return 0;
 }
@@ -346,7 +348,7 @@ static int main_image(struct hyfw_cli *cli, int argc, char **argv)
 		const char *name;
 		int (*main)(struct hyfw_cli *cli, int argc, char **argv);
 	} verbs[] = {
-		{ "import", main_import }, { "list", main_list }, { "ls", main_list },
+		{ "import", main_import }, { "build-disk", hyfw_image_build_main }, { "list", main_list }, { "ls", main_list },
 		{ "inspect", main_inspect }, { "rm", main_rm },
 	};
 	size_t i;
@@ -360,12 +362,12 @@ static int main_image(struct hyfw_cli *cli, int argc, char **argv)
 			return help();
 		return verbs[i].main(cli, argc - 1, argv + 1);
 	}
-	return hyfw_cli_usage(&hyfw_command_image, "what to do with images: import, list, inspect or rm");
+	return hyfw_cli_usage(&hyfw_command_image, "what to do with images: import, build-disk, list, inspect or rm");
 }
 
 const struct hyfw_command hyfw_command_image = {
 	.name = "image",
-	.usage = "image import [FLAGS] NAME DIRECTORY|ARCHIVE | list | inspect NAME... | rm NAME...",
-	.summary = "Images: import, list, inspect, rm",
+	.usage = "image import [FLAGS] NAME DIRECTORY|ARCHIVE | build-disk [FLAGS] NAME | list | inspect NAME... | rm NAME...",
+	.summary = "Images: import, build-disk, list, inspect, rm",
 	.main = main_image,
 };
