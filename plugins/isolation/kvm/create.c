@@ -190,15 +190,15 @@ static int connect_console(struct creation *creation, int *ret_fd, struct hyfw_e
 static int create(struct creation *creation, struct hyfw_running *ret_running, struct hyfw_error **err)
 {
 	struct kvm_run *run = creation->run;
-	int r = prepare(creation, err), reaper, console = -1;
+	int r = prepare(creation, err), console = -1;
 
 	if (r == 0)
 		r = kvm_loop_start(creation->host, err);
 	if (r < 0)
 		return r;
-	reaper = kvm_reap_begin();
+	kvm_reap_begin();
 	r = make_domain(creation, err);
-	kvm_reap_end(reaper);
+	kvm_reap_end();
 	if (r == 0)
 		r = hold_process(creation, err);
 	if (r == 0)

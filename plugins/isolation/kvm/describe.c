@@ -128,6 +128,6 @@ int kvm_describe(void *instance, const struct hyfw_map *record, struct hyfw_aren
 	xmlFreeDoc(document);
 out:
 	if (domain)
-		virDomainFree(domain);
+		kvm_domain_put(domain);
 	return r;
 }

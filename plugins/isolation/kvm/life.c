@@ -3,7 +3,6 @@
 #include "run.h"
 
 #include <signal.h>
-#include <unistd.h>
 
 int kvm_domain_get(struct kvm_instance *kvm, struct kvm_run **ret_run, virDomainPtr *ret_domain,
 		   struct hyfw_error **err)
@@ -22,7 +21,14 @@ int kvm_domain_get(struct kvm_instance *kvm, struct kvm_run **ret_run, virDomain
 	if (ret_run)
 		*ret_run = run;
 	*ret_domain = domain;
+	kvm_reap_begin();
 	return 0;
+}
+
+void kvm_domain_put(virDomainPtr domain)
+{
+	kvm_reap_end();
+	virDomainFree(domain);
 }
 
 int kvm_start(void *instance, struct hyfw_call *call, struct hyfw_running *running, struct hyfw_error **err)
@@ -37,7 +43,7 @@ int kvm_start(void *instance, struct hyfw_call *call, struct hyfw_running *runni
 		return r;
 	if (virDomainResume(domain) < 0)
 		r = kvm_fail_libvirt(kvm->host, err, "start the machine's CPUs");
-	virDomainFree(domain);
+	kvm_domain_put(domain);
 	kvm_slim();
 	return r;
 }
@@ -84,7 +90,7 @@ int kvm_signal(void *instance, const struct hyfw_map *record, int signal, bool a
 				    "(reset) and KILL (power off), not signal %d", signal);
 	if (done < 0)
 		r = kvm_fail_libvirt(kvm->host, err, signal == SIGKILL ? "power off" : "the power button");
-	virDomainFree(domain);
+	kvm_domain_put(domain);
 	return r;
 }
 
@@ -101,7 +107,7 @@ static int set_paused(struct kvm_instance *kvm, bool paused, struct hyfw_error *
 	else if ((state == VIR_DOMAIN_PAUSED) != paused &&
 		 (paused ? virDomainSuspend(domain) : virDomainResume(domain)) < 0)
 		r = kvm_fail_libvirt(kvm->host, err, paused ? "pause" : "continue");
-	virDomainFree(domain);
+	kvm_domain_put(domain);
 	return r;
 }
 

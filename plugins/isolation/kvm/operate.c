@@ -136,7 +136,7 @@ int kvm_operate(void *instance, const struct hyfw_map *record, const struct hyfw
 	if (r < 0)
 		return r;
 	r = verbs[i].run(&operation, err);
-	virDomainFree(operation.domain);
+	kvm_domain_put(operation.domain);
 	if (r == 0)
 		*ret_result = result;
 	return r;

@@ -78,6 +78,6 @@ int kvm_plug(void *instance, const struct hyfw_map *record, const struct hyfw_de
 	if (r < 0)
 		return !in && r == -ESRCH ? (kvm->host->forget(err), 0) : r;
 	r = in ? attach(run, domain, device, err) : detach(run, domain, device->name, err);
-	virDomainFree(domain);
+	kvm_domain_put(domain);
 	return r;
 }

@@ -37,13 +37,13 @@ static bool was_left_to_us(pid_t pid)
 	return state == 'Z' && parent == getpid() && session != getsid(0) && strstr(text, "(qemu-system");
 }
 
-static void reap(int timer, void *unused)
+static void reap(int id, void *unused)
 {
 	char path[64];
 	FILE *children;
 	int pid;
 
-	(void)timer;
+	(void)id;
 	(void)unused;
 	/* CONFIG_PROC_CHILDREN; orphans go to the main thread or to any other */
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
@@ -55,13 +55,21 @@ static void reap(int timer, void *unused)
 		fclose(children);
 }
 
-int kvm_reap_begin(void)
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int calls, timer = -1;
+
+void kvm_reap_begin(void)
 {
-	return virEventAddTimeout(INTERVAL_MS, reap, NULL, NULL);
+	pthread_mutex_lock(&lock);
+	if (calls++ == 0)
+		timer = virEventAddTimeout(INTERVAL_MS, reap, NULL, NULL);
+	pthread_mutex_unlock(&lock);
 }
 
-void kvm_reap_end(int timer)
+void kvm_reap_end(void)
 {
-	if (timer >= 0)
+	pthread_mutex_lock(&lock);
+	if (--calls == 0 && timer >= 0)
 		virEventRemoveTimeout(timer);
+	pthread_mutex_unlock(&lock);
 }

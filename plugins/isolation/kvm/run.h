@@ -69,10 +69,12 @@ struct kvm_run {
 /* The running half of 'kvm', made on first use. */
 int kvm_run_get(struct kvm_instance *kvm, struct kvm_run **ret_run, struct hyfw_error **err);
 
-/* The domain, with a reference of the caller's: virDomainFree().  -ESRCH when there
- * is none. */
+/* The domain, to be given back with kvm_domain_put() when the call is done.  -ESRCH
+ * when there is none. */
 int kvm_domain_get(struct kvm_instance *kvm, struct kvm_run **ret_run, virDomainPtr *ret_domain,
 		   struct hyfw_error **err);
+
+void kvm_domain_put(virDomainPtr domain);
 
 /* Sets '*err' to "WHAT: what libvirt said last"; a negative errno. */
 int kvm_fail_libvirt(const struct hyfw_host *host, struct hyfw_error **err, const char *what);
@@ -82,10 +84,11 @@ int kvm_fail_libvirt(const struct hyfw_host *host, struct hyfw_error **err, cons
 /* Starts the thread of libvirt's events, once for the process. */
 int kvm_loop_start(const struct hyfw_host *host, struct hyfw_error **err);
 
-/* While a call of libvirt is under way that starts or ends QEMU: takes the exit
- * status of QEMU processes that were left to us, which libvirt waits to see gone. */
-int kvm_reap_begin(void);
-void kvm_reap_end(int timer);
+/* While calls of libvirt are under way, from the first begin to the last end: takes
+ * the exit status of QEMU processes that were left to us.  libvirt waits to see them
+ * gone, also those that it starts to ask what they can do. */
+void kvm_reap_begin(void);
+void kvm_reap_end(void);
 
 /* ---- root.c ------------------------------------------------------------------------ */
 

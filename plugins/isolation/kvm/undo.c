@@ -25,10 +25,9 @@ static void let_go(struct kvm_run *run)
 	pthread_mutex_unlock(&run->lock);
 	if (domain) {
 		if (!run->ended) {
-			int reaper = kvm_reap_begin();
-
+			kvm_reap_begin();
 			virDomainDestroy(domain);
-			kvm_reap_end(reaper);
+			kvm_reap_end();
 		}
 		virDomainFree(domain);
 	}
