@@ -137,6 +137,14 @@ int hyfw_file_claim(int dirfd, const char *name, const char *text)
 	return linkat(AT_FDCWD, path, dirfd, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 }
 
+/* One that others may walk through, whatever the umask. */
+static int make_above(const char *path, mode_t mode)
+{
+	if (mkdir(path, mode | 0111) == 0)
+		return chmod(path, mode | 0111);
+	return errno == EEXIST ? 0 : -1;
+}
+
 int hyfw_make_directories(const char *path, mode_t mode, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *copy = hyfw_dup(path);
@@ -146,7 +154,7 @@ int hyfw_make_directories(const char *path, mode_t mode, struct hyfw_error **err
 		return 0;
 	while ((at = strchr(at + 1, '/'))) {
 		*at = '\0';
-		if (mkdir(copy, mode) < 0 && errno != EEXIST)
+		if (make_above(copy, mode) < 0)
 			return hyfw_fail_errno(err, errno, "make directory %s", copy);
 		*at = '/';
 	}

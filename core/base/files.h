@@ -27,7 +27,9 @@ int hyfw_file_claim(int dirfd, const char *name, const char *text);
 /* All of 'data', despite short writes and EINTR; negative errno. */
 int hyfw_write_all(int fd, const void *data, size_t size);
 
-/* mkdir -p with 'mode' for what is made.  An existing directory is fine. */
+/* mkdir -p with 'mode' for the last; those above it that are made can be walked
+ * through by everybody, since programs without privileges have their sockets and
+ * files below them.  An existing directory is fine. */
 int hyfw_make_directories(const char *path, mode_t mode, struct hyfw_error **err);
 
 /* rm -rf, never following links or crossing into other file systems; already
