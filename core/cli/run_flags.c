@@ -37,6 +37,12 @@ static const struct keyed_flag {
 	{ "disk", "disk", 0, "NAME|PATH[:OPTION,...]", "a disk of a machine; ro, device=, bus=, format=, boot= ..." },
 	{ "cdrom", "cdrom", 0, "PATH", "a CD image in a machine's drive" },
 	{ "disk-size", "disk_size", 0, "SIZE", "size to which a machine's copy of its image grows" },
+	{ "kernel", "kernel", 0, "PATH", "a machine's kernel, booted without a boot loader" },
+	{ "initrd", "initrd", 0, "PATH", "its initial RAM disk" },
+	{ "cmdline", "cmdline", 0, "TEXT", "its command line" },
+	{ "boot", "boot", 0, "hd|cdrom|network|fd", "what a machine boots from; several times for an order" },
+	{ "vcpus", "vcpus", 0, "NUMBER", "a machine's virtual CPUs" },
+	{ "display", "display", 0, "none|vnc|spice", "a machine's screen" },
 	{ "publish", "publish", 'p', "[ADDRESS:]PORT:PORT[/udp]", "make a port reachable on the host" },
 	{ "network", "network", 0, "NAME", "join this network, or none" },
 	{ "hostname", "hostname", 0, "NAME", "host name inside" },
@@ -177,7 +183,8 @@ static int set_path(struct parse *parse, const char *key, const char *text, cons
 
 static int take_keyed(struct parse *parse, const struct keyed_flag *keyed, const char *text, struct hyfw_error **err)
 {
-	static const char *const paths[] = { "volume", "disk", "cdrom" }, *const machines[] = { "isolation", "disk", "cdrom" };
+	static const char *const paths[] = { "volume", "disk", "cdrom", "kernel", "initrd" };
+	static const char *const machines[] = { "isolation", "disk", "cdrom", "kernel", "boot" };
 	HYFW_AUTO_FREE char *name = hyfw_format("--%s", keyed->flag);
 	size_t i;
 
