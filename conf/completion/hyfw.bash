@@ -86,7 +86,9 @@ _hyfw_words() { # COMMAND VERB
 	"") _hyfw_commands ;;
 	run | create) [ -n "$2" ] || _hyfw_table image ;;
 	start) _hyfw_names -a ;;
-	stop | kill) _hyfw_names ;;
+	stop | kill | pause | unpause) _hyfw_names ;;
+	attach | console) [ -n "$2" ] || _hyfw_names ;;
+	restart) _hyfw_names -a ;;
 	exec) [ -n "$2" ] || _hyfw_names ;;
 	rm | inspect | logs | wait | stats) _hyfw_names -a ;;
 	disk)

@@ -53,11 +53,13 @@ void hyfw_cli_print_json(struct json_object *object);
 const char *hyfw_cli_bytes(unsigned long long bytes);
 
 extern const struct hyfw_command hyfw_command_doctor, hyfw_command_driver;
-extern const struct hyfw_command hyfw_command_check, hyfw_command_config, hyfw_command_create,
-	hyfw_command_down, hyfw_command_exec, hyfw_command_image, hyfw_command_inspect,
-	hyfw_command_kill, hyfw_command_logs, hyfw_command_plan, hyfw_command_plugin, hyfw_command_ps,
-	hyfw_command_recover, hyfw_command_rm, hyfw_command_run, hyfw_command_start, hyfw_command_stats,
-	hyfw_command_stop, hyfw_command_up, hyfw_command_volume, hyfw_command_wait,
-	hyfw_command_completion, hyfw_command_disk;
+extern const struct hyfw_command hyfw_command_attach, hyfw_command_check,
+	hyfw_command_completion, hyfw_command_config, hyfw_command_console, hyfw_command_create,
+	hyfw_command_disk, hyfw_command_down, hyfw_command_events, hyfw_command_exec,
+	hyfw_command_image, hyfw_command_inspect, hyfw_command_kill, hyfw_command_logs,
+	hyfw_command_pause, hyfw_command_plan, hyfw_command_plugin, hyfw_command_ps,
+	hyfw_command_recover, hyfw_command_restart, hyfw_command_rm, hyfw_command_run,
+	hyfw_command_start, hyfw_command_stats, hyfw_command_stop, hyfw_command_unpause,
+	hyfw_command_up, hyfw_command_volume, hyfw_command_wait;
 
 #endif

@@ -14,27 +14,6 @@
 #include "engine/signals.h"
 #include "engine/store.h"
 
-/* Every argument, or all workloads with 'all'; the last bad status wins. */
-static int for_each(bool all, int argc, char **argv, int (*one)(const char *name, void *data), void *data)
-{
-	struct hyfw_strings names = { 0 };
-	struct hyfw_error *err = NULL;
-	size_t i;
-	int status = 0;
-
-	if (all && hyfw_store_workloads(&names, &err) < 0)
-		return hyfw_cli_error(err);
-	for (; !all && optind < argc; optind++)
-		hyfw_strings_add(&names, argv[optind]);
-	for (i = 0; i < names.count; i++) {
-		const int result = one(names.items[i], data);
-
-		status = result ? result : status;
-	}
-	hyfw_strings_finish(&names);
-	return status;
-}
-
 /* ---- stop ---- */
 
 static int stop_one(const char *name, void *data)
@@ -53,15 +32,6 @@ static int stop_one(const char *name, void *data)
 	return 0;
 }
 
-/* Seconds for people, milliseconds inside; -1 when it is no number. */
-static int parse_seconds(const char *text)
-{
-	char *end;
-	const double seconds = strtod(text, &end);
-
-	return *text && *end == '\0' && seconds >= 0 && seconds < 86400 ? (int)(seconds * 1000) : -1;
-}
-
 static int stop_main(struct hyfw_cli *cli, int argc, char **argv)
 {
 	static const struct option flags[] = { { "time", required_argument, NULL, 't' },
@@ -74,7 +44,7 @@ static int stop_main(struct hyfw_cli *cli, int argc, char **argv)
 	while ((flag = getopt_long(argc, argv, "t:ah", flags, NULL)) != -1) {
 		switch (flag) {
 		case 't':
-			timeout_ms = parse_seconds(optarg);
+			timeout_ms = hyfw_session_seconds(optarg);
 			if (timeout_ms < 0)
 				return hyfw_cli_usage(&hyfw_command_stop, "--time %s: not a number of seconds",
 						      optarg);
@@ -91,7 +61,7 @@ static int stop_main(struct hyfw_cli *cli, int argc, char **argv)
 	if (!all && optind == argc)
 		return hyfw_cli_usage(&hyfw_command_stop, "the name of a workload is missing");
 	hyfw_session_begin(cli);
-	return for_each(all, argc, argv, stop_one, &timeout_ms);
+	return hyfw_session_each(all, argc, argv, stop_one, &timeout_ms);
 }
 
 const struct hyfw_command hyfw_command_stop = {
@@ -137,7 +107,7 @@ static int kill_main(struct hyfw_cli *cli, int argc, char **argv)
 	if (optind == argc)
 		return hyfw_cli_usage(&hyfw_command_kill, "the name of a workload is missing");
 	hyfw_session_begin(cli);
-	return for_each(false, argc, argv, kill_one, &number);
+	return hyfw_session_each(false, argc, argv, kill_one, &number);
 }
 
 const struct hyfw_command hyfw_command_kill = {
@@ -186,7 +156,7 @@ static int rm_main(struct hyfw_cli *cli, int argc, char **argv)
 		hyfw_engine_init(); /* what a crash left of them goes now, whatever it takes */
 	else
 		hyfw_session_begin(cli);
-	return for_each(all, argc, argv, rm_one, &force);
+	return hyfw_session_each(all, argc, argv, rm_one, &force);
 }
 
 const struct hyfw_command hyfw_command_rm = {
@@ -217,7 +187,7 @@ static int wait_main(struct hyfw_cli *cli, int argc, char **argv)
 	if (!hyfw_session_arguments(&hyfw_command_wait, argc, argv, 1, &status))
 		return status;
 	hyfw_session_begin(cli);
-	return for_each(false, argc, argv, wait_one, NULL);
+	return hyfw_session_each(false, argc, argv, wait_one, NULL);
 }
 
 const struct hyfw_command hyfw_command_wait = {

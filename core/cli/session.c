@@ -3,9 +3,11 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "engine/apply.h"
 #include "engine/recover.h"
+#include "engine/store.h"
 
 static void say_failures(const struct hyfw_recovery *recovery)
 {
@@ -38,6 +40,26 @@ void hyfw_session_help(const struct hyfw_command *command, const char *details)
 	       details ? details : "");
 }
 
+int hyfw_session_each(bool all, int argc, char **argv, int (*one)(const char *name, void *data), void *data)
+{
+	struct hyfw_strings names = { 0 };
+	struct hyfw_error *err = NULL;
+	size_t i;
+	int status = 0;
+
+	if (all && hyfw_store_workloads(&names, &err) < 0)
+		return hyfw_cli_error(err);
+	for (; !all && optind < argc; optind++)
+		hyfw_strings_add(&names, argv[optind]);
+	for (i = 0; i < names.count; i++) {
+		const int result = one(names.items[i], data);
+
+		status = result ? result : status;
+	}
+	hyfw_strings_finish(&names);
+	return status;
+}
+
 int hyfw_session_arguments(const struct hyfw_command *command, int argc, char **argv, int least,
 			   int *ret_status)
 {
@@ -54,4 +76,12 @@ int hyfw_session_arguments(const struct hyfw_command *command, int argc, char **
 		return 1;
 	*ret_status = hyfw_cli_usage(command, "an argument is missing");
 	return 0;
+}
+
+int hyfw_session_seconds(const char *text)
+{
+	char *end;
+	const double seconds = strtod(text, &end);
+
+	return *text && *end == '\0' && seconds >= 0 && seconds < 86400 ? (int)(seconds * 1000) : -1;
 }

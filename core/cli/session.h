@@ -14,6 +14,13 @@ void hyfw_session_begin(struct hyfw_cli *cli);
 int hyfw_session_arguments(const struct hyfw_command *command, int argc, char **argv, int least,
 			   int *ret_status);
 
+/* Calls 'one' for every argument from argv[optind] on, or with 'all' for every
+ * workload; the last bad status wins. */
+int hyfw_session_each(bool all, int argc, char **argv, int (*one)(const char *name, void *data), void *data);
+
+/* Milliseconds of a number of seconds as people give it; -1 when it is none. */
+int hyfw_session_seconds(const char *text);
+
 /* Prints --help of a command: usage, summary and 'details' (may be NULL). */
 void hyfw_session_help(const struct hyfw_command *command, const char *details);
 

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/files.h"
 #include "engine/abandon.h"
+#include "engine/events.h"
 #include "engine/reach.h"
 #include "engine/recover.h"
 #include "engine/store.h"
@@ -44,6 +45,7 @@ int hyfw_workload_create(struct hyfw_definition *definition, unsigned step_timeo
 	if (hyfw_store_definition(definition->name, &stored, err) < 0)
 		return -(*err)->errnum;
 	definition->idmap = stored->idmap;
+	hyfw_event(definition->name, "create", NULL, NULL);
 	return 0;
 }
 
@@ -124,7 +126,29 @@ int hyfw_workload_stop(const char *name, int timeout_ms, struct hyfw_error **err
 		syscall(SYS_pidfd_send_signal, monitor, SIGKILL, NULL, 0);
 		poll(&wait, 1, -1);
 	}
+	hyfw_event(name, "stop", NULL, NULL);
 	return recover_if_dead(name, err);
+}
+
+int hyfw_workload_restart(const char *name, int timeout_ms, struct hyfw_error **err)
+{
+	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;
+	struct hyfw_launched launched = { .socket = -1 };
+	const struct hyfw_launch launch = { 0 };
+	int result = hyfw_store_definition(name, &definition, err);
+
+	if (result == 0 && definition->transient)
+		result = hyfw_fail(err, EINVAL, "workload %s is removed when it ends (--rm), so it cannot be "
+				   "started again", name);
+	if (result == 0)
+		result = hyfw_workload_stop(name, timeout_ms, err);
+	if (result == 0)
+		result = hyfw_launch(definition, &launch, &launched, err);
+	if (result < 0)
+		return result;
+	hyfw_launched_close(&launched);
+	hyfw_event(name, "restart", NULL, NULL);
+	return 0;
 }
 
 /* ---- signal ---- */
@@ -141,6 +165,13 @@ static int kill_by_monitor(const char *name, struct hyfw_error **err)
 	return 0;
 }
 
+static void tell_kill(const char *name, int signal_number)
+{
+	HYFW_AUTO_FREE char *number = hyfw_format("%d", signal_number);
+
+	hyfw_event(name, "kill", "signal", number);
+}
+
 int hyfw_workload_signal(const char *name, int signal_number, struct hyfw_error **err)
 {
 	struct hyfw_state state;
@@ -153,6 +184,8 @@ int hyfw_workload_signal(const char *name, int signal_number, struct hyfw_error 
 		result = kill_by_monitor(name, err);
 	else if (result == 0)
 		result = hyfw_reach_signal(&state, signal_number, false, err);
+	if (result == 0)
+		tell_kill(name, signal_number);
 	hyfw_state_finish(&state);
 	return result;
 }
@@ -208,16 +241,27 @@ int hyfw_workload_wait(const char *name, int *ret_status, struct hyfw_error **er
 
 /* ---- remove ---- */
 
-static int remove_workload(void *data, struct hyfw_error **err)
+static int remove_in_child(void *data, struct hyfw_error **err)
 {
 	return hyfw_worker_remove(data, err);
+}
+
+static int remove_lasting(const char *name, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *directory = hyfw_path_workload(false, name, NULL);
+	const bool there = access(directory, F_OK) == 0;
+	const int result = hyfw_guarded(remove_in_child, (void *)name, 0, err);
+
+	if (result == 0 && there)
+		hyfw_event(name, "remove", NULL, NULL);
+	return result;
 }
 
 int hyfw_workload_take_down(const char *name, struct hyfw_error **err)
 {
 	int result = hyfw_workload_stop(name, -1, err);
 
-	return result < 0 ? result : hyfw_guarded(remove_workload, (void *)name, 0, err);
+	return result < 0 ? result : remove_lasting(name, err);
 }
 
 /* Its definition may be damaged: there is something of that name. */
@@ -238,7 +282,7 @@ static int remove_by_force(const char *name, struct hyfw_error **err)
 
 	if (hyfw_workload_stop(name, 0, &stop) < 0)
 		result = hyfw_abandon_run(name, &abandoned, err);
-	if (result == 0 && hyfw_guarded(remove_workload, (void *)name, 0, &removal) < 0)
+	if (result == 0 && remove_lasting(name, &removal) < 0)
 		result = hyfw_abandon_lasting(name, &abandoned, err);
 	if (result == 0)
 		result = hyfw_abandoned_tell(&abandoned, name, stop ? stop : removal, err);
@@ -265,5 +309,5 @@ int hyfw_workload_remove(const char *name, bool force, struct hyfw_error **err)
 		return hyfw_fail(err, EBUSY, "workload %s is running; `hyfw stop %s` first, or use `hyfw rm -f %s`",
 				 name, name, name);
 	result = hyfw_workload_stop(name, -1, err);
-	return result < 0 ? result : hyfw_guarded(remove_workload, (void *)name, 0, err);
+	return result < 0 ? result : remove_lasting(name, err);
 }

@@ -14,6 +14,9 @@ int hyfw_workload_create(struct hyfw_definition *definition, unsigned step_timeo
  * < 0: the workload's stop_timeout.  Success when it does not run. */
 int hyfw_workload_stop(const char *name, int timeout_ms, struct hyfw_error **err);
 
+/* Stops it, if it runs, and starts it; not for transient workloads. */
+int hyfw_workload_restart(const char *name, int timeout_ms, struct hyfw_error **err);
+
 /* -ESRCH when it does not run. */
 int hyfw_workload_signal(const char *name, int signal, struct hyfw_error **err);
 

@@ -15,6 +15,7 @@
 
 #include "base/caller.h"
 #include "base/cleanup.h"
+#include "engine/events.h"
 #include "engine/journal_format.h"
 #include "engine/serve.h"
 #include "engine/signals.h"
@@ -179,11 +180,21 @@ static void tell_step(void *data)
 	send_plain(monitor->socket, HYFW_MESSAGE_STEP, 0);
 }
 
+static void tell_end(const char *name, const struct hyfw_exit *exit)
+{
+	HYFW_AUTO_FREE char *status = hyfw_format("%d", exit->status);
+
+	if (exit->oom_killed)
+		hyfw_event(name, "oom", NULL, NULL);
+	hyfw_event(name, "die", "status", status);
+}
+
 static void end_run(struct monitor *monitor, const struct hyfw_served *served, unsigned restarts)
 {
 	const int64_t started = monitor->worker.journal->begin_time;
 	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
 
+	tell_end(monitor->definition->name, &served->exit);
 	hyfw_journal_exit(monitor->worker.journal, served->exit.status, served->exit.oom_killed, &failure);
 	hyfw_forget(&failure);
 	if (hyfw_worker_bring_down(&monitor->worker, &failure) < 0)
@@ -220,6 +231,7 @@ static int run_once(struct monitor *monitor, struct hyfw_served *served, unsigne
 		}
 	}
 	if (result == 0) {
+		hyfw_event(monitor->definition->name, "start", NULL, NULL);
 		hyfw_serve(&monitor->worker, &stdio, &answer, &monitor->socket, monitor->signals, served);
 		end_run(monitor, served, restarts);
 	}
@@ -269,6 +281,8 @@ void hyfw_monitor_main(struct hyfw_definition *definition, const struct hyfw_lau
 		status = run_all(&monitor, &failure);
 	}
 	hyfw_worker_close(&monitor.worker);
+	if (definition->transient && monitor.started)
+		hyfw_event(definition->name, "remove", NULL, NULL);
 	hyfw_registry_close();
 	if (failure)
 		send_failure(monitor.socket, failure);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "engine/events.h"
 #include "engine/journal_format.h"
 #include "engine/operation.h"
 #include "engine/processes.h"
@@ -67,6 +68,8 @@ int hyfw_serve_pause(struct hyfw_serve *serve, bool paused, struct hyfw_error **
 
 	if (result < 0)
 		return result;
+	if (serve->paused != paused)
+		hyfw_event(serve->worker->definition->name, paused ? "pause" : "unpause", NULL, NULL);
 	serve->paused = paused;
 	hyfw_processes_mark(serve->worker->definition->name, paused);
 	return 0;

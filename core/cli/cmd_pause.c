@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * hyfw pause, hyfw unpause, hyfw restart. */
+#include <getopt.h>
+#include <stdio.h>
+
+#include "cli/cli.h"
+#include "cli/session.h"
+#include "engine/control.h"
+
+/* ---- pause, unpause ---- */
+
+static int pause_one(const char *name, void *data)
+{
+	struct hyfw_error *err = NULL;
+
+	if (hyfw_workload_pause(name, *(const bool *)data, &err) < 0)
+		return hyfw_cli_error(err);
+	puts(name);
+	return 0;
+}
+
+static int pause_all(const struct hyfw_command *command, struct hyfw_cli *cli, bool paused, int argc, char **argv)
+{
+	int status;
+
+	if (!hyfw_session_arguments(command, argc, argv, 1, &status))
+		return status;
+	hyfw_session_begin(cli);
+	return hyfw_session_each(false, argc, argv, pause_one, &paused);
+}
+
+static int pause_main(struct hyfw_cli *cli, int argc, char **argv)
+{
+	return pause_all(&hyfw_command_pause, cli, true, argc, argv);
+}
+
+const struct hyfw_command hyfw_command_pause = {
+	.name = "pause",
+	.usage = "pause WORKLOAD...",
+	.summary = "Have running workloads stand still",
+	.main = pause_main,
+};
+
+static int unpause_main(struct hyfw_cli *cli, int argc, char **argv)
+{
+	return pause_all(&hyfw_command_unpause, cli, false, argc, argv);
+}
+
+const struct hyfw_command hyfw_command_unpause = {
+	.name = "unpause",
+	.usage = "unpause WORKLOAD...",
+	.summary = "Let paused workloads go on",
+	.main = unpause_main,
+};
+
+/* ---- restart ---- */
+
+static int restart_one(const char *name, void *data)
+{
+	struct hyfw_error *err = NULL;
+
+	if (hyfw_workload_restart(name, *(const int *)data, &err) < 0)
+		return hyfw_cli_error(err);
+	puts(name);
+	return 0;
+}
+
+static int restart_main(struct hyfw_cli *cli, int argc, char **argv)
+{
+	static const struct option flags[] = { { "time", required_argument, NULL, 't' },
+					       { "help", no_argument, NULL, 'h' },
+					       { 0 } };
+	int flag, timeout_ms = -1;
+
+	while ((flag = getopt_long(argc, argv, "t:h", flags, NULL)) != -1) {
+		switch (flag) {
+		case 't':
+			timeout_ms = hyfw_session_seconds(optarg);
+			if (timeout_ms < 0)
+				return hyfw_cli_usage(&hyfw_command_restart,
+						      "--time %s: not a number of seconds", optarg);
+			break;
+		case 'h':
+			hyfw_session_help(&hyfw_command_restart,
+					  "  -t, --time SECONDS  between the stop signal and SIGKILL\n");
+			return 0;
+		default: return HYFW_EXIT_FAILED;
+		}
+	}
+	if (optind == argc)
+		return hyfw_cli_usage(&hyfw_command_restart, "the name of a workload is missing");
+	hyfw_session_begin(cli);
+	return hyfw_session_each(false, argc, argv, restart_one, &timeout_ms);
+}
+
+const struct hyfw_command hyfw_command_restart = {
+	.name = "restart",
+	.usage = "restart [-t SECONDS] WORKLOAD...",
+	.summary = "Stop workloads and start them again",
+	.main = restart_main,
+};
