@@ -31,6 +31,8 @@ static inline const struct hyfw_host *kvm_test_host(void)
 	host = fake_host;
 	host.owner = "hyfw";
 	host.directory = kvm_test_directory;
+	host.arena_new = hyfw_arena_new;
+	host.arena_free = hyfw_arena_free;
 	return &host;
 }
 
@@ -56,6 +58,7 @@ static inline struct hyfw_map kvm_test_map(const char *text)
 }
 
 /* Groups of tests; how many failed. */
+int kvm_check_tests(void);
 int kvm_domain_tests(void);
 
 struct kvm_test_disk {

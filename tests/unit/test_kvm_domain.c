@@ -51,7 +51,7 @@ static const struct machine {
 	{ "spice", "display=spice\nvideo=qxl\nsound=ich6" },
 	{ "spice-address", "display=spice\nspice_port=5930\nspice_listen=127.0.0.1", .password = "hush" },
 	{ "extras", "rng=false\nballoon=false\nclock=localtime\ntimer=rtc=catchup\ntimer=hpet=on\n"
-	  "on_poweroff=restart\non_reboot=destroy\non_crash=coredump-destroy\nsuspend_to_mem=true\n"
+	  "on_poweroff=destroy\non_reboot=destroy\non_crash=coredump-destroy\nsuspend_to_mem=true\n"
 	  "suspend_to_disk=true\nacpi=false\nwatchdog=i6300esb\nwatchdog_action=poweroff\ntpm=true\n"
 	  "tb_cache=268435456\nvideo=virtio", .kvm = false },
 	{ "timers-kvm", "timer=hpet=on\ntimer=kvmclock=off", .kvm = true },
@@ -69,7 +69,7 @@ static char *domain_of(const struct machine *machine, struct hyfw_error **err)
 	const struct kvm_facts facts = {
 		.owner = "hyfw", .accel = machine->kvm ? KVM_ACCEL_KVM : KVM_ACCEL_TCG, .emulator = KVM_EMULATOR,
 		.directory = "/run/hyfw/workloads/m/qemu", .embedded = !machine->libvirtd, .uuid = KVM_TEST_UUID,
-		.nvram = "/var/lib/hyfw/kvm/m/nvram", .nested = machine->kvm ? "vmx" : "svm",
+		.loader = "/usr/share/OVMF/OVMF_CODE_4M.fd", .nvram = "/var/lib/hyfw/kvm/m/nvram", .nested = machine->kvm ? "vmx" : "svm",
 		.password = machine->password,
 	};
 	struct hyfw_workload workload = {

@@ -1,12 +1,134 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * check(): settings that cannot work together. */
-#include "kvm.h"
+ * check(): settings that cannot work, alone or together. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "check.h"
+
+bool kvm_has_program(const char *name)
+{
+	static const char *const places[] = { "/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin" };
+	size_t i;
+
+	for (i = 0; i < KVM_COUNT(places); i++) {
+		char *path = NULL;
+		bool there;
+
+		if (asprintf(&path, "%s/%s", places[i], name) < 0)
+			return false;
+		there = access(path, X_OK) == 0;
+		free(path);
+		if (there)
+			return true;
+	}
+	return false;
+}
+
+static int check_uuid(const struct kvm_checked *checked)
+{
+	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+	const char *uuid = kvm_checked_get(checked, "uuid");
+	size_t i;
+
+	for (i = 0; uuid && i < sizeof(form) - 1; i++)
+		if (form[i] == '-' ? uuid[i] != '-' : !uuid[i] || !strchr("0123456789abcdefABCDEF", uuid[i]))
+			break;
+	if (uuid && (i < sizeof(form) - 1 || uuid[i]))
+		return checked->host->fail(checked->err, EINVAL, "uuid = %s: must look like 01234567-89ab-cdef-0123-456789abcdef", uuid);
+	return 0;
+}
+
+static int check_metadata(const struct kvm_checked *checked)
+{
+	const char *value;
+	size_t cursor = 0;
+
+	while ((value = hyfw_map_next(checked->settings, "metadata", &cursor)))
+		if (*value == '=' || !strchr(value, '='))
+			return checked->host->fail(checked->err, EINVAL, "metadata = %s: must be KEY=VALUE", value);
+	return 0;
+}
+
+/* What libvirt has for each timer (formatdomain, "Time keeping"). */
+static int check_timers(const struct kvm_checked *checked)
+{
+	static const struct {
+		const char *name, *policies[4];
+	} timers[] = {
+		{ "rtc", { "catchup", "delay" } }, { "pit", { "delay", "discard" } }, { "hpet", { "on", "off" } },
+		{ "kvmclock", { "on", "off" } }, { "tsc", { "on", "off" } }, { "hypervclock", { "on", "off" } },
+	};
+	const char *value;
+	size_t cursor = 0, i, j;
+
+	while ((value = hyfw_map_next(checked->settings, "timer", &cursor))) {
+		bool good = false;
+
+		for (i = 0; i < KVM_COUNT(timers) && !good; i++) {
+			const size_t length = strlen(timers[i].name);
+
+			if (strncmp(value, timers[i].name, length) != 0 || value[length] != '=')
+				continue;
+			for (j = 0; timers[i].policies[j] && !good; j++)
+				good = strcmp(value + length + 1, timers[i].policies[j]) == 0;
+		}
+		if (!good)
+			return checked->host->fail(checked->err, EINVAL, "timer = %s: must be rtc=catchup or delay, pit=delay or discard, or "
+						   "hpet, tsc, kvmclock or hypervclock=on or off", value);
+	}
+	return 0;
+}
+
+int kvm_check_extras(const struct kvm_checked *checked)
+{
+	const struct hyfw_host *host = checked->host;
+	int result = check_timers(checked);
+
+	if (result < 0)
+		return result;
+	if (kvm_checked_is(checked, "on_poweroff", "restart") && kvm_checked_is(checked, "on_reboot", "destroy"))
+		return host->fail(checked->err, ENOTSUP, "on_poweroff = restart: QEMU cannot do that together with on_reboot = destroy; "
+				  "change one of them");
+	if (!kvm_checked_is(checked, "watchdog_action", "reset") && kvm_checked_get(checked, "watchdog_action") &&
+	    (kvm_checked_is(checked, "watchdog", "none") || !kvm_checked_get(checked, "watchdog")))
+		return host->fail(checked->err, EINVAL, "watchdog_action: the machine has no watchdog; give watchdog = i6300esb");
+	if (hyfw_map_bool(checked->settings, "tpm", false) && (!kvm_has_program("swtpm") || !kvm_has_program("swtpm_setup")))
+		return host->fail(checked->err, ENOENT, "tpm = yes: needs the programs swtpm and swtpm_setup; install swtpm-tools");
+	return 0;
+}
+
+static int check_libvirtd(const struct kvm_instance *kvm, const struct kvm_checked *checked)
+{
+	if (!kvm->uri && kvm_checked_get(checked, "libvirt_network"))
+		return checked->host->fail(checked->err, ENOTSUP, "libvirt_network: there is no libvirtd that has networks; give uri in "
+					   "[plugin kvm], or use the key network");
+	return 0;
+}
 
 int kvm_check(void *instance, const struct hyfw_subject *subject, struct hyfw_error **err)
 {
-	enum kvm_accel accel;
+	static int (*const parts[])(const struct kvm_checked *checked) = {
+		check_uuid, check_metadata, kvm_check_boot, kvm_check_cpu, kvm_check_memory, kvm_check_disks,
+		kvm_check_display, kvm_check_extras,
+	};
+	struct kvm_instance *kvm = instance;
+	struct kvm_checked checked = { .host = kvm->host, .settings = &subject->settings, .err = err };
+	struct hyfw_arena *arena;
+	char *xml;
+	size_t i;
+	int result;
 
 	if (subject->kind != HYFW_SUBJECT_WORKLOAD)
 		return 0;
-	return kvm_accel(instance, &subject->settings, &accel, err);
+	result = kvm_accel(kvm, &subject->settings, &checked.accel, err);
+	for (i = 0; result == 0 && i < KVM_COUNT(parts); i++)
+		result = parts[i](&checked);
+	if (result == 0)
+		result = check_libvirtd(kvm, &checked);
+	if (result < 0)
+		return result;
+	arena = kvm->host->arena_new();
+	result = kvm_planned_xml(kvm, subject, arena, &xml, err); /* text that XML cannot hold */
+	kvm->host->arena_free(arena);
+	return result;
 }

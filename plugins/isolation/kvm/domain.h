@@ -39,7 +39,8 @@ struct kvm_facts {
 	const char *directory;  /* absolute; for sockets: QEMU's user may make files in it */
 	bool embedded;          /* a libvirt of the machine's own, else a libvirtd */
 	const char *uuid;       /* in its usual form; what kvm_uuid() says */
-	const char *nvram;      /* firmware = efi: file of the variables, made by libvirt */
+	const char *loader;     /* firmware = efi: its code; NULL: that of kvm_efi() */
+	const char *nvram;      /* firmware = efi: file of the variables; see kvm_nvram_make() */
 	const char *nested;     /* "vmx" or "svm"; NULL: what this machine's processor has */
 	const char *password;   /* of the display; NULL for none.  Never in a plan */
 };
@@ -79,6 +80,21 @@ const char *kvm_display_socket(const struct hyfw_host *host, struct hyfw_arena *
  * data directory and the name, so that it stays the same. */
 const char *kvm_uuid(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload,
 		     const struct hyfw_map *settings);
+
+/* ---- firmware ------------------------------------------------------------------- */
+
+#define KVM_QBOOT "/usr/share/qemu/qboot.rom" /* starts a kernel in a third of SeaBIOS's time */
+
+struct kvm_efi {
+	const char *code, *variables; /* absolute paths; NULL: this machine has no OVMF */
+};
+
+const struct kvm_efi *kvm_efi(void);
+
+/* The machine's own variables: made of OVMF's unless they are there, and handed to
+ * QEMU's user.  They keep boot entries, so they belong where a workload's data is. */
+int kvm_nvram_make(const struct hyfw_host *host, struct hyfw_arena *arena, const char *path,
+		   const struct hyfw_idmap *idmap, struct hyfw_error **err);
 
 /* ---- settings with their defaults ------------------------------------------------ */
 

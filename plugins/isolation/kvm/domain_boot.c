@@ -2,8 +2,6 @@
  * <os> and <features>: what the machine is and what it boots. */
 #include "xml.h"
 
-#define QBOOT "/usr/share/qemu/qboot.rom" /* starts a kernel in a third of SeaBIOS's time */
-
 /* The firmware that is used: qboot knows no disks, so it is for a kernel only. */
 static const char *firmware(const struct kvm_xml *xml)
 {
@@ -17,16 +15,22 @@ static const char *firmware(const struct kvm_xml *xml)
 
 static void add_firmware(struct kvm_xml *xml, xmlNode *os, const char *word)
 {
+	const char *code = xml->facts->loader ? xml->facts->loader : kvm_efi()->code;
 	xmlNode *node;
 
 	if (strcmp(word, "qboot") == 0) {
-		node = kvm_xml_text(xml, os, "loader", QBOOT);
+		node = kvm_xml_text(xml, os, "loader", KVM_QBOOT);
 		kvm_xml_set(xml, node, "type", "rom");
-	} else if (strcmp(word, "efi") == 0) { /* libvirt finds the files by QEMU's firmware descriptors */
-		node = kvm_xml_with(xml, kvm_xml_node(xml, os, "firmware"), "feature", "enabled", "no");
-		kvm_xml_set(xml, node, "name", "secure-boot");
-		if (xml->facts->nvram)
-			kvm_xml_text(xml, os, "nvram", xml->facts->nvram);
+	} else if (strcmp(word, "efi") == 0) {
+		if (!code) {
+			kvm_xml_fail(xml, ENOENT, "firmware = efi: no OVMF found in /usr/share; install the package ovmf");
+			return;
+		}
+		node = kvm_xml_text(xml, os, "loader", code);
+		kvm_xml_set(xml, node, "readonly", "yes");
+		kvm_xml_set(xml, node, "secure", "no");
+		kvm_xml_set(xml, node, "type", "pflash");
+		kvm_xml_text(xml, os, "nvram", xml->facts->nvram);
 	}
 }
 
@@ -79,8 +83,6 @@ void kvm_domain_boot(struct kvm_xml *xml, xmlNode *domain)
 	const char *word = firmware(xml);
 	xmlNode *os = kvm_xml_node(xml, domain, "os"), *node;
 
-	if (strcmp(word, "efi") == 0)
-		kvm_xml_set(xml, os, "firmware", "efi");
 	node = kvm_xml_text(xml, os, "type", "hvm");
 	kvm_xml_set(xml, node, "arch", "x86_64");
 	kvm_xml_set(xml, node, "machine", kvm_xml_setting(xml, "machine", "q35"));

@@ -204,8 +204,9 @@ static void add_ports(struct kvm_xml *xml, xmlNode *devices)
 	xmlNode *node;
 	unsigned i;
 
-	for (i = 0; i < count; i++) {
+	for (i = 0; i < count; i++) { /* index 0 is the root that they are on */
 		node = kvm_xml_with(xml, devices, "controller", "type", "pci");
+		kvm_xml_format(xml, node, "index", "%u", i + 1);
 		kvm_xml_set(xml, node, "model", "pcie-root-port");
 	}
 }

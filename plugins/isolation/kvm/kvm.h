@@ -47,6 +47,11 @@ int kvm_plan(void *instance, const struct hyfw_subject *subject, struct hyfw_pla
 int kvm_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err);
 int kvm_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **err);
 
+/* The XML of a planned workload, for readers: what is not known before it is made is
+ * told in words, and no password is in it. */
+int kvm_planned_xml(struct kvm_instance *kvm, const struct hyfw_subject *subject, struct hyfw_arena *arena,
+		    char **ret_xml, struct hyfw_error **err);
+
 /* ---- overhead.c -------------------------------------------------------------- */
 
 uint64_t kvm_overhead(void *instance, const struct hyfw_map *settings);

@@ -63,8 +63,8 @@ const struct hyfw_option kvm_options[] = {
 	     "Model the guest sees: host-model, host-passthrough, maximum or a name such as Skylake-Server; "
 	     "without it host-model, with accel = tcg maximum."),
 	TEXTS("cpu_feature", "+NAME or -NAME: a feature that the model gets or loses."),
-	NUMBER("vcpus", NULL, 1, 1024, "Virtual CPUs; without it cpus rounded up, else 1."),
-	NUMBER("vcpus_max", NULL, 1, 1024, "How many it may be given while it runs."),
+	NUMBER("vcpus", NULL, 1, 255, "Virtual CPUs; without it cpus rounded up, else 1."),
+	NUMBER("vcpus_max", NULL, 1, 255, "How many it may be given while it runs."),
 	TEXT("cpu_topology", "sockets=N,dies=N,cores=N,threads=N; what is missing is 1."),
 	TEXTS("vcpu_pin", "VCPU=CPUS: run a virtual CPU only on these, such as 0=2-3."),
 	CHOICE("nested", "auto", three_ways, "Whether the guest may run machines itself; auto: as the model has it."),
@@ -103,8 +103,7 @@ const struct hyfw_option kvm_options[] = {
 
 	/* clock, power */
 	CHOICE("clock", "utc", clocks, "What its hardware clock shows."),
-	TEXTS("timer", "NAME=on, off, catchup, delay, merge or discard; NAME is rtc, pit, hpet, tsc, kvmclock, "
-	      "hypervclock."),
+	TEXTS("timer", "rtc=catchup|delay, pit=delay|discard, or hpet, tsc, kvmclock, hypervclock=on|off."),
 	CHOICE("on_poweroff", "destroy", ends, "What happens when the guest powers off."),
 	CHOICE("on_reboot", "restart", ends, "What happens when the guest reboots."),
 	CHOICE("on_crash", "destroy", crashes, "What happens when the guest's kernel crashes."),
