@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "config/disks.h"
 #include "config/private.h"
 #include "plugin/driver.h"
 
@@ -40,12 +42,20 @@ static struct hyfw_subject subject_of(enum hyfw_subject_kind kind, const struct 
 	return subject;
 }
 
+static bool takes(const char *isolation, const char *capability)
+{
+	struct hyfw_driver *driver;
+
+	return hyfw_registry_get(HYFW_KIND_ISOLATION, isolation, &driver, NULL) == 0 && hyfw_driver_can(driver, capability);
+}
+
 static void check_endpoints(struct check *check, const struct hyfw_config_section *workload)
 {
 	struct hyfw_subject subject = subject_of(HYFW_SUBJECT_ENDPOINT, workload);
 	const char *name;
 	size_t cursor = 0;
 
+	subject.takes_tap = takes(subject.isolation, HYFW_TAKES_TAP) && !takes(subject.isolation, HYFW_TAKES_INTERFACE);
 	for (; (name = hyfw_map_next(&workload->map, "network", &cursor)); subject.index++) {
 		const struct hyfw_config_section *network = hyfw_config_find(check->config, "network", name);
 
@@ -55,6 +65,45 @@ static void check_endpoints(struct check *check, const struct hyfw_config_sectio
 	}
 }
 
+static void check_disk(struct check *check, const struct hyfw_config_section *workload, const char *normal,
+		       uint32_t index)
+{
+	struct hyfw_subject subject = subject_of(HYFW_SUBJECT_DISK, workload);
+	HYFW_AUTO_FREE char *name = hyfw_disk_volume(normal);
+	const struct hyfw_config_section *volume = name ? hyfw_config_find(check->config, "volume", name) : NULL;
+	struct hyfw_pairs disk = { 0 };
+
+	hyfw_disk_pairs(normal, &disk);
+	subject.disk = hyfw_pairs_map(&disk);
+	subject.name = hyfw_map_get(&subject.disk, "source");
+	subject.settings = volume ? volume->map : (struct hyfw_map){ 0 };
+	subject.index = index;
+	ask(check, HYFW_KIND_STORAGE, volume ? hyfw_map_get(&volume->map, "driver") : HYFW_DISK_DRIVER, &subject);
+	hyfw_pairs_finish(&disk);
+}
+
+static void check_disks(struct check *check, const struct hyfw_config_section *workload)
+{
+	const char *cdrom = hyfw_map_get(&workload->map, "cdrom"), *disk;
+	HYFW_AUTO_FREE char *of_cdrom = cdrom ? hyfw_disk_of_cdrom(cdrom) : NULL;
+	uint32_t index = 0;
+	size_t cursor = 0;
+
+	while ((disk = hyfw_map_next(&workload->map, "disk", &cursor)))
+		check_disk(check, workload, disk, index++);
+	if (of_cdrom)
+		check_disk(check, workload, of_cdrom, index);
+}
+
+/* Of a machine, with what its hypervisor needs. */
+static void add_overhead(struct hyfw_subject *subject)
+{
+	struct hyfw_driver *driver;
+
+	if (hyfw_registry_get(HYFW_KIND_ISOLATION, subject->isolation, &driver, NULL) == 0)
+		hyfw_isolation_overhead(driver, &subject->settings, &subject->memory_overhead, NULL);
+}
+
 static void check_workload(struct check *check, const struct hyfw_config_section *workload)
 {
 	struct hyfw_subject root = subject_of(HYFW_SUBJECT_ROOT, workload);
@@ -62,7 +111,10 @@ static void check_workload(struct check *check, const struct hyfw_config_section
 	const char *module;
 	size_t cursor = 0;
 
-	ask(check, HYFW_KIND_STORAGE, hyfw_map_get(&workload->map, "storage"), &root);
+	add_overhead(&subject);
+	if (!workload->no_command || hyfw_config_has_root(workload))
+		ask(check, HYFW_KIND_STORAGE, hyfw_map_get(&workload->map, "storage"), &root);
+	check_disks(check, workload);
 	check_endpoints(check, workload);
 	ask(check, HYFW_KIND_ISOLATION, subject.isolation, &subject);
 	while ((module = hyfw_map_next(&workload->map, "security", &cursor)))

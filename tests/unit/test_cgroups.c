@@ -75,6 +75,26 @@ static void values_of_both_versions(void **state)
 	assert_string_equal(text_of(&values, "cpuset.cpus"), "0");
 }
 
+/* What a hypervisor needs is on top of the guest's memory, in the arguments too. */
+static void overhead_raises_limits_of_memory(void **state)
+{
+	struct hyfw_map settings = SETTINGS({ "memory", "104857600" }, { "memory_swap", "157286400" });
+	struct hyfw_map arguments = SETTINGS({ "memory", "104857600" }, { "overhead", "1048576" });
+	struct hyfw_map nothing = SETTINGS({ "overhead", "1048576" });
+	struct limits limits;
+
+	(void)state;
+	limits_read(&settings, &limits);
+	limits_add_overhead(&limits, 1048576);
+	assert_int_equal(limits.memory, 105906176);
+	assert_int_equal(limits.memory_swap, 158334976);
+	limits_read(&arguments, &limits);
+	assert_int_equal(limits.memory, 105906176);
+	assert_int_equal(limits.memory_swap, LIMIT_NONE);
+	limits_read(&nothing, &limits);
+	assert_int_equal(limits.memory, LIMIT_NONE);
+}
+
 static void swap_is_the_total_less_memory(void **state)
 {
 	struct hyfw_map some = SETTINGS({ "memory", "104857600" }, { "memory_swap", "157286400" });
@@ -604,6 +624,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(weights_follow_the_curve),
 		TEST(values_of_both_versions),
+		TEST(overhead_raises_limits_of_memory),
 		TEST(swap_is_the_total_less_memory),
 		TEST(impossible_limits_are_refused),
 		TEST(ownership_is_in_the_path),

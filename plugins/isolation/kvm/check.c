@@ -97,6 +97,15 @@ int kvm_check_extras(const struct kvm_checked *checked)
 	return 0;
 }
 
+/* QEMU runs as the first id of the machine's range. */
+static int check_user(const struct kvm_checked *checked)
+{
+	if (kvm_checked_is(checked, "userns", "host"))
+		return checked->host->fail(checked->err, EINVAL,
+					   "userns = host: QEMU would run as root; leave the key out, a machine has a user of its own");
+	return 0;
+}
+
 static int check_libvirtd(const struct kvm_instance *kvm, const struct kvm_checked *checked)
 {
 	if (!kvm->uri && kvm_checked_get(checked, "libvirt_network"))
@@ -108,7 +117,7 @@ static int check_libvirtd(const struct kvm_instance *kvm, const struct kvm_check
 int kvm_check(void *instance, const struct hyfw_subject *subject, struct hyfw_error **err)
 {
 	static int (*const parts[])(const struct kvm_checked *checked) = {
-		check_uuid, check_metadata, kvm_check_boot, kvm_check_cpu, kvm_check_memory, kvm_check_disks,
+		check_user, check_uuid, check_metadata, kvm_check_boot, kvm_check_cpu, kvm_check_memory, kvm_check_disks,
 		kvm_check_display, kvm_check_extras,
 	};
 	struct kvm_instance *kvm = instance;

@@ -55,10 +55,11 @@ struct limits {
 	int64_t cpus;        /* thousandths */
 	int64_t cpu_shares;
 	int64_t pids;
-	int64_t memory;      /* bytes */
+	int64_t memory;      /* bytes, with 'overhead' */
 	int64_t memory_swap; /* bytes of memory and swap together; LIMIT_NONE: as 'memory',
 			      * which leaves no swap; see 'swap_unlimited' */
 	bool swap_unlimited;
+	int64_t overhead;    /* bytes that the isolation driver needs for itself */
 	const char *cpuset;  /* "0-1,3"; NULL for none */
 	bool devices;        /* only the harmless ones; v1 */
 	bool figures;        /* groups are wanted for statistics too */
@@ -66,6 +67,8 @@ struct limits {
 
 /* From the keys of a workload, or from the arguments of a step. */
 void limits_read(const struct hyfw_map *settings, struct limits *ret_limits);
+/* Limits of memory are that much higher. */
+void limits_add_overhead(struct limits *limits, int64_t bytes);
 int limits_check(const struct hyfw_host *host, const struct limits *limits, struct hyfw_error **err);
 
 /* ---- v1.c, v2.c: what is written where ---- */
@@ -151,8 +154,8 @@ char *plan_commands(const struct hyfw_host *host, struct hyfw_arena *arena, cons
 		    const struct group *groups, size_t count);
 
 /* The step's arguments: what limits_read() takes back in.  Borrows text. */
-size_t plan_arguments(const struct hyfw_subject *subject, const struct limits *limits,
-		      struct hyfw_pair ret_pairs[ARGUMENTS_MAX]);
+size_t plan_arguments(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_subject *subject,
+		      const struct limits *limits, struct hyfw_pair ret_pairs[ARGUMENTS_MAX]);
 
 /* ---- kill.c ---- */
 

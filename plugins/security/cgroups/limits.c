@@ -37,7 +37,19 @@ void limits_read(const struct hyfw_map *settings, struct limits *ret_limits)
 
 	if (limits.cpuset && !*limits.cpuset)
 		limits.cpuset = NULL;
+	limits_add_overhead(&limits, hyfw_map_int(settings, "overhead", 0));
 	*ret_limits = limits;
+}
+
+void limits_add_overhead(struct limits *limits, int64_t bytes)
+{
+	if (bytes <= 0)
+		return;
+	limits->overhead += bytes;
+	if (limits->memory != LIMIT_NONE)
+		limits->memory += bytes;
+	if (limits->memory_swap != LIMIT_NONE)
+		limits->memory_swap += bytes;
 }
 
 /* A list such as "0-1,3" (cpuset(7)) into flags.  -EINVAL for anything else. */

@@ -25,7 +25,10 @@ char *plan_summary(const struct hyfw_host *host, struct hyfw_arena *arena, const
 	if (limits->cpu_shares != LIMIT_NONE)
 		text = host->format(arena, "%s %" PRId64 " CPU shares,", text, limits->cpu_shares);
 	if (limits->memory != LIMIT_NONE)
-		text = host->format(arena, "%s %s of memory,", text, bytes(host, arena, limits->memory));
+		text = host->format(arena, "%s %s of memory%s", text, bytes(host, arena, limits->memory),
+				    limits->overhead > 0 ? "" : ",");
+	if (limits->memory != LIMIT_NONE && limits->overhead > 0)
+		text = host->format(arena, "%s (%s of it for the hypervisor),", text, bytes(host, arena, limits->overhead));
 	if (limits->memory != LIMIT_NONE && !limits->swap_unlimited)
 		text = host->format(arena, "%s %s swap,", text,
 				    limits->memory_swap > limits->memory ?
@@ -60,8 +63,8 @@ char *plan_commands(const struct hyfw_host *host, struct hyfw_arena *arena, cons
 }
 
 /* The step's arguments: what limits_read() takes back in. */
-size_t plan_arguments(const struct hyfw_subject *subject, const struct limits *limits,
-		      struct hyfw_pair ret_pairs[ARGUMENTS_MAX])
+size_t plan_arguments(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_subject *subject,
+		      const struct limits *limits, struct hyfw_pair ret_pairs[ARGUMENTS_MAX])
 {
 	static const char *const keys[] = { "cpus", "cpuset", "cpu_shares", "pids", "memory", "memory_swap" };
 	size_t count = 0, i;
@@ -73,6 +76,8 @@ size_t plan_arguments(const struct hyfw_subject *subject, const struct limits *l
 		if (value && *value)
 			ret_pairs[count++] = (struct hyfw_pair){ keys[i], value };
 	}
+	if (limits->overhead > 0)
+		ret_pairs[count++] = (struct hyfw_pair){ "overhead", host->format(arena, "%" PRId64, limits->overhead) };
 	ret_pairs[count++] = (struct hyfw_pair){ "devices", limits->devices ? "true" : "false" };
 	ret_pairs[count++] = (struct hyfw_pair){ "figures", limits->figures ? "true" : "false" };
 	return count;

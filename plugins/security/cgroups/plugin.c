@@ -109,6 +109,7 @@ static void subject_limits(const struct hyfw_subject *subject, struct limits *re
 	const char *figures = hyfw_map_get(&subject->settings, "statistics");
 
 	limits_read(&subject->settings, ret_limits);
+	limits_add_overhead(ret_limits, (int64_t)subject->memory_overhead);
 	ret_limits->devices = subject->idmap.count == 0 || may_change_mounts(subject);
 	if (!figures || strcmp(figures, "auto") == 0)
 		ret_limits->figures = !subject->transient;
@@ -159,7 +160,7 @@ static int cgroups_plan(void *data, const struct hyfw_subject *subject, struct h
 	step.object = host->format(arena, "control group %s", subject->name);
 	step.summary = plan_summary(host, arena, &limits, subject->name);
 	step.commands = plan_commands(host, arena, &limits, groups, count);
-	step.args.count = plan_arguments(subject, &limits, pairs);
+	step.args.count = plan_arguments(host, arena, subject, &limits, pairs);
 	step.args.items = pairs;
 	return host->plan_step(plan, &step, err);
 }
