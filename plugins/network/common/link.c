@@ -3,6 +3,7 @@
  * link_veth.c makes the workloads' interfaces, link_address.c sees to IPv4
  * addresses. */
 #include <errno.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
@@ -78,6 +79,21 @@ int net_link_delete(struct net_route *route, const char *name, int index, struct
 	if (r < 0 && r != -ENODEV && r != -ENOENT)
 		return net_link_fail(route, err, r, "delete it", name);
 	return 0;
+}
+
+int net_link_mark(struct net_route *route, const char *name, const char *alias, struct hyfw_error **err)
+{
+	struct nl_sock *socket = NULL;
+	struct nl_msg *message;
+	int r = net_route_socket(route, &socket, err);
+
+	if (r < 0)
+		return r;
+	message = net_message_link(0, (int)if_nametoindex(name), false);
+	if (message)
+		nla_put_string(message, IFLA_IFALIAS, alias);
+	r = net_message_send(socket, message);
+	return r < 0 ? net_link_fail(route, err, r, "mark it", name) : 0;
 }
 
 int net_link_up(struct net_route *route, const char *name, struct hyfw_error **err)

@@ -37,6 +37,7 @@ int net_link_find(struct net_route *route, struct hyfw_arena *arena, const char 
 int net_link_traffic(struct net_route *route, const char *name, struct net_traffic *ret_traffic,
 		     struct hyfw_error **err); /* 1 or 0 */
 int net_link_delete(struct net_route *route, const char *name, int index, struct hyfw_error **err);
+int net_link_mark(struct net_route *route, const char *name, const char *alias, struct hyfw_error **err);
 int net_link_up(struct net_route *route, const char *name, struct hyfw_error **err);
 /* Fails with "interface NAME: cannot WHAT"; 'r' is a negative errno. */
 int net_link_fail(struct net_route *route, struct hyfw_error **err, int r, const char *what, const char *name);

@@ -6,6 +6,7 @@
 #include <json-c/json.h>
 #include <unistd.h>
 
+#include "../common/dhcp.h"
 #include "ovs.h"
 
 static const char *get(const struct hyfw_map *args, const char *key)
@@ -261,19 +262,38 @@ static int bridge_make(struct ovs *ovs, struct hyfw_call *call, const char *run,
 	ovs_bridge_words(ovs, &call->step->args, run, &words);
 	r = ovs_transact(ovs, &words, true, err);
 	if (r >= 0)
+		r = net_link_mark(&ovs->route, arg(call, "bridge"),
+				  ovs_mark_bridge(ovs, call->arena, arg(call, "network")), err);
+	if (r >= 0)
 		r = bridge_check_ports(ovs, call, err);
 	if (r >= 0)
 		r = bridge_flows(ovs, call, &subnet, err);
 	return r >= 0 && subnet.prefix ? ovs_bridge_address(ovs, arg(call, "bridge"), &subnet, err) : r;
 }
 
+/* In datapath netdev the bridge's own interface is a tap, which stays when
+ * ovs-vswitchd is killed and does not hear that its row is gone. */
+static int bridge_delete_tap(struct ovs *ovs, struct hyfw_call *call, struct hyfw_error **err)
+{
+	const char *bridge = arg(call, "bridge");
+	struct net_link link;
+	int r = net_link_find(&ovs->route, call->arena, bridge, &link, err);
+
+	if (r <= 0 || strcmp(link.kind, "tun") != 0 ||
+	    strcmp(link.alias, ovs_mark_bridge(ovs, call->arena, arg(call, "network"))) != 0)
+		return r < 0 ? r : 0;
+	return net_link_delete(&ovs->route, bridge, link.index, err);
+}
+
 static int bridge_delete(struct ovs *ovs, struct hyfw_call *call, struct hyfw_error **err)
 {
 	struct ovs_words words = { .host = ovs->host, .arena = call->arena };
+	int r;
 
 	ovs_words_split(&words, "--if-exists del-br");
 	ovs_words_add(&words, "%s", arg(call, "bridge"));
-	return ovs_transact_removal(ovs, &words, err);
+	r = ovs_transact_removal(ovs, &words, err);
+	return r < 0 ? r : bridge_delete_tap(ovs, call, err);
 }
 
 static int network_make(struct ovs *ovs, struct hyfw_call *call, struct hyfw_error **err)
@@ -283,6 +303,8 @@ static int network_make(struct ovs *ovs, struct hyfw_call *call, struct hyfw_err
 	struct hyfw_error *second = NULL;
 	int r = ovs_check_switch(ovs, err);
 
+	if (r >= 0) /* one that was left behind */
+		r = net_dhcp_stop(&(struct net_dhcp){ ovs->host, "ovs", arg(call, "network") }, call->arena, err);
 	if (r >= 0)
 		r = ovs_run_begin(ovs, call->arena, &run, err);
 	if (r >= 0)
@@ -295,7 +317,9 @@ static int network_make(struct ovs *ovs, struct hyfw_call *call, struct hyfw_err
 		return ovs->host->fail(err, EEXIST, "bridge %s belongs to another network", bridge);
 	if (state == BRIDGE_OURS) /* left behind, perhaps with other keys: start anew */
 		r = bridge_delete(ovs, call, err);
-	else if (if_nametoindex(bridge))
+	else
+		r = bridge_delete_tap(ovs, call, err);
+	if (r >= 0 && if_nametoindex(bridge))
 		return ovs->host->fail(err, EEXIST, "interface %s exists and is not a bridge of Open vSwitch", bridge);
 	if (r >= 0)
 		r = ovs->host->note(call, HYFW_NOTE_HOST_INTERFACE, bridge, err);
@@ -313,9 +337,13 @@ static int network_remove(struct ovs *ovs, struct hyfw_call *call, struct hyfw_e
 
 	if (!hyfw_map_get(&call->record, HYFW_NOTE_HOST_INTERFACE))
 		return 0; /* we made none */
-	r = bridge_look(ovs, call, &state, err);
+	r = net_dhcp_stop(&(struct net_dhcp){ ovs->host, "ovs", arg(call, "network") }, call->arena, err);
+	if (r >= 0)
+		r = bridge_look(ovs, call, &state, err);
 	if (r >= 0 && state == BRIDGE_OURS)
 		r = bridge_delete(ovs, call, err);
+	else if (r >= 0 && state == BRIDGE_NONE)
+		r = bridge_delete_tap(ovs, call, err);
 	return r < 0 ? r : bridge_guard(ovs, call, false, err);
 }
 

@@ -89,6 +89,22 @@ static void sweep_interface(void *context, const char *name, int index, const ch
 		net_address_drop(host, sweep->arena, network, workload, number);
 }
 
+/* Only what no row is left of: see bridge_delete_tap() in bridge.c. */
+static void sweep_bridge(void *context, const char *name, int index, const char *alias)
+{
+	struct sweep *sweep = context;
+	const char *network = strrchr(alias, ':') + 1;
+	struct hyfw_error *err = NULL;
+	struct net_link link;
+
+	if (is_alive(sweep->alive->networks, network, strlen(network)))
+		return;
+	if (net_link_find(&sweep->ovs->route, sweep->arena, name, &link, &err) > 0 && strcmp(link.kind, "tun") == 0 &&
+	    net_link_delete(&sweep->ovs->route, name, index, &err) < 0)
+		sweep->failed++;
+	sweep->ovs->host->forget(&err);
+}
+
 static int sweep_all(struct sweep *sweep, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = sweep->ovs->host;
@@ -105,6 +121,9 @@ static int sweep_all(struct sweep *sweep, struct hyfw_error **err)
 	if (r >= 0)
 		r = net_link_each(&sweep->ovs->route, host->format(sweep->arena, "%s:ovs:", host->owner),
 				  sweep_interface, sweep, err);
+	if (r >= 0)
+		r = net_link_each(&sweep->ovs->route, host->format(sweep->arena, "%s:ovs-bridge:", host->owner),
+				  sweep_bridge, sweep, err);
 	if (r >= 0)
 		r = net_dhcp_gc(host, "ovs", sweep->alive, err);
 	if (r >= 0)

@@ -61,6 +61,11 @@ bool ovs_name_is_interface(const char *name)
 	return length && length < IFNAMSIZ && !name[length] && name[0] != '-' && name[0] != '.';
 }
 
+const char *ovs_mark_bridge(const struct ovs *ovs, struct hyfw_arena *arena, const char *network)
+{
+	return ovs->host->format(arena, "%s:ovs-bridge:%s", ovs->host->owner, network);
+}
+
 const char *ovs_mark(const struct ovs *ovs, struct hyfw_arena *arena, const char *network, const char *workload,
 		     const char *address)
 {

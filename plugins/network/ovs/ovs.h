@@ -53,6 +53,8 @@ const char *ovs_name_endpoint(const struct ovs *ovs, struct hyfw_arena *arena, c
 const char *ovs_name_bond(const struct ovs *ovs, struct hyfw_arena *arena, const char *network);
 bool ovs_name_is_interface(const char *name);
 uint32_t ovs_name_number(const char *name); /* never 0 */
+/* Alias of the interface that a bridge is for the host: "OWNER:ovs-bridge:NETWORK". */
+const char *ovs_mark_bridge(const struct ovs *ovs, struct hyfw_arena *arena, const char *network);
 /* Alias of the outer interface: "OWNER:ovs:NETWORK:WORKLOAD:ADDRESS". */
 const char *ovs_mark(const struct ovs *ovs, struct hyfw_arena *arena, const char *network, const char *workload,
 		     const char *address);

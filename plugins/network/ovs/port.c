@@ -136,11 +136,12 @@ int ovs_port_number(struct ovs *ovs, struct hyfw_arena *arena, const char *name,
 	return r;
 }
 
-/* QoS and Queue rows stay when nothing refers to them. */
-static int queue_removal(struct ovs *ovs, struct hyfw_arena *arena, const char *name, struct ovs_words *words,
-			 struct hyfw_error **err)
+/* QoS and Queue rows stay when nothing refers to them, and cannot go in one
+ * transaction with the port that does. */
+static int queue_remove(struct ovs *ovs, struct hyfw_arena *arena, const char *name, struct hyfw_error **err)
 {
 	static const char *const tables[] = { "QoS", "Queue" };
+	struct ovs_words words = { .host = ovs->host, .arena = arena };
 	struct json_object *rows;
 	size_t i, j;
 	int r = 0;
@@ -152,13 +153,13 @@ static int queue_removal(struct ovs *ovs, struct hyfw_arena *arena, const char *
 		for (j = 0; r >= 0 && j < ovs_row_count(rows); j++) {
 			if (strcmp(ovs_cell_key(rows, j, 1, "hyfw"), ovs->host->owner) != 0)
 				continue;
-			ovs_words_split(words, words->count ? "-- --if-exists destroy" : "--if-exists destroy");
-			ovs_words_add(words, "%s", tables[i]);
-			ovs_words_add(words, "%s", ovs_cell(rows, j, 0));
+			ovs_words_split(&words, words.count ? "-- --if-exists destroy" : "--if-exists destroy");
+			ovs_words_add(&words, "%s", tables[i]);
+			ovs_words_add(&words, "%s", ovs_cell(rows, j, 0));
 		}
 		json_object_put(rows);
 	}
-	return r;
+	return r < 0 || !words.count ? r : ovs_transact(ovs, &words, false, err);
 }
 
 int ovs_port_remove(struct ovs *ovs, struct hyfw_arena *arena, const char *name, bool queues,
@@ -176,7 +177,7 @@ int ovs_port_remove(struct ovs *ovs, struct hyfw_arena *arena, const char *name,
 	if (ours) {
 		ovs_words_split(&words, "--if-exists del-port");
 		ovs_words_add(&words, "%s", name);
+		r = ovs_transact_removal(ovs, &words, err);
 	}
-	r = queues ? queue_removal(ovs, arena, name, &words, err) : 0;
-	return r < 0 || !words.count ? r : ovs_transact_removal(ovs, &words, err);
+	return r < 0 || !queues ? r : queue_remove(ovs, arena, name, err);
 }
