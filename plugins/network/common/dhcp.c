@@ -32,15 +32,22 @@ static int dhcp_lock(const struct net_dhcp *dhcp, struct hyfw_arena *arena, stru
 	return dhcp->host->lock(dhcp->host->format(arena, "dhcp-%s", dhcp->network), err);
 }
 
-/* Has it read what was removed: only additions are found by inotify. */
-static void dhcp_reread(const struct net_dhcp *dhcp, struct hyfw_arena *arena)
+/* A process like the one before, which has read what there is now.  dnsmasq 2.90
+ * dies of SIGHUP when a machine of a --dhcp-hostsdir has a lease. */
+static int dhcp_again(const struct net_dhcp *dhcp, struct hyfw_arena *arena, struct hyfw_error **err)
 {
-	int process = net_dhcp_process(dhcp, arena, dhcp_directory(dhcp, arena));
+	const char *directory = dhcp_directory(dhcp, arena), *text;
+	const char **arguments;
+	size_t size = 0, at, count = 0;
+	int r = net_dhcp_end(dhcp, arena, directory, err);
 
-	if (process < 0)
-		return;
-	pidfd_send_signal(process, SIGHUP, NULL, 0);
-	close(process);
+	text = r < 0 ? NULL : net_file_read(dhcp->host, arena, directory, "arguments", &size);
+	if (!text || size == 0)
+		return r;
+	arguments = dhcp->host->alloc(arena, (size + 1) * sizeof(*arguments));
+	for (at = 0; at < size; at += strlen(text + at) + 1)
+		arguments[count++] = text + at;
+	return net_dhcp_start(dhcp, arena, directory, arguments, err);
 }
 
 /* ---- machines ------------------------------------------------------------- */
@@ -206,10 +213,17 @@ static void dhcp_remove(const struct net_dhcp *dhcp, struct hyfw_arena *arena, c
 	dhcp_forget(dhcp, arena, workload, NULL);
 }
 
+static void count_machine(void *context, const char *name)
+{
+	(void)name;
+	++*(size_t *)context;
+}
+
 int net_dhcp_remove(const struct net_dhcp *dhcp, struct hyfw_arena *arena, const char *workload,
 		    struct hyfw_error **err)
 {
-	int lock;
+	size_t left = 0;
+	int lock, r = 0;
 
 	if (access(dhcp_directory(dhcp, arena), F_OK) < 0)
 		return 0;
@@ -217,9 +231,11 @@ int net_dhcp_remove(const struct net_dhcp *dhcp, struct hyfw_arena *arena, const
 	if (lock < 0)
 		return lock;
 	dhcp_remove(dhcp, arena, workload);
-	dhcp_reread(dhcp, arena);
+	net_file_each(dhcp_part(dhcp, arena, "machines"), count_machine, &left);
+	if (left) /* the others; the last one's goes with the network */
+		r = dhcp_again(dhcp, arena, err);
 	close(lock);
-	return 0;
+	return r;
 }
 
 int net_dhcp_name(const struct net_dhcp *dhcp, struct hyfw_arena *arena, const char *workload, const char *peer,
@@ -288,7 +304,7 @@ struct sweep {
 	struct net_dhcp dhcp;
 	struct hyfw_arena *arena;
 	const struct hyfw_alive *alive;
-	size_t machines; /* that stay */
+	size_t machines, removed; /* that stay, and that do not */
 	int r;
 	struct hyfw_error **err;
 };
@@ -305,45 +321,37 @@ static void sweep_machine(void *context, const char *name)
 {
 	struct sweep *sweep = context;
 
-	if (is_alive(sweep->alive->running, name))
+	if (is_alive(sweep->alive->running, name)) {
 		sweep->machines++;
-	else
+	} else {
+		sweep->removed++;
 		dhcp_remove(&sweep->dhcp, sweep->arena, name);
+	}
 }
 
-/* As it was started before. */
-static int sweep_revive(struct sweep *sweep, const char *directory)
+/* As it was started before; a server that runs and knows nobody else is left alone. */
+static int sweep_revive(struct sweep *sweep)
 {
-	const struct hyfw_host *host = sweep->dhcp.host;
+	const char *directory = dhcp_directory(&sweep->dhcp, sweep->arena);
 	int process = net_dhcp_process(&sweep->dhcp, sweep->arena, directory);
-	const char **arguments, *text;
-	size_t size = 0, at, count = 0;
 
-	if (process >= 0) {
+	if (process >= 0)
 		close(process);
-		dhcp_reread(&sweep->dhcp, sweep->arena);
+	if (!sweep->machines || (process >= 0 && !sweep->removed))
 		return 0;
-	}
-	text = sweep->machines ? net_file_read(host, sweep->arena, directory, "arguments", &size) : NULL;
-	if (!text || size == 0)
-		return 0;
-	arguments = host->alloc(sweep->arena, (size + 1) * sizeof(*arguments));
-	for (at = 0; at < size; at += strlen(text + at) + 1)
-		arguments[count++] = text + at;
-	host->log(HYFW_LOG_INFO, "network %s: starting its DHCP server again", sweep->dhcp.network);
-	return net_dhcp_start(&sweep->dhcp, sweep->arena, directory, arguments, sweep->err);
+	sweep->dhcp.host->log(HYFW_LOG_INFO, "network %s: starting its DHCP server again", sweep->dhcp.network);
+	return dhcp_again(&sweep->dhcp, sweep->arena, sweep->err);
 }
 
 static void sweep_network(void *context, const char *name)
 {
 	struct sweep *sweep = context;
-	const char *directory;
 	int lock, r;
 
 	if (strncmp(name, "dhcp-", 5) != 0 || sweep->r < 0)
 		return;
 	sweep->dhcp.network = name + 5;
-	sweep->machines = 0;
+	sweep->machines = sweep->removed = 0;
 	if (!is_alive(sweep->alive->networks, sweep->dhcp.network)) {
 		sweep->r = net_dhcp_stop(&sweep->dhcp, sweep->arena, sweep->err);
 		return;
@@ -353,9 +361,8 @@ static void sweep_network(void *context, const char *name)
 		sweep->r = lock;
 		return;
 	}
-	directory = dhcp_directory(&sweep->dhcp, sweep->arena);
 	net_file_each(dhcp_part(&sweep->dhcp, sweep->arena, "machines"), sweep_machine, sweep);
-	r = sweep_revive(sweep, directory);
+	r = sweep_revive(sweep);
 	close(lock);
 	if (r < 0)
 		sweep->r = r;
