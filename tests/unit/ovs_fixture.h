@@ -43,6 +43,7 @@ int ovs_frame_heard_at(int fd, const char *interface, const char *mark);
 /* Whether an IPv4 packet from 'address' comes in on 'interface'. */
 bool ovs_seen(int fd, const char *interface, const char *address);
 
+int ovs_plan_tests(void);
 int ovs_port_tests(void);
 int ovs_bridge_tests(void);
 int ovs_restart_tests(void);

@@ -38,14 +38,14 @@ static unsigned servers(void)
 
 static bool wait_for_end(pid_t pid)
 {
-	HYFW_AUTO_FREE char *path = hyfw_format("/proc/%d/cmdline", pid);
+	HYFW_AUTO_FREE char *path = hyfw_format("/proc/%d/stat", pid);
 	int tries;
 
+	/* A zombie has closed its sockets; one whose command line is gone may not have. */
 	for (tries = 0; tries < 200; tries++) {
 		HYFW_AUTO_FREE char *text = NULL;
-		size_t size = 0;
 
-		if (hyfw_file_read(AT_FDCWD, path, 65536, &text, &size, NULL) < 0 || size == 0)
+		if (hyfw_file_read(AT_FDCWD, path, 65536, &text, NULL, NULL) < 0 || strstr(text, ") Z "))
 			return true;
 		usleep(10000);
 	}

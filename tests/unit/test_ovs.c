@@ -163,6 +163,7 @@ int main(void)
 		return failed;
 	cmocka_set_test_filter(getenv("TEST_FILTER"));
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	failed += ovs_plan_tests();
 	failed += ovs_port_tests();
 	failed += ovs_bridge_tests();
 	failed += ovs_machine_tests();
