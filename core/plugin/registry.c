@@ -84,26 +84,47 @@ static int list_names(struct hyfw_strings *names, struct hyfw_error **err)
 	return 0;
 }
 
+/* By their notes. */
+static int list_kind(enum hyfw_kind kind, struct hyfw_strings *names, struct hyfw_error **err)
+{
+	struct hyfw_strings all = { 0 };
+	int result = list_names(&all, err);
+	size_t i;
+
+	for (i = 0; result == 0 && i < all.count; i++) {
+		HYFW_AUTO_ERROR struct hyfw_error *refusal = NULL;
+		struct hyfw_plugin_note note;
+
+		if (hyfw_loader_peek(directory.fd, directory.path, all.items[i], &note, &refusal) == 0 &&
+		    note.kind == kind)
+			hyfw_strings_add(names, all.items[i]);
+	}
+	hyfw_strings_finish(&all);
+	return result;
+}
+
+int hyfw_registry_names(enum hyfw_kind kind, struct hyfw_strings *names, struct hyfw_error **err)
+{
+	int result;
+
+	pthread_mutex_lock(&registry_lock);
+	result = open_directory(err);
+	if (result == 0)
+		result = list_kind(kind, names, err);
+	pthread_mutex_unlock(&registry_lock);
+	return result;
+}
+
 /* The nearest name among the drivers of 'kind'; free(). */
 static char *nearest(enum hyfw_kind kind, const char *name)
 {
 	HYFW_AUTO_ERROR struct hyfw_error *ignored = NULL;
-	struct hyfw_strings names = { 0 }, fitting = { 0 };
+	struct hyfw_strings fitting = { 0 };
 	char *found = NULL;
-	size_t i;
 
-	list_names(&names, &ignored);
-	for (i = 0; i < names.count; i++) {
-		HYFW_AUTO_ERROR struct hyfw_error *refusal = NULL;
-		struct hyfw_plugin_note note;
-
-		if (hyfw_loader_peek(directory.fd, directory.path, names.items[i], &note, &refusal) == 0 &&
-		    note.kind == kind)
-			hyfw_strings_add(&fitting, names.items[i]);
-	}
+	list_kind(kind, &fitting, &ignored);
 	if (fitting.count)
 		found = hyfw_dup(hyfw_nearest(name, (const char *const *)fitting.items));
-	hyfw_strings_finish(&names);
 	hyfw_strings_finish(&fitting);
 	return found;
 }

@@ -5,6 +5,7 @@
 
 #include <hyfw/plugin.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
 
 struct hyfw_driver; /* a loaded plugin, perhaps with an open instance; see driver.h */
@@ -13,6 +14,9 @@ struct hyfw_driver; /* a loaded plugin, perhaps with an open instance; see drive
  * for the life of the process.  -ENOENT names the nearest driver there is. */
 int hyfw_registry_get(enum hyfw_kind kind, const char *name, struct hyfw_driver **ret_driver,
 		      struct hyfw_error **err);
+
+/* Adds the names of the drivers of 'kind' that there are, sorted; none is loaded. */
+int hyfw_registry_names(enum hyfw_kind kind, struct hyfw_strings *names, struct hyfw_error **err);
 
 /* Everything in the plugin path, good and bad, sorted by name; for `plugin list`. */
 struct hyfw_plugin_report {

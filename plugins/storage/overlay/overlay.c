@@ -115,6 +115,11 @@ static int image_remove(void *instance, const char *name, struct hyfw_error **er
 	return overlay_image_remove(instance, name, err);
 }
 
+static int image_accepts(void *instance, const char *source, bool *ret_accepts, struct hyfw_error **err)
+{
+	return overlay_accepts(instance, source, ret_accepts, err);
+}
+
 static const struct hyfw_common_ops common_ops = {
 	.size = sizeof(common_ops),
 	.probe = probe,
@@ -134,6 +139,7 @@ static const struct hyfw_storage_ops storage_ops = {
 	.image_list = image_list,
 	.image_get = image_get,
 	.image_remove = image_remove,
+	.image_accepts = image_accepts,
 };
 
 static const char *const capabilities[] = { HYFW_GIVES_MOUNT, HYFW_KEEPS_IMAGES, NULL };

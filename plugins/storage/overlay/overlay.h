@@ -9,6 +9,7 @@
  *     manifest.c    what is kept about an image, as JSON
  *     import.c      a new image: temporary directory, commit
  *     import_dir.c, import_tar.c   the two sources; untar.c writes entries of archives
+ *     accepts.c     what a source is, from its first bytes
  *     writer.c      writing a layer: metadata, limits
  *     path.c        names in an archive, resolved inside of the layer
  *     data.c        the content of files
@@ -89,5 +90,10 @@ int overlay_manifest_read(struct overlay *overlay, int dirfd, struct hyfw_arena 
 int overlay_import(struct overlay *overlay, const char *name, const char *source,
 		   const struct hyfw_map *config, bool replace, void (*progress)(uint64_t, uint64_t),
 		   struct hyfw_error **err);
+
+/* ---- accepts.c ---- */
+
+/* Directories and what looks like an archive. */
+int overlay_accepts(struct overlay *overlay, const char *source, bool *ret_accepts, struct hyfw_error **err);
 
 #endif

@@ -37,21 +37,23 @@ int qcow2_image_accepts(struct qcow2 *qcow2, const char *source, bool *ret_accep
 {
 	const char *format = NULL;
 	struct stat st;
-	int fd = open(source, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), result = 0;
+	int fd, result;
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		result = qcow2->host->fail(err, errno, "%s: %s", source, strerror(errno));
-	} else if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
+	if (stat(source, &st) < 0)
+		return qcow2->host->fail(err, errno, "%s: %s", source, strerror(errno));
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
 		*ret_accepts = false;
-	} else {
-		result = qcow2_header_probe(fd, &format);
-		if (result < 0)
-			qcow2->host->fail(err, -result, "%s: %s", source, strerror(-result));
-		else
-			*ret_accepts = strcmp(format, "raw") != 0 || qcow2_header_looks_like_disk(fd);
+		return 0;
 	}
-	if (fd >= 0)
-		close(fd);
+	fd = open(source, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return qcow2->host->fail(err, errno, "%s: %s", source, strerror(errno));
+	result = qcow2_header_probe(fd, &format);
+	if (result < 0)
+		qcow2->host->fail(err, -result, "%s: %s", source, strerror(-result));
+	else
+		*ret_accepts = strcmp(format, "raw") != 0 || qcow2_header_looks_like_disk(fd);
+	close(fd);
 	return result;
 }
 
