@@ -236,6 +236,25 @@ static void settle_defaults(struct hyfw_config *config, struct drivers *drivers)
 	}
 }
 
+/* Where no workload says which driver is used, those that may keep disks in a pool. */
+static int settle_pools(struct hyfw_config *config, struct drivers *drivers, struct hyfw_error **err)
+{
+	struct hyfw_strings names = { 0 };
+	size_t cursor = 0, i;
+	int result = 0;
+
+	if (config->keep_unused && hyfw_config_next(config, "pool", &cursor))
+		result = hyfw_registry_names(HYFW_KIND_STORAGE, &names, err);
+	for (i = 0; result == 0 && i < names.count; i++) {
+		struct hyfw_driver *driver;
+
+		if (hyfw_registry_get(HYFW_KIND_STORAGE, names.items[i], &driver, NULL) == 0)
+			keep_driver(config, drivers, driver);
+	}
+	hyfw_strings_finish(&names);
+	return result;
+}
+
 /* ---- afterwards ---- */
 
 static void configure(const struct hyfw_config *config, const struct drivers *drivers)
@@ -282,6 +301,8 @@ int hyfw_config_load_drivers_and_validate(struct hyfw_config *config, struct hyf
 		result = load_choices(config, &drivers, err);
 	if (result == 0)
 		result = settle_plugins(config, &drivers, err);
+	if (result == 0)
+		result = settle_pools(config, &drivers, err);
 	if (result == 0)
 		settle_defaults(config, &drivers);
 	if (result == 0)

@@ -1,16 +1,11 @@
 # Disks as images and volumes: the store, pools, what is refused.  Nothing here boots.
 load helpers
 
-setup_file() {
-	helpers_setup_file
-}
-
 disk() { # FILE SIZE [FORMAT]
 	qemu-img create -q -f "${3:-qcow2}" "$1" "$2"
 }
 
 @test "what is in a source decides which driver keeps the image" {
-	need qemu-img
 	disk "$BATS_TEST_TMPDIR/guest.vmdk" 8M vmdk
 	hyfw image import guest "$BATS_TEST_TMPDIR/guest.vmdk"
 	hyfw image import both "$BATS_TEST_TMPDIR/guest.vmdk"
@@ -33,7 +28,6 @@ disk() { # FILE SIZE [FORMAT]
 }
 
 @test "an image that would read files of the host is refused and leaves nothing" {
-	need qemu-img
 	local dir=$BATS_TEST_TMPDIR evil name
 	disk "$dir/base.qcow2" 1M
 	for evil in /etc/shadow ../etc/shadow 'json:{"driver":"file","filename":"/etc/shadow"}' \
@@ -52,45 +46,47 @@ disk() { # FILE SIZE [FORMAT]
 	[[ $stderr == *"further file"* ]]
 	run hyfw image list
 	[[ $output != *evil* ]]
-	run ls -A "$HYFW_ROOT/drivers/qcow2/images"
+	run ls -A "$DATA/drivers/qcow2/images"
 	[ -z "$output" ]
 }
 
 @test "disks are made, grown, copied and listed; a full pool is refused" {
-	need qemu-img
-	local pool=$BATS_TEST_TMPDIR/pool
-	cat >>"$HYFW_CONFIG" <<-END
-
-		[pool fast]
-		path = $pool
-		size = 32M
-	END
-	hyfw disk create one 16M --pool fast
+	printf '[pool default]\nsize = 32M\n\n[pool fast]\npath = %s\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/hyfw.ini"
+	HYFW_COMMAND+=(--config "$BATS_TEST_TMPDIR/hyfw.ini")
+	hyfw disk create one 16M
 	run hyfw volume list
 	echo "$output"
-	[[ $output == *one*qcow2*"$pool/one.qcow2"* ]]
+	[[ $output == *one*qcow2*/pool/one.qcow2* ]]
 	hyfw disk resize one 24M
-	run --separate-stderr hyfw disk clone one two --pool fast
+	run --separate-stderr hyfw disk clone one two
 	echo "$stderr"
 	[ "$status" -eq 125 ]
-	[[ $stderr == *"pool fast"* ]]
+	[[ $stderr == *"pool default"* ]]
+	run hyfw --format json disk pools
+	echo "$output"
+	[ "$(jq -r '.[] | "\(.name) \(.size) \(.used)"' <<<"$output" | tr '\n' ' ')" = "default 33554432 25165824 fast 0 0 " ]
+	hyfw volume rm one
+	hyfw disk create one 8M
 	hyfw disk clone one two --linked
 	run --separate-stderr hyfw volume rm one
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"two is based on it"* ]]
-	hyfw volume rm two
+	hyfw disk snapshot create two first
+	run --separate-stderr hyfw disk resize one 16M
+	[ "$status" -eq 125 ]
+	hyfw disk rebase two
 	hyfw volume rm one
+	hyfw volume rm two
 	run hyfw -q volume list
 	[ -z "$output" ]
 }
 
 @test "a disk that fills the file system is refused and changes nothing" {
-	need qemu-img
 	local small=$BATS_TEST_TMPDIR/small
 	mkdir "$small"
 	mount -t tmpfs -o size=4M,mode=755 tmpfs "$small"
 	head -c 8M /dev/urandom >"$BATS_TEST_TMPDIR/full.raw"
-	run --separate-stderr hyfw disk convert "$BATS_TEST_TMPDIR/full.raw" "$small/full.qcow2" qcow2
+	run --separate-stderr hyfw disk convert "$BATS_TEST_TMPDIR/full.raw" "$small/full.qcow2"
 	local left
 	left=$(ls -A "$small")
 	umount "$small"

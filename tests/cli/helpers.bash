@@ -96,7 +96,7 @@ machine_snapshot() {
 		own_processes | sed 's/^[0-9]* /process /'
 		# Not the directories and locks that an instance has once it was used.
 		find "$DATA" "$STATE" -mindepth 1 -xdev \( \( -name cache -o -name locks -o -name events -o -path '*/images/*' \) -prune -o -printf 'file %y %p\n' \) 2>/dev/null |
-			grep -vE "^file d ($DATA|$STATE)/([a-z]+|(drivers|shared)/[a-z]+|drivers/[a-z]+/[a-z]+)$" || true
+			grep -vE "^file d ($DATA|$STATE)/([a-z]+|(drivers|shared)/[a-z0-9]+|drivers/[a-z0-9]+/[a-z]+)$" || true
 	} | awk -v owner="$owner" -v test="${HYFW_TEST_DATA##*/}" '
 		/hyfw-/ && index($0, owner) == 0 && index($0, test) == 0 { next }
 		{ print }' | sort

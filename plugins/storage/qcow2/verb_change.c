@@ -9,10 +9,6 @@
 #include <json-c/json.h>
 #include <unistd.h>
 
-#ifdef QCOW2_WITH_GUESTFS
-#include "guestfs_disk.h"
-#endif
-
 /* ---- resize ---- */
 
 static int resize_file(struct qcow2 *qcow2, const struct hyfw_operation *operation, const struct qcow2_disk *disk,
@@ -70,14 +66,6 @@ int qcow2_verb_resize(struct qcow2 *qcow2, const struct hyfw_operation *operatio
 	(void)ret_result;
 	if (size <= 0)
 		return qcow2->host->fail(err, EINVAL, "disk %s: its new size is missing", operation->object);
-	if (hyfw_map_bool(&operation->args, "filesystem", false)) {
-#ifdef QCOW2_WITH_GUESTFS
-		return gf_verb_resize(qcow2, operation, ret_result, err);
-#else
-		return qcow2->host->fail(err, ENOTSUP, "disk %s: file systems are not resized: hyfw was built without "
-					 "libguestfs", operation->object);
-#endif
-	}
 	result = qcow2_disk_open(qcow2, operation, operation->object, QCOW2_WRITE, &disk, err);
 	if (result < 0)
 		return result;

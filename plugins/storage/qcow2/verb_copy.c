@@ -186,12 +186,9 @@ int qcow2_verb_clone(struct qcow2 *qcow2, const struct hyfw_operation *operation
 int qcow2_verb_convert(struct qcow2 *qcow2, const struct hyfw_operation *operation, struct hyfw_map *ret_result,
 		       struct hyfw_error **err)
 {
-	const char *format = argument(operation, "format", NULL);
+	const char *format = argument(operation, "format", "qcow2");
 
 	(void)ret_result;
-	if (!format)
-		return qcow2->host->fail(err, EINVAL, "disk %s: the format that it is to become is missing",
-					 operation->object);
 	if (hyfw_map_bool(&operation->args, "compress", false) && strcmp(format, "qcow2") != 0 &&
 	    strcmp(format, "vmdk") != 0)
 		return qcow2->host->fail(err, EINVAL, "format %s cannot be compressed", format);

@@ -86,7 +86,7 @@ int qcow2_verb_rebase(struct qcow2 *qcow2, const struct hyfw_operation *operatio
 
 	(void)ret_result;
 	if (!backing)
-		return qcow2->host->fail(err, EINVAL, "disk %s: what it is to be based on is missing", operation->object);
+		backing = "";
 	result = qcow2_disk_open(qcow2, operation, operation->object, unsafe ? QCOW2_WRITE_ALONE : QCOW2_WRITE, &disk,
 				 err);
 	if (result < 0)
