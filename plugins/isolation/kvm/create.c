@@ -66,6 +66,27 @@ static int note_facts(struct creation *creation, struct hyfw_error **err)
 	return r;
 }
 
+/* EFI variables stay as long as the workload does; gc() removes those of workloads
+ * that are gone. */
+static const char *nvram_path(struct creation *creation)
+{
+	const struct hyfw_host *host = creation->host;
+	const char *name = creation->workload.name, *directory;
+
+	if (creation->workload.transient)
+		return host->format(creation->call->arena, "%s/nvram.fd", creation->facts.directory);
+	directory = host->format(creation->call->arena, "%s/" KVM_NVRAM, host->directory("kvm", HYFW_DIRECTORY_DATA));
+	mkdir(directory, 0711); /* what fails is told when the file is made */
+	return host->format(creation->call->arena, "%s/%s.fd", directory, name);
+}
+
+static bool wants_efi(const struct hyfw_map *settings)
+{
+	const char *firmware = hyfw_map_get(settings, "firmware");
+
+	return firmware && strcmp(firmware, "efi") == 0;
+}
+
 static int make_facts(struct creation *creation, struct hyfw_error **err)
 {
 	struct kvm_run *run = creation->run;
@@ -83,7 +104,7 @@ static int make_facts(struct creation *creation, struct hyfw_error **err)
 	facts->uuid = kvm_uuid(host, creation->call->arena, workload->name, &workload->settings);
 	snprintf(run->uuid, sizeof(run->uuid), "%s", facts->uuid);
 	facts->directory = host->format(creation->call->arena, "%s/" KVM_ROOT_SOCKETS, run->root);
-	facts->nvram = host->format(creation->call->arena, "%s/nvram.fd", facts->directory);
+	facts->nvram = nvram_path(creation);
 	r = kvm_password(host, creation->call->arena, &workload->settings, &facts->password, err);
 	return r < 0 ? r : note_facts(creation, err);
 }
@@ -101,6 +122,9 @@ static int prepare(struct creation *creation, struct hyfw_error **err)
 		r = make_facts(creation, err);
 	if (r == 0)
 		r = kvm_root_make(run->kvm, run->root, creation->workload.name, &creation->workload.idmap, err);
+	if (r == 0 && wants_efi(&creation->workload.settings))
+		r = kvm_nvram_make(creation->host, creation->call->arena, creation->facts.nvram,
+				   &creation->workload.idmap, err);
 	if (r < 0 || run->kvm->uri || kvm_root_has_capabilities(run->kvm))
 		return r;
 	creation->gate = creation->host->lock("kvm-capabilities", err);

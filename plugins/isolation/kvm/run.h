@@ -45,6 +45,7 @@ const char *kvm_nested(void);
 #define KVM_NOTE_ROOT "root"     /* directory of the embedded libvirt */
 #define KVM_NOTE_DOMAIN "domain" /* its name at a libvirtd */
 #define KVM_NOTE_UUID "uuid"
+#define KVM_NVRAM "nvram" /* below the data directory: WORKLOAD.fd, EFI variables */
 #define KVM_NOTE_ACCEL "accel"   /* "kvm", "tcg" */
 
 struct kvm_run {

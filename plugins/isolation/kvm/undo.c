@@ -168,6 +168,32 @@ static int gc_below(const struct hyfw_host *host, struct hyfw_arena *arena, cons
 	return r;
 }
 
+static bool has_workload(const struct hyfw_alive *alive, const char *name, size_t length)
+{
+	size_t i;
+
+	for (i = 0; alive->workloads && alive->workloads[i]; i++)
+		if (strlen(alive->workloads[i]) == length && strncmp(alive->workloads[i], name, length) == 0)
+			return true;
+	return false;
+}
+
+static void gc_nvram(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_alive *alive)
+{
+	DIR *dir = opendir(host->format(arena, "%s/" KVM_NVRAM, host->directory("kvm", HYFW_DIRECTORY_DATA)));
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		const char *suffix = strrchr(entry->d_name, '.');
+
+		if (entry->d_name[0] != '.' && suffix && strcmp(suffix, ".fd") == 0 &&
+		    !has_workload(alive, entry->d_name, (size_t)(suffix - entry->d_name)))
+			unlinkat(dirfd(dir), entry->d_name, 0);
+	}
+	if (dir)
+		closedir(dir);
+}
+
 int kvm_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = ((struct kvm_instance *)instance)->host;
@@ -177,6 +203,7 @@ int kvm_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **e
 
 	for (; r == 0 && *parents; parents++)
 		r = gc_below(host, arena, *parents, alive, err);
+	gc_nvram(host, arena, alive);
 	host->arena_free(arena);
 	return r;
 }
