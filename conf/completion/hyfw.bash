@@ -88,7 +88,9 @@ _hyfw_words() { # COMMAND VERB
 	start) _hyfw_names -a ;;
 	stop | kill | pause | unpause) _hyfw_names ;;
 	attach | console) [ -n "$2" ] || _hyfw_names ;;
-	restart) _hyfw_names -a ;;
+	restart | update) _hyfw_names -a ;;
+	vnc | port | save | migrate) [ -n "$2" ] || _hyfw_names ;;
+	snapshot) [ -n "$2" ] && _hyfw_names -a || echo "create list revert delete" ;;
 	exec) [ -n "$2" ] || _hyfw_names ;;
 	rm | inspect | logs | wait | stats) _hyfw_names -a ;;
 	disk)

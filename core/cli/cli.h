@@ -53,6 +53,8 @@ void hyfw_cli_print_json(struct json_object *object);
 const char *hyfw_cli_bytes(unsigned long long bytes);
 
 extern const struct hyfw_command hyfw_command_doctor, hyfw_command_driver;
+extern const struct hyfw_command hyfw_command_migrate, hyfw_command_port, hyfw_command_save,
+	hyfw_command_snapshot, hyfw_command_update, hyfw_command_vnc;
 extern const struct hyfw_command hyfw_command_attach, hyfw_command_check,
 	hyfw_command_completion, hyfw_command_config, hyfw_command_console, hyfw_command_create,
 	hyfw_command_disk, hyfw_command_down, hyfw_command_events, hyfw_command_exec,

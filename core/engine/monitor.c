@@ -106,6 +106,16 @@ static struct policy read_policy(const struct hyfw_definition *definition)
 	return policy;
 }
 
+/* `hyfw update` may have changed it. */
+static void refresh_policy(struct policy *policy, const struct hyfw_definition *definition)
+{
+	const struct policy now = read_policy(definition);
+
+	policy->always = now.always;
+	policy->on_failure = now.on_failure;
+	policy->limit = now.limit;
+}
+
 static bool wants_restart(struct policy *policy, const struct hyfw_served *served)
 {
 	if (served->stopped)
@@ -259,6 +269,7 @@ static int run_all(struct monitor *monitor, struct hyfw_error **err)
 			hyfw_host_table()->log(HYFW_LOG_ERROR, "%s", failure->message);
 			served.exit.status = 125;
 		}
+		refresh_policy(&policy, monitor->definition);
 		if (!wants_restart(&policy, &served) ||
 		    !pause_before_restart(&policy, &served, monitor->signals, monitor->socket))
 			return served.exit.status;

@@ -258,3 +258,80 @@ open(sys.argv[1], "a").write(line * 1200)' "$STATE/events/log"
 	wait "$stream" || true
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/events")" -eq 3 ]
 }
+
+# ---- update ------------------------------------------------------------------------
+
+value_of() { # NAME CONTROLLER V1-FILE V2-FILE
+	local group
+	group=$(cgroup_of "$1" "$2")
+	cat "$group/$3" 2>/dev/null || cat "$group/$4"
+}
+
+@test "update changes the limits of a running workload, for this run and the next" {
+	hyfw run -d --name limited --network none -m 64M --cpus 0.5 --pids-limit 50 --rootfs "$ROOTFS" -- sleep 60
+	[ "$(hyfw update -m 96M --cpus 0.25 --pids-limit 60 limited)" = limited ]
+	[ "$(value_of limited memory memory.limit_in_bytes memory.max)" = 100663296 ]
+	[ "$(value_of limited pids pids.max pids.max)" = 60 ]
+	value_of limited cpu cpu.cfs_quota_us cpu.max | grep -E '^25000( |$)'
+	hyfw update -m 48M limited
+	[ "$(value_of limited memory memory.limit_in_bytes memory.max)" = 50331648 ]
+	hyfw restart -t 0 limited
+	[ "$(value_of limited memory memory.limit_in_bytes memory.max)" = 50331648 ]
+	[ "$(hyfw --format json inspect limited | json 0 settings pids)" = 60 ]
+}
+
+@test "an update that fails changes nothing" {
+	hyfw run -d --name limited --network none -m 64M --pids-limit 50 --rootfs "$ROOTFS" -- sleep 60
+	run --separate-stderr hyfw update --pids-limit 70 --cpus 9000 limited
+	[ "$status" -eq 125 ]
+	[ "$(value_of limited pids pids.max pids.max)" = 50 ]
+	run --separate-stderr hyfw update --pids-limit 70 -m 1M limited
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"workload limited"*memory* ]]
+	[ "$(value_of limited pids pids.max pids.max)" = 50 ]
+	[ "$(hyfw --format json inspect limited | json 0 settings pids)" = 50 ]
+	run --separate-stderr hyfw update --memory much limited
+	[[ $stderr == *"workload limited: memory = much: "* ]]
+	run --separate-stderr hyfw update --vcpus 2 limited
+	[[ $stderr == *"vcpus: no driver of this workload puts it into effect (isolation namespaces)"* ]]
+	run --separate-stderr hyfw update limited
+	[[ $stderr == *"nothing to change is given"* ]]
+}
+
+@test "update of the restart policy counts at the next end" {
+	hyfw run -d --name policy --network none --restart always --rootfs "$ROOTFS" -- sh -c 'trap "exit 1" USR1; while :; do sleep 0.05; done'
+	hyfw update --restart no policy
+	sleep 0.2
+	hyfw kill -s USR1 policy
+	wait_until 5 is_status policy exited
+}
+
+# ---- machines: what a container has not --------------------------------------------
+
+@test "what only machines have is refused by name" {
+	box plain sleep 60
+	run --separate-stderr hyfw vnc plain
+	[ "$status" -eq 125 ]
+	[[ $stderr == "hyfw: workload plain: isolation namespaces: cannot display"* ]]
+	run --separate-stderr hyfw snapshot create plain one
+	[[ $stderr == *"isolation namespaces: cannot snapshot-create"* ]]
+	run --separate-stderr hyfw snapshot list
+	[[ $stderr == *"one workload is needed"* ]]
+	run --separate-stderr hyfw snapshot fly plain
+	[[ $stderr == *"there is no verb fly"* ]]
+	run --separate-stderr hyfw snapshot delete --memory plain one
+	[[ $stderr == *"a flag of create is given to delete"* ]]
+	run --separate-stderr hyfw migrate plain
+	[[ $stderr == *"a workload and the URI of a host are needed"* ]]
+	run --separate-stderr hyfw migrate --bandwidth wide plain qemu+ssh://there/system
+	[[ $stderr == *"--bandwidth wide: not a size such as 100M"* ]]
+	run --separate-stderr hyfw migrate --max-downtime 1s plain qemu+ssh://there/system
+	[[ $stderr == *"--max-downtime 1s: not a number of milliseconds"* ]]
+	run --separate-stderr hyfw migrate --live plain qemu+ssh://there/system
+	[[ $stderr == *"isolation namespaces: cannot migrate"* ]]
+	run --separate-stderr hyfw save plain
+	[[ $stderr == *"an argument is missing"* ]]
+	[ -z "$(hyfw port plain)" ]
+	run --separate-stderr hyfw port nobody
+	[ "$status" -eq 125 ]
+}

@@ -6,7 +6,7 @@
  *   limits.c     from settings to limits; what cannot work is refused
  *   v1.c v2.c    from limits to values in files
  *   groups.c     the directories: make, fill, find again, remove
- *   kill.c freeze.c stats.c gc.c   what is done to them later
+ *   kill.c freeze.c update.c stats.c gc.c   what is done to them later
  *   files.c      reading and writing the small files
  *   plan.c       what a plan says
  *   plugin.c     the driver's operations
@@ -173,6 +173,13 @@ int groups_freeze(const struct hyfw_host *host, const struct hierarchy *hierarch
 /* MOUNT/OWNER/WORKLOAD of the v1 freezer for the workload that 'path' is a group
  * of; free().  NULL without a v1 freezer. */
 char *freezer_path(const struct hierarchy *hierarchy, const char *path);
+
+/* ---- update.c ---- */
+
+/* Changed limits for the groups of a running workload: all of them or none.  -ENOTSUP
+ * when one needs a controller that it has no group of.  Fills in their masks. */
+int groups_update(const struct hyfw_host *host, const struct hierarchy *hierarchy, struct group *groups,
+		  size_t count, const struct limits *limits, struct hyfw_error **err);
 
 /* ---- stats.c ---- */
 

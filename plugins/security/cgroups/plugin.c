@@ -318,6 +318,22 @@ static int cgroups_kill(void *data, const struct hyfw_map *record, struct hyfw_e
 	return result;
 }
 
+static int cgroups_update(void *data, const struct hyfw_subject *subject, const struct hyfw_map *record,
+			  struct hyfw_error **err)
+{
+	struct instance *instance = data;
+	struct group groups[GROUPS_MAX];
+	const size_t count = groups_recorded(record, groups);
+	struct limits limits;
+	int result = hierarchy(instance, err);
+
+	subject_limits(subject, &limits);
+	limits.devices = limits.figures = false; /* are not what can change */
+	if (result == 0)
+		result = limits_check(instance->host, &limits, err);
+	return result < 0 ? result : groups_update(instance->host, &instance->hierarchy, groups, count, &limits, err);
+}
+
 static const struct hyfw_common_ops common = {
 	sizeof(common),
 	.probe = cgroups_probe,
@@ -336,6 +352,7 @@ static const struct hyfw_security_ops ops = {
 	.stats = cgroups_stats,
 	.freeze = cgroups_freeze,
 	.kill = cgroups_kill,
+	.update = cgroups_update,
 };
 
 static const char *const words[] = { HYFW_CONFINES_RESOURCES, NULL };

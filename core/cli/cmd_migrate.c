@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * hyfw migrate, hyfw save. */
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "cli/cli.h"
+#include "cli/operate.h"
+#include "cli/session.h"
+#include "config/normalize.h"
+
+/* ---- migrate ---- */
+
+static const char migrate_help[] =
+	"  --live             while it runs\n"
+	"  --peer-to-peer     the hosts speak with each other, not with us\n"
+	"  --tunnelled        and through their own connection\n"
+	"  --copy-storage     with its disks, where they are not shared\n"
+	"  --offline          its definition alone, of one that does not run\n"
+	"  --unsafe           although a check says that data may be lost\n"
+	"  --max-downtime MS  longest standstill at the end, in milliseconds\n"
+	"  --bandwidth SIZE   most bytes in a second, such as 100M\n"
+	"  --name NAME        what it is called there\n";
+
+static const char *const truths[] = { "live",	      "peer_to_peer", "tunnelled",
+				      "copy_storage", "offline",      "unsafe" };
+
+static bool is_number(const char *text)
+{
+	return *text && strlen(text) < 10 && strspn(text, "0123456789") == strlen(text);
+}
+
+static int take_bandwidth(struct hyfw_pairs *args, const char *text)
+{
+	HYFW_AUTO_ERROR struct hyfw_error *err = NULL;
+	HYFW_AUTO_FREE char *bytes = NULL;
+	int64_t number;
+
+	if (hyfw_parse_size(text, &number, &err) < 0 || number <= 0)
+		return -1;
+	bytes = hyfw_format("%lld", (long long)number);
+	hyfw_pairs_set(args, "bandwidth", bytes);
+	return 0;
+}
+
+static void print_outcome(const struct hyfw_map *outcome)
+{
+	const char *downtime = hyfw_map_get(outcome, "downtime"), *total = hyfw_map_get(outcome, "total");
+	const char *bytes = hyfw_map_get(outcome, "bytes");
+
+	if (total)
+		printf("%s ms", total);
+	if (downtime)
+		printf("%s%s ms down", total ? ", " : "", downtime);
+	if (bytes)
+		printf("%s%s", total || downtime ? ", " : "", hyfw_cli_bytes(strtoull(bytes, NULL, 10)));
+	if (total || downtime || bytes)
+		putchar('\n');
+}
+
+static int migrate(struct hyfw_cli *cli, struct hyfw_pairs *args, const char *workload, const char *to)
+{
+	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
+	struct hyfw_map outcome = { 0 };
+	int status;
+
+	hyfw_pairs_set(args, "to", to);
+	hyfw_session_begin(cli);
+	status = hyfw_cli_operate(cli, workload, "migrate", args, arena, &outcome);
+	if (status == 0 && !cli->quiet)
+		print_outcome(&outcome);
+	return status;
+}
+
+static int migrate_parse(int argc, char **argv, struct hyfw_pairs *args, bool *ret_help)
+{
+	enum { TRUTH = 256, DOWNTIME = TRUTH + HYFW_COUNT(truths), BANDWIDTH, NAME };
+	static const struct option flags[] = { { "live", no_argument, NULL, TRUTH },
+					       { "peer-to-peer", no_argument, NULL, TRUTH + 1 },
+					       { "tunnelled", no_argument, NULL, TRUTH + 2 },
+					       { "copy-storage", no_argument, NULL, TRUTH + 3 },
+					       { "offline", no_argument, NULL, TRUTH + 4 },
+					       { "unsafe", no_argument, NULL, TRUTH + 5 },
+					       { "max-downtime", required_argument, NULL, DOWNTIME },
+					       { "bandwidth", required_argument, NULL, BANDWIDTH },
+					       { "name", required_argument, NULL, NAME },
+					       { "help", no_argument, NULL, 'h' },
+					       { 0 } };
+	int flag;
+
+	while ((flag = getopt_long(argc, argv, "h", flags, NULL)) != -1) {
+		if (flag >= TRUTH && flag < DOWNTIME) {
+			hyfw_pairs_set(args, truths[flag - TRUTH], "true");
+		} else if (flag == DOWNTIME && is_number(optarg)) {
+			hyfw_pairs_set(args, "max_downtime", optarg);
+		} else if (flag == NAME) {
+			hyfw_pairs_set(args, "name", optarg);
+		} else if (flag == 'h') {
+			hyfw_session_help(&hyfw_command_migrate, migrate_help);
+			*ret_help = true;
+			return 0;
+		} else if (flag == DOWNTIME) {
+			return hyfw_cli_usage(&hyfw_command_migrate, "--max-downtime %s: not a number of "
+					      "milliseconds", optarg);
+		} else if (flag != BANDWIDTH) {
+			return HYFW_EXIT_FAILED;
+		} else if (take_bandwidth(args, optarg) < 0) {
+			return hyfw_cli_usage(&hyfw_command_migrate, "--bandwidth %s: not a size such as 100M",
+					      optarg);
+		}
+	}
+	if (argc - optind != 2)
+		return hyfw_cli_usage(&hyfw_command_migrate, "a workload and the URI of a host are needed");
+	return 0;
+}
+
+static int migrate_main(struct hyfw_cli *cli, int argc, char **argv)
+{
+	struct hyfw_pairs args = { 0 };
+	bool help = false;
+	int status = migrate_parse(argc, argv, &args, &help);
+
+	if (status == 0 && !help)
+		status = migrate(cli, &args, argv[optind], argv[optind + 1]);
+	hyfw_pairs_finish(&args);
+	return status;
+}
+
+const struct hyfw_command hyfw_command_migrate = {
+	.name = "migrate",
+	.usage = "migrate [FLAGS] WORKLOAD URI",
+	.summary = "Move a machine to another host",
+	.main = migrate_main,
+};
+
+/* ---- save ---- */
+
+static int save_main(struct hyfw_cli *cli, int argc, char **argv)
+{
+	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
+	HYFW_AUTO_FREE char *path = NULL, *here = NULL;
+	struct hyfw_pairs args = { 0 };
+	struct hyfw_map result = { 0 };
+	int status;
+
+	if (!hyfw_session_arguments(&hyfw_command_save, argc, argv, 2, &status))
+		return status;
+	if (argc - optind != 2)
+		return hyfw_cli_usage(&hyfw_command_save, "one workload and one file are needed");
+	here = getcwd(NULL, 0);
+	path = argv[optind + 1][0] == '/' ? hyfw_dup(argv[optind + 1])
+					  : hyfw_format("%s/%s", here ? here : "", argv[optind + 1]);
+	hyfw_pairs_set(&args, "path", path);
+	hyfw_session_begin(cli);
+	status = hyfw_cli_operate(cli, argv[optind], "save", &args, arena, &result);
+	if (status == 0)
+		puts(path);
+	hyfw_pairs_finish(&args);
+	return status;
+}
+
+const struct hyfw_command hyfw_command_save = {
+	.name = "save",
+	.usage = "save WORKLOAD FILE",
+	.summary = "Write a running machine with its memory to a file and end it",
+	.main = save_main,
+};
