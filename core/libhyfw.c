@@ -19,6 +19,7 @@
 #include "engine/recover.h"
 #include "engine/stack.h"
 #include "engine/store.h"
+#include "engine/update.h"
 #include "plugin/registry.h"
 
 #define PUBLIC __attribute__((visibility("default")))
@@ -227,6 +228,20 @@ PUBLIC int hyfw_instance_signal(struct hyfw_instance *instance, const char *work
 {
 	(void)instance;
 	return hyfw_workload_signal(workload, signal, err);
+}
+
+PUBLIC int hyfw_instance_pause(struct hyfw_instance *instance, const char *workload, bool paused,
+			       struct hyfw_error **err)
+{
+	(void)instance;
+	return hyfw_workload_pause(workload, paused, err);
+}
+
+PUBLIC int hyfw_instance_update(struct hyfw_instance *instance, const char *workload,
+				const struct hyfw_map *changes, struct hyfw_error **err)
+{
+	(void)instance;
+	return hyfw_workload_update(workload, changes, err);
 }
 
 PUBLIC int hyfw_instance_wait(struct hyfw_instance *instance, const char *workload, int *ret_status,

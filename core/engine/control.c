@@ -143,12 +143,12 @@ int hyfw_workload_restart(const char *name, int timeout_ms, struct hyfw_error **
 	if (result == 0)
 		result = hyfw_workload_stop(name, timeout_ms, err);
 	if (result == 0)
+		hyfw_event(name, "restart", NULL, NULL);
+	if (result == 0)
 		result = hyfw_launch(definition, &launch, &launched, err);
-	if (result < 0)
-		return result;
-	hyfw_launched_close(&launched);
-	hyfw_event(name, "restart", NULL, NULL);
-	return 0;
+	if (result == 0)
+		hyfw_launched_close(&launched);
+	return result;
 }
 
 /* ---- signal ---- */

@@ -214,7 +214,7 @@ print(" ".join(json.loads(line)["event"] for line in sys.stdin))'; }
 	hyfw stop life
 	hyfw restart life
 	hyfw rm -f life
-	[ "$(words life)" = "create start pause unpause kill die stop start restart die stop remove" ]
+	[ "$(words life)" = "create start pause unpause kill die stop restart start die stop remove" ]
 	hyfw events --no-stream -f name=life -f event=die | head -1 | grep -E '^20[0-9-]+T[0-9:.]+Z  die       life  status=4$'
 	run_box --name once -- true
 	[ "$(words once)" = "start die remove" ]

@@ -62,6 +62,12 @@ int hyfw_instance_stop(struct hyfw_instance *instance, const char *workload, int
 		       struct hyfw_error **err);
 int hyfw_instance_signal(struct hyfw_instance *instance, const char *workload, int signal,
 			 struct hyfw_error **err);
+/* All of its processes stand still, or go on. */
+int hyfw_instance_pause(struct hyfw_instance *instance, const char *workload, bool paused,
+			struct hyfw_error **err);
+/* Keys of `hyfw update` with values as in a file: all are put into effect, or none. */
+int hyfw_instance_update(struct hyfw_instance *instance, const char *workload, const struct hyfw_map *changes,
+			 struct hyfw_error **err);
 int hyfw_instance_wait(struct hyfw_instance *instance, const char *workload, int *ret_status,
 		       struct hyfw_error **err);
 int hyfw_instance_remove(struct hyfw_instance *instance, const char *workload, bool force,
