@@ -1,0 +1,201 @@
+# Networks of driver ovs with an Open vSwitch of the tests' own, in datapath netdev.
+# It always has the bridge ovs-theirs, which is somebody else's.
+load helpers
+
+setup_file() {
+	command -v ovs-vswitchd >/dev/null || skip "needs Open vSwitch (package openvswitch-switch)"
+	export OVS=$BATS_FILE_TMPDIR/ovs MAIN=$BATS_FILE_TMPDIR/hyfw.ini
+	mkdir "$OVS"
+	ovsdb-tool create "$OVS/conf.db" /usr/share/openvswitch/vswitch.ovsschema
+	OVS_RUNDIR=$OVS ovsdb-server "$OVS/conf.db" --remote="punix:$OVS/db.sock" --no-chdir --detach \
+		--pidfile="$OVS/ovsdb-server.pid" --log-file="$OVS/db.log" 3>&- 2>/dev/null
+	vsctl --no-wait init
+	switch_start
+	vsctl add-br ovs-theirs -- set Bridge ovs-theirs datapath_type=netdev
+	cat >"$MAIN" <<-END
+		[plugin ovs]
+		db = unix:$OVS/db.sock
+
+		[network lan]
+		driver = ovs
+		datapath = netdev
+		subnet = 10.92.0.0/24
+	END
+	common_setup_file
+	# What is there once the driver was used: again as it is then.
+	setup
+	hyfw run --rm --network lan --rootfs "$ROOTFS" true
+	machine_snapshot >"$SNAPSHOT"
+}
+
+teardown_file() {
+	[ -e "$OVS/db.sock" ] || return 0
+	common_teardown_file
+	vsctl del-br ovs-theirs
+	kill "$(<"$OVS/ovs-vswitchd.pid")" "$(<"$OVS/ovsdb-server.pid")"
+}
+
+setup() { HYFW_COMMAND+=(--config "$MAIN"); }
+
+teardown() {
+	common_teardown
+	[ "$(vsctl list-br)" = ovs-theirs ]
+	[ "$(vsctl list-ports ovs-theirs)" = "" ]
+	[ "$(vsctl list QoS)$(vsctl list Queue)" = "" ]
+}
+
+vsctl() { ovs-vsctl --db="unix:$OVS/db.sock" --timeout=10 "$@"; }
+
+switch_start() {
+	OVS_RUNDIR=$OVS ovs-vswitchd "unix:$OVS/db.sock" --no-chdir --detach --pidfile="$OVS/ovs-vswitchd.pid" \
+		--log-file="$OVS/switch.log" 3>&- 2>/dev/null
+}
+
+switch_restart() {
+	local pid
+	pid=$(<"$OVS/ovs-vswitchd.pid")
+	kill -9 "$pid"
+	while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+	switch_start
+}
+
+ports() { vsctl --bare --columns=name find Port "external_ids:hyfw=$(owner_mark)" 'external_ids:hyfw-workload!=""'; }
+
+box() { # NAME FLAG...
+	local name=$1
+	shift
+	hyfw run -d --name "$name" --network lan --cap-add NET_RAW "$@" --rootfs "$ROOTFS" sleep 1000
+}
+
+address_of() { hyfw exec "$1" -- ip -o -4 addr show eth0 | awk '{ sub("/.*", "", $4); print $4 }'; }
+
+can_ping() { hyfw exec "$1" -- ping -c 1 -W 1 "$2"; }
+
+@test "a linked container is reached by name, another one not" {
+	write_stack names <<-END
+		[defaults]
+		network = lan
+		cap_add = NET_RAW
+		stop_signal = SIGKILL
+
+		[workload db]
+		image = box
+		command = sleep 1000
+		network_rate_in = 20000
+
+		[workload web]
+		image = box
+		command = sleep 1000
+		links = db
+		network_rate = 20000
+
+		[workload other]
+		image = box
+		command = sleep 1000
+	END
+	hyfw up "$STACK"
+	[ "$(ports | wc -w)" -eq 3 ]
+	can_ping web db
+	can_ping web 10.92.0.1
+	run ! can_ping db "$(address_of web)"
+	run ! can_ping other "$(address_of db)"
+	hyfw down "$STACK"
+}
+
+@test "VLANs are apart" {
+	write_stack vlans <<-END
+		[defaults]
+		network = lan
+		cap_add = NET_RAW
+		stop_signal = SIGKILL
+
+		[workload db]
+		image = box
+		command = sleep 1000
+		vlan = 10
+
+		[workload web]
+		image = box
+		command = sleep 1000
+		vlan = 10
+		links = db
+
+		[workload office]
+		image = box
+		command = sleep 1000
+		vlan = 20
+		links = db
+	END
+	hyfw up "$STACK"
+	can_ping web db
+	run ! can_ping office db
+	hyfw down "$STACK"
+}
+
+@test "a plan shows what would be done and does nothing" {
+	write_stack plan <<-END
+		[workload web]
+		image = box
+		command = sleep 1000
+		command = true
+		network = lan
+		vlan = 30
+		vlan_trunk = 10
+		vlan_trunk = 20
+	END
+	run hyfw plan "$STACK"
+	[ "$status" -eq 0 ]
+	[[ $output == *"ovs-vsctl add-br "*" datapath_type=netdev fail_mode=secure "* ]]
+	[[ $output == *"vlan_mode=native-untagged tag=30 trunks=10,20"* ]]
+	[ "$(vsctl list-br)" = ovs-theirs ]
+}
+
+@test "a trunk without a VLAN of its own has no use for an address" {
+	write_stack trunk <<-END
+		[workload web]
+		image = box
+		command = sleep 1000
+		command = true
+		network = lan
+		vlan_trunk = 10
+		vlan_trunk = 20
+	END
+	run --separate-stderr hyfw up "$STACK"
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"vlan_trunk without vlan"* ]]
+}
+
+@test "the next workload brings the flows back after ovs-vswitchd was killed" {
+	box web
+	can_ping web 10.92.0.1
+	switch_restart
+	run ! can_ping web 10.92.0.1
+	box late
+	wait_until 3 can_ping web 10.92.0.1
+	hyfw rm -f web late
+}
+
+@test "a monitor that is killed leaves no row" {
+	box web
+	kill -9 "$(own_processes | awk '$2 == "hyfw" { print $1 }')"
+	wait_until 5 hyfw ps
+	wait_until 5 is_status web exited
+	[ "$(ports)" = "" ]
+	[ "$(vsctl list-br)" = ovs-theirs ]
+	hyfw rm -f web
+}
+
+@test "rows from before a reboot go with the next workload" {
+	local port
+	box web --rm
+	port=$(ports)
+	kill -9 "$(own_processes | awk '$2 == "hyfw" { print $1 }')"
+	rm -rf --one-file-system "$STATE"
+	mkdir "$STATE"
+	[ "$(ports)" = "$port" ]
+	box late
+	[ "$(ports | wc -w)" -eq 1 ]
+	[ "$(ports)" != "$port" ]
+	hyfw rm -f late
+	nft delete table netdev "$(owner_mark)-ovs-$port" 2>/dev/null || true # tables end with the machine
+}
