@@ -85,7 +85,7 @@ static int sync_parent(const char *path)
 int hyfw_file_write(const char *path, const void *data, size_t size, mode_t mode, bool sync,
 		    struct hyfw_error **err)
 {
-	HYFW_AUTO_FREE char *temporary = hyfw_format("%s.new.%d", path, (int)getpid());
+	HYFW_AUTO_FREE char *temporary = hyfw_format("%s.new.%d", path, (int)gettid());
 	HYFW_AUTO_CLOSE int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
 	int result;
 

@@ -155,6 +155,10 @@ const struct hyfw_host *hyfw_host_table(void)
 	};
 	const struct hyfw_context *context = hyfw_context_current();
 
-	table.owner = context ? context->owner : "hyfw";
+	const char *owner = context ? context->owner : "hyfw";
+
+	/* Once, by the main thread: an operation beside it reads the table too. */
+	if (table.owner != owner)
+		table.owner = owner;
 	return &table;
 }
