@@ -37,6 +37,7 @@ struct disk_flag {
 struct disk_word {
 	const char *key;
 	enum disk_flag_form form;
+	const char *otherwise; /* its value when it is not given; NULL: it has none */
 };
 
 enum disk_result { DISK_NOTHING = 0, DISK_FACTS, DISK_ROWS };
@@ -52,6 +53,7 @@ struct disk_verb {
 	struct disk_word words[3]; /* behind the disk */
 	unsigned least, most;      /* words, the disk included */
 	const struct disk_flag *flags; /* ends with name NULL; may be NULL */
+	bool at_path;                  /* what it is done to is a path, never a name */
 	enum disk_result result;
 	const char *const *columns;    /* ROWS: keys, in order */
 	/* What it takes beyond one operation of parsed words; NULL: nothing. */

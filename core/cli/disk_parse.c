@@ -130,10 +130,17 @@ int disk_parse(const struct disk_verb *verb, int argc, char **argv, struct disk_
 		return hyfw_fail(err, EINVAL, "usage: hyfw disk %s %s", verb->name, verb->usage);
 	if (verb->run == disk_run_copy)
 		ret_request->object = hyfw_dup(argv[optind]); /* DISK:PATH or a file */
+	else if (count && verb->at_path)
+		result = disk_path(argv[optind], &ret_request->object, err);
 	else if (count)
 		result = disk_object(argv[optind], &ret_request->object, err);
-	for (i = 1; result >= 0 && i < count; i++)
-		result = add(&ret_request->args, verb->words[i - 1].key, verb->words[i - 1].form,
-			     argv[optind + (int)i], err);
+	for (i = 1; result >= 0 && i < verb->most; i++) {
+		const struct disk_word *word = &verb->words[i - 1];
+
+		if (i < count)
+			result = add(&ret_request->args, word->key, word->form, argv[optind + (int)i], err);
+		else if (word->otherwise)
+			hyfw_pairs_set(&ret_request->args, word->key, word->otherwise);
+	}
 	return result < 0 ? result : 1;
 }

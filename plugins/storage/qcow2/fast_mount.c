@@ -305,12 +305,13 @@ struct guest_mount {
 static int run_guestmount(struct gf_worker *worker)
 {
 	const struct guest_mount *wanted = worker->job->data;
-	char pid[PATH_MAX];
-	const char *argv[16] = { "guestmount", "--format", wanted->disk->format, "--add", wanted->disk->path,
+	char pid[PATH_MAX], format[32];
+	const char *argv[16] = { "guestmount", format, "--add", wanted->disk->path,
 				 "--pid-file", pid };
-	size_t count = 7;
+	size_t count = 6;
 
 	file_of(wanted->mount, "pid", pid);
+	snprintf(format, sizeof(format), "--format=%s", wanted->disk->format);
 	if (wanted->read_only)
 		argv[count++] = "--ro";
 	if (wanted->system) {

@@ -223,8 +223,8 @@ int gf_program(struct gf_worker *worker, const char *const *argv)
 	if (child < 0)
 		return gf_fail(worker, errno, "%s: cannot be started", argv[0]);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127 && !*complaint)
-		return gf_fail(worker, ENOENT, "%s: program not found; is the package guestfs-tools installed?",
-			       argv[0]);
+		return gf_fail(worker, ENOENT, "%s: program not found; is the package %s installed?", argv[0],
+			       strncmp(argv[0], "virt-", 5) == 0 ? "guestfs-tools" : argv[0]);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		return gf_fail(worker, EIO, "%s: %s", argv[0], *complaint ? complaint : "failed");
 	return 0;
