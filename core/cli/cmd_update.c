@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * hyfw update. */
+ * hyfw update: limits together; disks and networks (device_change.c) one by one, in
+ * the order of the command line, behind them. */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "cli/cli.h"
+#include "cli/device_change.h"
 #include "cli/session.h"
 #include "engine/update.h"
 
@@ -18,13 +20,32 @@ static const char help[] =
 	"  --pids-limit N       most processes and threads\n"
 	"  --restart POLICY     no, on-failure[:N], always, unless-stopped\n"
 	"  --vcpus N            processors of a machine\n"
-	"All of them are put into effect, or none.\n";
+	HYFW_DEVICE_FLAGS_HELP
+	"Limits are all put into effect, or none.\n";
+
+#define DEVICES_LIMIT 64u
+
+struct changes {
+	const struct hyfw_cli *cli;
+	struct hyfw_pairs settings;
+	struct {
+		enum hyfw_device_flag flag;
+		const char *text;
+	} devices[DEVICES_LIMIT];
+	size_t device_count;
+};
 
 static int update_one(const char *name, void *data)
 {
+	const struct changes *changes = data;
+	const struct hyfw_map map = hyfw_pairs_map(&changes->settings);
 	struct hyfw_error *err = NULL;
+	int result = map.count > 0 ? hyfw_workload_update(name, &map, &err) : 0;
+	size_t i;
 
-	if (hyfw_workload_update(name, data, &err) < 0)
+	for (i = 0; result == 0 && i < changes->device_count; i++)
+		result = hyfw_device_change(changes->cli, name, changes->devices[i].flag, changes->devices[i].text, &err);
+	if (result < 0)
 		return hyfw_cli_error(err);
 	puts(name);
 	return 0;
@@ -43,10 +64,13 @@ static int update_main(struct hyfw_cli *cli, int argc, char **argv)
 					       { "pids-limit", required_argument, NULL, FIRST + 5 },
 					       { "restart", required_argument, NULL, FIRST + 6 },
 					       { "vcpus", required_argument, NULL, FIRST + 7 },
+					       { "add-disk", required_argument, NULL, HYFW_ADD_DISK },
+					       { "remove-disk", required_argument, NULL, HYFW_REMOVE_DISK },
+					       { "add-network", required_argument, NULL, HYFW_ADD_NETWORK },
+					       { "remove-network", required_argument, NULL, HYFW_REMOVE_NETWORK },
 					       { "help", no_argument, NULL, 'h' },
 					       { 0 } };
-	struct hyfw_pairs changes = { 0 };
-	struct hyfw_map map;
+	struct changes changes = { .cli = cli };
 	int flag, status;
 
 	while ((flag = getopt_long(argc, argv, "c:m:h", flags, NULL)) != -1) {
@@ -55,22 +79,28 @@ static int update_main(struct hyfw_cli *cli, int argc, char **argv)
 		if (flag == 'h' || flag == '?')
 			return flag == 'h' ? 0 : HYFW_EXIT_FAILED;
 		flag = flag == 'c' ? FIRST + 2 : flag == 'm' ? FIRST + 3 : flag;
-		hyfw_pairs_set(&changes, keys[flag - FIRST], optarg);
+		if (flag >= FIRST) {
+			hyfw_pairs_set(&changes.settings, keys[flag - FIRST], optarg);
+		} else if (changes.device_count < DEVICES_LIMIT) {
+			changes.devices[changes.device_count].flag = (enum hyfw_device_flag)flag;
+			changes.devices[changes.device_count++].text = optarg;
+		} else {
+			return hyfw_cli_usage(&hyfw_command_update, "more than %u devices at once", DEVICES_LIMIT);
+		}
 	}
 	if (optind == argc)
 		return hyfw_cli_usage(&hyfw_command_update, "the name of a workload is missing");
-	if (changes.count == 0)
+	if (changes.settings.count + changes.device_count == 0)
 		return hyfw_cli_usage(&hyfw_command_update, "nothing to change is given");
 	hyfw_session_begin(cli);
-	map = hyfw_pairs_map(&changes);
-	status = hyfw_session_each(false, argc, argv, update_one, &map);
-	hyfw_pairs_finish(&changes);
+	status = hyfw_session_each(false, argc, argv, update_one, &changes);
+	hyfw_pairs_finish(&changes.settings);
 	return status;
 }
 
 const struct hyfw_command hyfw_command_update = {
 	.name = "update",
 	.usage = "update [FLAGS] WORKLOAD...",
-	.summary = "Change limits and restart policy of workloads, also while they run",
+	.summary = "Change limits, devices and restart policy of workloads, also while they run",
 	.main = update_main,
 };

@@ -138,3 +138,35 @@ for key in json.load(sys.stdin):
 	run "$HYFW" --root "$CONF/data" --state "$STATE" doctor
 	[ "$status" -ne 0 ]
 }
+
+@test "update gives disks to a machine that does not run, and takes them away" {
+	disks() { hyfw inspect vm | python3 -c 'import json, sys; d = json.load(sys.stdin); print(*[x["source"] for x in (d[0] if isinstance(d, list) else d)["disks"]])'; }
+	truncate -s 1M "$CONF/a.img" "$CONF/b.img"
+	hyfw create --name vm --isolation kvm --network none --set kernel=/boot/vmlinuz --disk "$CONF/a.img:format=raw"
+	[ "$(disks)" = "$CONF/a.img" ]
+	hyfw update --add-disk "$CONF/b.img:format=raw,ro" vm
+	[ "$(disks)" = "$CONF/a.img $CONF/b.img" ]
+	run --separate-stderr hyfw update --add-disk "$CONF/b.img" vm
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"workload vm: it has the disk $CONF/b.img already"* ]]
+	run --separate-stderr hyfw update --add-disk "$CONF/c.img:bsu=scsi" vm
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"did you mean 'bus='?"* ]]
+	hyfw update --remove-disk 0 vm
+	[ "$(disks)" = "$CONF/b.img" ]
+	run --separate-stderr hyfw update --remove-disk 7 vm
+	[[ $stderr == *"it has no disk 7"* ]]
+	run --separate-stderr hyfw update --add-network nowhere vm
+	[[ $stderr == *"there is no [network nowhere]"* ]]
+	hyfw rm vm
+}
+
+@test "update refuses what a container cannot have" {
+	hyfw create --name box --network none box true
+	run --separate-stderr hyfw update --add-disk data box
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"isolation driver namespaces takes no disks"* ]]
+	run --separate-stderr hyfw update box
+	[ "$status" -eq 125 ]
+	hyfw rm box
+}
