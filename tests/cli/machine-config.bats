@@ -3,8 +3,21 @@
 # parity, doctor.
 load helpers
 
+# Drivers make their directory when they are first asked.
+setup_file() {
+	common_setup_file
+	mkdir -p "$BATS_FILE_TMPDIR/kernel"
+	: >"$BATS_FILE_TMPDIR/kernel/vmlinuz"
+	printf '[workload vm]\nisolation = kvm\nnetwork = none\ndisk = some\nkernel = %s\n' \
+		"$BATS_FILE_TMPDIR/kernel/vmlinuz" >"$BATS_FILE_TMPDIR/first.ini"
+	hyfw plan "$BATS_FILE_TMPDIR/first.ini" >/dev/null || true
+	hyfw doctor >/dev/null || true
+	machine_snapshot >"$SNAPSHOT"
+}
+
 setup() {
 	CONF=$BATS_TEST_TMPDIR
+	KERNEL=$BATS_FILE_TMPDIR/kernel/vmlinuz
 }
 
 ini() { # NAME TEXT
@@ -12,7 +25,7 @@ ini() { # NAME TEXT
 }
 
 @test "a machine needs neither image nor command" {
-	ini vm.ini $'[workload vm]\nisolation = kvm\nnetwork = none\nkernel = /boot/vmlinuz'
+	ini vm.ini $'[workload vm]\nisolation = kvm\nnetwork = none\nkernel = '"$KERNEL"
 	run hyfw plan "$CONF/vm.ini"
 	[ "$status" -eq 0 ]
 	[[ $output == *"kvm: "* ]]
@@ -20,7 +33,7 @@ ini() { # NAME TEXT
 }
 
 @test "what a machine cannot honour is refused by name, with the line" {
-	ini vm.ini $'[workload vm]\nisolation = kvm\nnetwork = none\nkernel = /boot/vmlinuz\nvolume = data:/data'
+	ini vm.ini $'[workload vm]\nisolation = kvm\nnetwork = none\nkernel = '"$KERNEL"$'\nvolume = data:/data'
 	run --separate-stderr hyfw plan "$CONF/vm.ini"
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"vm.ini:5: [workload vm] volume = data:/data: isolation driver kvm mounts no directories"* ]]
@@ -31,7 +44,7 @@ ini() { # NAME TEXT
 }
 
 @test "a security module that a machine cannot use is refused when it is asked for" {
-	ini vm.ini $'[workload vm]\nisolation = kvm\nnetwork = none\nkernel = /boot/vmlinuz\nsecurity = cgroups seccomp'
+	ini vm.ini $'[workload vm]\nisolation = kvm\nnetwork = none\nkernel = '"$KERNEL"$'\nsecurity = cgroups seccomp'
 	run --separate-stderr hyfw check "$CONF/vm.ini"
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"vm.ini:5: [workload vm] security = seccomp: isolation driver kvm does not put into effect"* ]]
@@ -64,7 +77,7 @@ disk = $CONF/again.img:format=raw"
 }
 
 @test "plan --isolation shows what would differ" {
-	ini vm.ini $'[workload vm]\nisolation = kvm\nnetwork = none\nmemory = 64M\nkernel = /boot/vmlinuz'
+	ini vm.ini $'[workload vm]\nisolation = kvm\nnetwork = none\nmemory = 64M\nkernel = '"$KERNEL"
 	run --separate-stderr hyfw plan --isolation namespaces "$CONF/vm.ini"
 	[ "$status" -eq 125 ] # kernel, and nothing to start from
 	ini box.ini $'[workload box]\nimage = box\ncommand = true\nnetwork = none'
@@ -96,11 +109,12 @@ jq_() {
 
 @test "what parity calls refused is refused, and the rest is not" {
 	local key value isolation verdict
+	truncate -s 1M "$CONF/d.img"
 	while read -r key isolation verdict value; do
 		ini key.ini "[workload w]
 isolation = $isolation
 network = none
-$([ "$isolation" = kvm ] && echo 'kernel = /boot/vmlinuz' || printf 'rootfs = /srv\ncommand = true')
+$([ "$isolation" = kvm ] && echo "kernel = $KERNEL" || printf 'rootfs = /srv\ncommand = true')
 $key = $value"
 		run --separate-stderr hyfw plan "$CONF/key.ini"
 		case $verdict in
@@ -110,11 +124,11 @@ $key = $value"
 	done < <(python3 -c '
 import json, sys
 values = {"volume": "/srv:/data", "tmpfs": "/tmp", "cap_add": "net_admin", "seccomp": "unconfined", "workdir": "/", "env": "A=b",
-	"entrypoint": "true", "cpus": "0.5", "pids": "10", "memory": "512M", "label": "a=b", "stop_timeout": "3s", "disk": "some"}
+	"entrypoint": "true", "cpus": "0.5", "pids": "10", "memory": "512M", "label": "a=b", "stop_timeout": "3s", "disk": sys.argv[1] + ":format=raw"}
 for key in json.load(sys.stdin):
 	for isolation in ("kvm", "namespaces"):
 		if key["key"] in values:
-			print(key["key"], isolation, key["isolation"][isolation], values[key["key"]])' < <(hyfw --format json driver parity))
+			print(key["key"], isolation, key["isolation"][isolation], values[key["key"]])' "$CONF/d.img" < <(hyfw --format json driver parity))
 }
 
 @test "doctor tells what is here and what is not" {
@@ -142,7 +156,7 @@ for key in json.load(sys.stdin):
 @test "update gives disks to a machine that does not run, and takes them away" {
 	disks() { hyfw inspect vm | python3 -c 'import json, sys; d = json.load(sys.stdin); print(*[x["source"] for x in (d[0] if isinstance(d, list) else d)["disks"]])'; }
 	truncate -s 1M "$CONF/a.img" "$CONF/b.img"
-	hyfw create --name vm --isolation kvm --network none --set kernel=/boot/vmlinuz --disk "$CONF/a.img:format=raw"
+	hyfw create --name vm --isolation kvm --network none --set kernel="$KERNEL" --disk "$CONF/a.img:format=raw"
 	[ "$(disks)" = "$CONF/a.img" ]
 	hyfw update --add-disk "$CONF/b.img:format=raw,ro" vm
 	[ "$(disks)" = "$CONF/a.img $CONF/b.img" ]
