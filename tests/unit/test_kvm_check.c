@@ -122,6 +122,7 @@ static void contradictions_are_refused_by_name(void **state)
 		{ BOOTS "timer=sun=on", "timer = sun=on:", "must be" },
 		{ BOOTS "on_poweroff=restart\non_reboot=destroy", "on_poweroff = restart:", "change one" },
 		{ BOOTS "watchdog=none\nwatchdog_action=pause", "watchdog_action:", "i6300esb" },
+		{ BOOTS "tpm=true", "tpm = yes:", "leave it out" },
 		{ BOOTS "libvirt_network=default", "libvirt_network:", "uri" },
 		{ BOOTS "description=a\001b", "m:", "control characters" },
 		{ BOOTS "metadata=a=\xff", "m:", "UTF-8" },

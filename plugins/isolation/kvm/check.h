@@ -35,7 +35,4 @@ static inline bool kvm_checked_is(const struct kvm_checked *checked, const char 
 	return found && strcmp(found, value) == 0;
 }
 
-/* Whether PATH has the program. */
-bool kvm_has_program(const char *name);
-
 #endif

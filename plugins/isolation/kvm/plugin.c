@@ -48,7 +48,6 @@ static const char *const capabilities[] = {
 static const struct hyfw_need needs[] = {
 	{ "program", "qemu-system-x86_64", false },
 	{ "device", "/dev/kvm", true },
-	{ "program", "swtpm", true },
 	{ 0 },
 };
 

@@ -98,9 +98,9 @@ static bool set_registers(int cpu)
 
 static void set_cpuid(int kvm, int cpu)
 {
-	struct {
-		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 entries[256];
+	union {
+		struct kvm_cpuid2 head; /* its entries are behind it */
+		unsigned char bytes[sizeof(struct kvm_cpuid2) + 256 * sizeof(struct kvm_cpuid_entry2)];
 	} all = { .head.nent = 256 };
 
 	if (ioctl(kvm, KVM_GET_SUPPORTED_CPUID, &all) == 0)
