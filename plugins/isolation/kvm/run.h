@@ -12,8 +12,10 @@
  *     life.c       start(), wait(), signal(), pause(), resume()
  *     events.c     what libvirt tells about the domain
  *     undo.c       undo() in any process, gc()
+ *     stale.c      control groups that a libvirtd forgets
  *     process.c    QEMU's process, named so that no stranger is meant
- *     stats.c describe.c update.c plug.c
+ *     live.c       the domain as libvirt has it now
+ *     stats.c describe.c operate.c plug.c
  *
  * Threads: the core calls from the monitor's main thread, operate() from a second;
  * events come in the thread of loop.c.  libvirt's API takes them all.  What they
@@ -134,6 +136,11 @@ void kvm_events_forget(struct kvm_run *run);
 
 /* The machine has ended: tells the core through end_fd.  Once. */
 void kvm_events_ended(struct kvm_run *run, int status, int signal);
+
+/* ---- stale.c ----------------------------------------------------------------------------- */
+
+/* Removes the empty control groups that a libvirtd left of this domain. */
+void kvm_stale_groups(const struct hyfw_host *host, struct hyfw_arena *arena, const char *domain);
 
 /* ---- process.c ------------------------------------------------------------------------ */
 

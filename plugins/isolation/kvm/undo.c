@@ -126,6 +126,8 @@ int kvm_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
 		r = end_recorded(kvm->host, &call->record, err);
 	if (r == 0 && !kvm->uri && access(root, F_OK) == 0 && !(ours && hyfw_map_get(&call->record, HYFW_NOTE_PID)))
 		r = kvm_process_end_all(kvm->host, root, err);
+	if (r == 0 && kvm->uri && hyfw_map_get(&call->record, KVM_NOTE_DOMAIN))
+		kvm_stale_groups(kvm->host, call->arena, hyfw_map_get(&call->record, KVM_NOTE_DOMAIN));
 	return r < 0 ? r : kvm_root_remove(kvm->host, root, err);
 }
 
