@@ -71,6 +71,12 @@ struct hyfw_image {
  *   sysprep *    operations
  *   mount        AT, read_only; unmount AT
  *   pools        -> row name path size used available
+ *   build-disk   of "image/NAME": from (a directory or archive; repeated: layers, the
+ *                uppermost first), SIZE, hostname, ssh_key_file, root_password_file, cmdline,
+ *                replace: a disk that boots -> kernel virtual_size
+ *
+ * Verbs that read with the appliance take "live" (true): a disk in use is read as it is at
+ * this moment instead of being refused.
  *   volumes      -> row name pool path format virtual_size actual_size
  *
  * A path's format is that of its suffix or "source_format"; where there is neither, its
