@@ -2,6 +2,7 @@
  * operate(): changes of a running machine, and questions about it.  Each verb has a
  * function in the table below. */
 #include "live.h"
+#include "migrate.h"
 #include "operate.h"
 
 #include <stdio.h>
@@ -116,6 +117,7 @@ static const struct {
 	{ "update", update },
 	{ "display", display },
 	{ "reboot", reboot },
+	{ "migrate", kvm_migrate },
 };
 
 int kvm_operate(void *instance, const struct hyfw_map *record, const struct hyfw_operation *asked,

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Moving a running machine to the libvirtd of another host.
+ *
+ *     migrate.c         the operation: flags, connection, progress, figures
+ *     migrate_check.c   what would fail, found before anything is done
+ *     migrate_xml.c     the domain as the other host takes it
+ *
+ * An embedded libvirt can send a machine and not receive one, so the other side is
+ * always a libvirtd.  Memory, disks that are not shared, and devices go through
+ * libvirt's own migration (migration.html); what is special here is that this host's
+ * files and taps, which hyfw made, are replaced by what the other side makes itself.
+ */
+#ifndef KVM_MIGRATE_H
+#define KVM_MIGRATE_H
+
+#include "operate.h"
+
+struct kvm_move {
+	struct kvm_run *run;
+	const struct hyfw_operation *operation;
+	virDomainPtr domain;      /* here */
+	virConnectPtr there;
+	const char *uri;          /* of the libvirtd there */
+	const char *name;         /* of the domain there */
+	bool live, peer_to_peer, tunnelled, copy_storage, unsafe;
+	char *xml;                /* of the domain, without what cannot be moved; free() */
+	char *target_xml;         /* as it will be there; xmlFree() */
+};
+
+/* Refuses with every reason at once, each beginning with what it is about (version,
+ * name, cpu, machine, memory, network, storage). */
+int kvm_move_check(struct kvm_move *move, struct hyfw_error **err);
+
+/* Fills 'target_xml'. */
+int kvm_move_write(struct kvm_move *move, struct hyfw_error **err);
+
+/* Whether the file is on a file system that other hosts may have mounted too. */
+bool kvm_move_shared(const char *path);
+
+/* The verb "migrate" of isolation.h. */
+int kvm_migrate(struct kvm_operation *operation, struct hyfw_error **err);
+
+#endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * What would make a migration fail or lose data, found before anything is done.  All
+ * reasons are told at once: who has to change the other host does it once. */
+#include "migrate.h"
+
+#include <linux/magic.h>
+#include <stdio.h>
+#include <sys/vfs.h>
+
+#include <libxml/parser.h>
+#include <libxml/xpath.h>
+
+/* statfs(2) has numbers for them that linux/magic.h has not. */
+#define GFS2_MAGIC 0x01161970
+#define LUSTRE_MAGIC 0x0bd00bd0
+#define GPFS_MAGIC 0x47504653
+
+struct check {
+	struct kvm_move *move;
+	const struct hyfw_host *host;
+	struct hyfw_arena *arena;
+	xmlXPathContext *path;
+	char *reasons; /* in the arena; NULL: none */
+};
+
+static void refuse(struct check *check, const char *reason)
+{
+	check->reasons = check->reasons ? check->host->format(check->arena, "%s; %s", check->reasons, reason)
+					: check->host->format(check->arena, "%s", reason);
+}
+
+/* ---- the machine's description ------------------------------------------------------ */
+
+static xmlXPathObject *find(struct check *check, xmlNode *from, const char *expression)
+{
+	check->path->node = from;
+	return xmlXPathEvalExpression((const xmlChar *)expression, check->path);
+}
+
+/* The text that 'expression' leads to, in the arena; "" for none. */
+static const char *text_at(struct check *check, xmlNode *from, const char *expression)
+{
+	xmlXPathObject *object = find(check, from, expression);
+	xmlChar *text = object ? xmlXPathCastToString(object) : NULL;
+	const char *copy = check->host->format(check->arena, "%s", text ? (const char *)text : "");
+
+	xmlFree(text);
+	xmlXPathFreeObject(object);
+	return copy;
+}
+
+static void for_each(struct check *check, const char *expression, void (*look)(struct check *, xmlNode *))
+{
+	xmlXPathObject *object = find(check, xmlDocGetRootElement(check->path->doc), expression);
+	int i;
+
+	for (i = 0; object && object->nodesetval && i < object->nodesetval->nodeNr; i++)
+		look(check, object->nodesetval->nodeTab[i]);
+	xmlXPathFreeObject(object);
+}
+
+/* ---- hosts ---------------------------------------------------------------------------- */
+
+/* Element 'uuid' of <host> in the capabilities; in the arena. */
+static const char *host_uuid(struct check *check, virConnectPtr connection)
+{
+	KVM_AUTO_FREE char *text = virConnectGetCapabilities(connection);
+	xmlDoc *doc = text ? xmlReadMemory(text, (int)strlen(text), "host.xml", NULL,
+					   XML_PARSE_NONET | XML_PARSE_NOERROR) : NULL;
+	xmlXPathContext *path = doc ? xmlXPathNewContext(doc) : NULL;
+	xmlXPathObject *found = path ? xmlXPathEvalExpression((const xmlChar *)"string(/capabilities/host/uuid)",
+							      path) : NULL;
+	xmlChar *uuid = found ? xmlXPathCastToString(found) : NULL;
+	const char *copy = check->host->format(check->arena, "%s", uuid ? (const char *)uuid : "");
+
+	xmlFree(uuid);
+	xmlXPathFreeObject(found);
+	xmlXPathFreeContext(path);
+	xmlFreeDoc(doc);
+	return copy;
+}
+
+static void check_host(struct check *check)
+{
+	KVM_AUTO_FREE char *here = virConnectGetURI(check->move->run->connection);
+	const char *uuid = host_uuid(check, check->move->there);
+
+	if (here && strcmp(here, check->move->uri) == 0)
+		refuse(check, "host: it already runs there");
+	else if (check->move->run->kvm->uri && *uuid &&
+		 strcmp(uuid, host_uuid(check, check->move->run->connection)) == 0)
+		refuse(check, "host: both libvirtd say that they are the same host (host_uuid in libvirtd.conf)");
+}
+
+static const char *version_text(struct check *check, unsigned long version)
+{
+	return check->host->format(check->arena, "%lu.%lu.%lu", version / 1000000, version / 1000 % 1000,
+				   version % 1000);
+}
+
+static void check_version(struct check *check)
+{
+	unsigned long here = 0, there = 0;
+
+	if (virConnectGetVersion(check->move->run->connection, &here) < 0 ||
+	    virConnectGetVersion(check->move->there, &there) < 0) {
+		refuse(check, "version: the version of QEMU there cannot be found out");
+		return;
+	}
+	if (there < here)
+		refuse(check, check->host->format(check->arena, "version: QEMU there is %s, older than %s here",
+						  version_text(check, there), version_text(check, here)));
+}
+
+static void check_name(struct check *check)
+{
+	virDomainPtr other = virDomainLookupByName(check->move->there, check->move->name);
+	char uuid[VIR_UUID_STRING_BUFLEN] = "";
+
+	if (other) {
+		refuse(check, check->host->format(check->arena, "name: there is a machine %s already",
+						  check->move->name));
+		virDomainFree(other);
+		return;
+	}
+	virDomainGetUUIDString(check->move->domain, uuid);
+	other = virDomainLookupByUUIDString(check->move->there, uuid);
+	if (other)
+		refuse(check, check->host->format(check->arena, "name: the machine %s there has its uuid %s",
+						  virDomainGetName(other), uuid));
+	if (other)
+		virDomainFree(other);
+}
+
+/* ---- what it runs on ---------------------------------------------------------------------- */
+
+static void check_machine(struct check *check)
+{
+	xmlNode *root = xmlDocGetRootElement(check->path->doc);
+	const char *machine = text_at(check, root, "string(/domain/os/type/@machine)");
+	const char *arch = text_at(check, root, "string(/domain/os/type/@arch)");
+	const char *type = text_at(check, root, "string(/domain/@type)");
+	KVM_AUTO_FREE char *facts = virConnectGetDomainCapabilities(check->move->there, NULL, arch, machine, type, 0);
+
+	if (!facts)
+		refuse(check, check->host->format(check->arena, "machine: %s with %s does not run there (%s)",
+						  machine, strcmp(type, "kvm") == 0 ? "KVM" : "software emulation",
+						  virGetLastErrorMessage()));
+}
+
+/* With KVM the guest uses the processor itself; software emulation has what it needs
+ * anywhere. */
+static void check_cpu(struct check *check)
+{
+	xmlNode *root = xmlDocGetRootElement(check->path->doc);
+	xmlXPathObject *cpu;
+	xmlBuffer *text;
+	int verdict;
+
+	if (strcmp(text_at(check, root, "string(/domain/@type)"), "kvm") != 0)
+		return;
+	cpu = find(check, root, "/domain/cpu");
+	text = xmlBufferCreate();
+	if (cpu && cpu->nodesetval && cpu->nodesetval->nodeNr > 0 &&
+	    xmlNodeDump(text, check->path->doc, cpu->nodesetval->nodeTab[0], 0, 0) > 0) {
+		verdict = virConnectCompareHypervisorCPU(check->move->there, NULL, NULL, NULL, "kvm",
+							 (const char *)xmlBufferContent(text),
+							 VIR_CONNECT_COMPARE_CPU_FAIL_INCOMPATIBLE);
+		if (verdict <= VIR_CPU_COMPARE_INCOMPATIBLE)
+			refuse(check, check->host->format(check->arena, "cpu: %s", virGetLastErrorMessage()));
+	}
+	xmlBufferFree(text);
+	xmlXPathFreeObject(cpu);
+}
+
+static void check_memory(struct check *check)
+{
+	virDomainInfo info;
+	unsigned long long free_bytes = virNodeGetFreeMemory(check->move->there);
+
+	if (free_bytes == 0 || virDomainGetInfo(check->move->domain, &info) < 0)
+		return; /* it does not say */
+	if (free_bytes / 1024 < info.memory)
+		refuse(check, check->host->format(check->arena, "memory: it has %lu MiB, of which there are %llu free",
+						  info.memory / 1024, free_bytes >> 20));
+}
+
+/* ---- networks ------------------------------------------------------------------------------ */
+
+/* In the description as it will be there. */
+static void look_at_interface(struct check *check, xmlNode *node)
+{
+	const char *type = text_at(check, node, "string(@type)");
+	const char *bridge = text_at(check, node, "string(source/@bridge)");
+	const char *network = text_at(check, node, "string(source/@network)");
+	virInterfacePtr interface;
+	virNetworkPtr found;
+
+	if (strcmp(type, "network") == 0) {
+		found = virNetworkLookupByName(check->move->there, network);
+		if (!found || virNetworkIsActive(found) != 1)
+			refuse(check, check->host->format(check->arena, "network: there is no active network %s",
+							  network));
+		if (found)
+			virNetworkFree(found);
+	} else if (strcmp(type, "bridge") == 0) {
+		interface = virInterfaceLookupByName(check->move->there, bridge);
+		if (!interface && virGetLastErrorCode() == VIR_ERR_NO_INTERFACE)
+			refuse(check, check->host->format(check->arena, "network: there is no bridge %s", bridge));
+		if (interface)
+			virInterfaceFree(interface);
+	}
+}
+
+/* ---- storage --------------------------------------------------------------------------------- */
+
+bool kvm_move_shared(const char *path)
+{
+	struct statfs facts;
+
+	if (statfs(path, &facts) < 0)
+		return false;
+	switch ((unsigned long)facts.f_type) {
+	case NFS_SUPER_MAGIC:
+	case CEPH_SUPER_MAGIC:
+	case OCFS2_SUPER_MAGIC:
+	case CIFS_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+	case GFS2_MAGIC:
+	case LUSTRE_MAGIC:
+	case GPFS_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void look_at_disk(struct check *check, xmlNode *node)
+{
+	const char *file = text_at(check, node, "string(source/@file | source/@dev)");
+	const char *cache = text_at(check, node, "string(driver/@cache)");
+	const bool read_only = *text_at(check, node, "name(readonly)");
+
+	if (!*file || check->move->unsafe)
+		return;
+	if (check->move->copy_storage && !read_only)
+		return;
+	if (!kvm_move_shared(file))
+		refuse(check, check->host->format(check->arena, "storage: %s is on a file system of this host alone; "
+						  "%s--unsafe if the other host has the same at this path", file,
+						  read_only ? "eject it, or " : "--copy-storage copies it, "));
+	else if (strcmp(cache, "none") != 0 && strcmp(cache, "directsync") != 0)
+		refuse(check, check->host->format(check->arena, "storage: %s is written through this host's page "
+						  "cache, so the other one may read old data; start it with "
+						  "cache=none, or --unsafe", file));
+}
+
+/* ---- all of it ---------------------------------------------------------------------------------- */
+
+static void run_checks(struct check *check)
+{
+	check_host(check);
+	check_version(check);
+	check_name(check);
+	check_machine(check);
+	check_cpu(check);
+	check_memory(check);
+	for_each(check, "/domain/devices/interface", look_at_interface);
+	for_each(check, "/domain/devices/disk", look_at_disk);
+}
+
+int kvm_move_check(struct kvm_move *move, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = move->run->kvm->host;
+	struct check check = { .move = move, .host = host, .arena = move->operation->arena };
+	xmlDoc *doc = xmlReadMemory(move->target_xml, (int)strlen(move->target_xml), "domain.xml", NULL,
+				    XML_PARSE_NONET | XML_PARSE_NOERROR);
+
+	check.path = doc ? xmlXPathNewContext(doc) : NULL;
+	if (!check.path) {
+		xmlFreeDoc(doc);
+		return host->fail(err, EPROTO, "libvirt's description of the machine cannot be read");
+	}
+	run_checks(&check);
+	xmlXPathFreeContext(check.path);
+	xmlFreeDoc(doc);
+	return check.reasons ? host->fail(err, ENOTSUP, "it cannot move to %s: %s", move->uri, check.reasons) : 0;
+}
