@@ -22,7 +22,7 @@ int bridge_peers_plan(struct bridge *bridge, const struct hyfw_subject *subject,
 	args[0] = (struct hyfw_pair){ "network", subject->name };
 	args[1] = (struct hyfw_pair){ "host_interface",
 				      bridge_name_endpoint(bridge, arena, subject->name, subject->workload) };
-	args[2] = (struct hyfw_pair){ "tap", subject->takes_tap ? "true" : "false" };
+	args[2] = (struct hyfw_pair){ "machine", subject->takes_tap ? "true" : "false" };
 	while ((name = hyfw_map_next(&subject->settings, "links", &cursor))) {
 		args[count++] = (struct hyfw_pair){ "links", name };
 		names = host->format(arena, "%s%s%s", names, *names ? ", " : "", name);
@@ -61,7 +61,7 @@ int bridge_peers_apply(struct bridge *bridge, struct hyfw_call *call, struct hyf
 		peer = bare_address(host, call->arena, hyfw_map_get(&call->peers, name));
 		if (peer)
 			r = bridge_firewall_link(bridge, address, peer, call->workload, true, err);
-		if (peer && r >= 0 && hyfw_map_bool(&call->step->args, "tap", false))
+		if (peer && r >= 0 && hyfw_map_bool(&call->step->args, "machine", false))
 			r = net_dhcp_name(&dhcp, call->arena, call->workload, name, peer, err);
 	}
 	return r;

@@ -200,7 +200,7 @@ int ovs_endpoint_apply(struct ovs *ovs, struct hyfw_call *call, struct hyfw_erro
 		.port = { .name = arg(call, "host_interface"), .bridge = arg(call, "bridge"),
 			  .network = arg(call, "network"), .workload = call->workload, .address = "", .gateway = "",
 			  .vlan = get(args, "vlan"), .rate = get(args, "rate"), .burst = get(args, "burst"),
-			  .trunk = arg(call, "vlan_trunk"), .tap = hyfw_map_bool(args, "tap", false) },
+			  .trunk = arg(call, "vlan_trunk"), .tap = hyfw_map_bool(args, "machine", false) },
 	};
 	struct hyfw_error *second = NULL;
 	int r;
@@ -262,7 +262,7 @@ int ovs_endpoint_undo(struct ovs *ovs, struct hyfw_call *call, struct hyfw_error
 		return 0; /* nothing was begun */
 	endpoint_forget_flows(ovs, call, arg(call, "bridge"));
 	r = ovs_port_remove(ovs, call->arena, name, arg(call, "rate_in"), err);
-	if (r >= 0 && hyfw_map_bool(&call->step->args, "tap", false))
+	if (r >= 0 && hyfw_map_bool(&call->step->args, "machine", false))
 		r = ovs_machine_forget(ovs, call, err);
 	if (r >= 0)
 		r = endpoint_delete(ovs, call, err);

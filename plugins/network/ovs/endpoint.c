@@ -128,7 +128,7 @@ int ovs_endpoint_plan(struct ovs *ovs, const struct hyfw_subject *subject, struc
 		{ "rate_in", text(own, "network_rate_in") },
 		{ "burst_in", text(own, "network_burst_in") },
 		{ "mirror", mirror(subject) },
-		{ "tap", subject->takes_tap ? "true" : "false" },
+		{ "machine", subject->takes_tap ? "true" : "false" },
 		{ "uid", subject->idmap.count ? host->format(arena, "%u", subject->idmap.host_uid) : "" },
 		{ "hostname", text(own, "hostname") },
 	};

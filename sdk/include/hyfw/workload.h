@@ -68,7 +68,9 @@ struct hyfw_attachment {
 /* ---- network: endpoints --------------------------------------------------- */
 
 /* An endpoint is told through notes of its step (hyfw_host.note) with these
- * keys, so that it is in the journal before it exists. */
+ * keys, so that it is in the journal before it exists.  What reads them finds the
+ * arguments of the network's steps beside them: an argument that has the name of a
+ * note has to have its meaning. */
 #define HYFW_NOTE_HOST_INTERFACE "host_interface" /* "hyv3f2a01c", the host's side */
 #define HYFW_NOTE_INTERFACE "interface"           /* "eth0", the workload's side */
 #define HYFW_NOTE_TAP "tap"                       /* a tap or macvtap made for a hypervisor */
