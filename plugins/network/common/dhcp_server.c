@@ -12,6 +12,7 @@
 #include "process.h"
 
 #define PID_FILE "--pid-file="
+#define START_PAUSE_MS 800 /* the longest pause before it is tried again; half of all of them */
 
 struct words {
 	const struct hyfw_host *host;
@@ -200,19 +201,23 @@ void net_dhcp_end_strays(const struct hyfw_host *host, struct hyfw_arena *arena,
 	net_file_each("/proc", end_stray, &strays);
 }
 
-/* dnsmasq returns when its sockets are open and it has left for the background. */
+/* dnsmasq returns when its sockets are open and it has left for the background.  The
+ * first failure may come of a process of this network that its directory does not know
+ * of; the next ones of a killed one: while it exits it has no command line to be found
+ * by, but its sockets still. */
 int net_dhcp_start(const struct net_dhcp *dhcp, struct hyfw_arena *arena, const char *directory,
 		   const char *const *arguments, struct hyfw_error **err)
 {
 	const struct hyfw_program program = { .size = sizeof(program), .argv = arguments, .timeout_ms = 10000 };
 	struct strays own = { dhcp->host, arena, process_word(dhcp->host, arena, directory), directory };
 	int r = check_walk(dhcp->host, arena, directory, err);
+	unsigned pause_ms;
 
 	if (r >= 0)
 		r = dhcp->host->run(arena, &program, NULL, err);
-	if (r == -EIO) {
-		/* Perhaps one of this network that its directory does not know of. */
+	for (pause_ms = 0; r == -EIO && pause_ms <= START_PAUSE_MS; pause_ms = pause_ms ? pause_ms * 2 : 50) {
 		dhcp->host->forget(err);
+		usleep(pause_ms * 1000);
 		net_file_each("/proc", end_stray, &own);
 		r = dhcp->host->run(arena, &program, NULL, err);
 	}
