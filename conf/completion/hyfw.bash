@@ -92,7 +92,7 @@ _hyfw_words() { # COMMAND VERB
 	vnc | port | save | migrate) [ -n "$2" ] || _hyfw_names ;;
 	snapshot) [ -n "$2" ] && _hyfw_names -a || echo "create list revert delete" ;;
 	exec) [ -n "$2" ] || _hyfw_names ;;
-	rm | inspect | logs | wait | stats | update) _hyfw_names -a ;;
+	rm | inspect | logs | wait | stats) _hyfw_names -a ;;
 	disk)
 		case $2 in
 		"") _hyfw_verbs disk ;;
