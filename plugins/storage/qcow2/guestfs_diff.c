@@ -115,7 +115,7 @@ static void add_sums(struct listing *listing, char *text)
 
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		char *name = strstr(line, "  ./");
-		struct entry key, *found;
+		struct entry key = { 0 }, *found;
 
 		if (!name)
 			continue;

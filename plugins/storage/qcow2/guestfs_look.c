@@ -168,7 +168,7 @@ static int report_files(struct gf_worker *worker, const char *path, char **names
 		struct guestfs_statns_list *list;
 		char *saved;
 
-		for (count = 0; names[count] && count < NAMES_AT_ONCE; count++)
+		for (count = 0; count < NAMES_AT_ONCE && names[count]; count++)
 			;
 		saved = names[count];
 		names[count] = NULL;

@@ -45,7 +45,7 @@ static int run(struct qcow2 *qcow2, struct hyfw_arena *arena, const struct hyfw_
 					.timeout_ms = SHORT_MS, .output_limit = OUTPUT_MOST, .ret_status = ret_status };
 	size_t count = 0;
 
-	while (argv[count] && count < QCOW2_ARGUMENTS) {
+	while (count < QCOW2_ARGUMENTS && argv[count]) {
 		whole[count + 1] = argv[count];
 		count++;
 	}

@@ -84,7 +84,7 @@ int qcow2_root_check(struct qcow2 *qcow2, const struct hyfw_subject *subject, st
 {
 	const char *image = hyfw_map_get(&subject->settings, "image"), *path;
 	struct hyfw_arena *arena = qcow2->host->arena_new();
-	struct qcow2_header header;
+	struct qcow2_header header = { 0 };
 	uint64_t size;
 	int result;
 

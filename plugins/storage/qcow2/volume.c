@@ -183,7 +183,7 @@ static int make_volume(struct qcow2 *qcow2, struct hyfw_call *call, struct hyfw_
 int qcow2_volume_apply(struct qcow2 *qcow2, struct hyfw_call *call, struct hyfw_error **err)
 {
 	const char *name = hyfw_map_get(&call->step->args, "volume");
-	const struct qcow2_pool *pool;
+	const struct qcow2_pool *pool = NULL;
 	int result = check_name(qcow2, name, err);
 
 	if (result == 0)
