@@ -76,7 +76,7 @@ static int add_told(struct volumes *volumes, struct hyfw_driver *driver, struct 
 	size_t i;
 	int result = hyfw_storage_operate(driver, &operation, &rows, err);
 
-	if (result == -ENOTSUP || result == -EOPNOTSUPP) {
+	if (result == -ENOTSUP) {
 		hyfw_forget(err);
 		return 0;
 	}
