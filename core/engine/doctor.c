@@ -121,9 +121,10 @@ static char *existing(const char *path)
 
 	while (access(at, F_OK) < 0 && (slash = strrchr(at, '/')) && slash != at)
 		*slash = '\0';
-	if (access(at, F_OK) < 0)
-		strcpy(at, "/");
-	return at;
+	if (access(at, F_OK) == 0)
+		return at;
+	free(at);
+	return hyfw_dup("/");
 }
 
 static void look_at_room(struct hyfw_doctor *doctor, const char *what, const char *path)

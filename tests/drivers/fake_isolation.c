@@ -47,8 +47,13 @@ static bool made_here; /* the one instance of this process */
 /* Between create() and start(): the child waits for a byte, and closes 'failed'
  * by its exec. */
 struct child {
+	struct child *next;
+	pid_t pid;
 	int go, failed;
 };
+
+/* Those of this process that nobody has waited for. */
+static struct child *children;
 
 static int open_isolation(const struct hyfw_host *host, const struct hyfw_map *settings, void **ret_instance,
 			  struct hyfw_error **err)
@@ -138,6 +143,21 @@ static void run_child(const struct hyfw_workload *workload, int go, int failed, 
 	_exit(127);
 }
 
+static void forget_child(pid_t pid)
+{
+	struct child **at = &children, *child;
+
+	while (*at && (*at)->pid != pid)
+		at = &(*at)->next;
+	child = *at;
+	if (!child)
+		return;
+	*at = child->next;
+	close(child->go);
+	close(child->failed);
+	free(child);
+}
+
 static int create(void *instance, struct hyfw_call *call, const struct hyfw_workload *workload,
 		  struct hyfw_running *ret_running, struct hyfw_error **err)
 {
@@ -161,17 +181,15 @@ static int create(void *instance, struct hyfw_call *call, const struct hyfw_work
 	}
 	close(go[0]);
 	close(failed[1]);
-	child->go = go[1];
-	child->failed = failed[0];
+	*child = (struct child){ children, pid, go[1], failed[0] };
+	children = child;
 	result = note_process(fake, call, pid, err);
 	if (result == 0)
 		result = note_devices(fake, call, workload, err);
 	if (result == 0)
 		result = fake_apply(instance, call, err);
 	if (result < 0) {
-		close(child->go);
-		close(child->failed);
-		free(child);
+		forget_child(pid);
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 		return result;
@@ -202,16 +220,11 @@ static int wait_exit(void *instance, struct hyfw_running *running, struct hyfw_e
 		     struct hyfw_error **err)
 {
 	struct fake *fake = instance;
-	struct child *child = running->handle;
 	int status;
 
 	if (waitpid(running->pid, &status, WNOHANG) != running->pid)
 		return fake->host->fail(err, ECHILD, "no exit status");
-	if (child) {
-		close(child->go);
-		close(child->failed);
-	}
-	free(child);
+	forget_child(running->pid);
 	running->handle = NULL;
 	ret_exit->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	ret_exit->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + ret_exit->signal;
@@ -426,6 +439,7 @@ static int undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
 	if (strcmp(call->step->verb, HYFW_VERB_CREATE) == 0) {
 		kill_it(instance, &call->record, SIGKILL, &gone);
 		fake->host->forget(&gone);
+		forget_child((pid_t)hyfw_map_int(&call->record, HYFW_NOTE_PID, 0));
 	}
 	return fake_undo(instance, call, err);
 }

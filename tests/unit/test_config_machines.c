@@ -64,13 +64,14 @@ static struct hyfw_config *load(const char *text, struct hyfw_error **err)
 {
 	const char *const files[] = { "web.ini", NULL };
 	struct hyfw_config *config = NULL;
+	char *before = context.config_file;
 	int result;
 
 	put_file("main.ini", "");
 	put_file("web.ini", text);
 	context.config_file = (char *)"main.ini";
 	result = hyfw_config_load(&context, false, files, &config, err);
-	context.config_file = NULL;
+	context.config_file = before;
 	if (result == 0)
 		result = hyfw_config_load_drivers_and_validate(config, err);
 	if (result == 0)

@@ -173,8 +173,8 @@ static void without_subnet_only_the_mac_is_held(void **state)
 
 	(void)state;
 	OK(network_up(&network, "lan", &net, &err));
-	traffic_ip(hyfw_format("address add 10.77.4.1/24 dev %s", ovs_bridge_of(&network)));
-	traffic_ip(hyfw_format("link set %s up", ovs_bridge_of(&network)));
+	traffic_ip(hyfw_host_table()->format(fixture.arena, "address add 10.77.4.1/24 dev %s", ovs_bridge_of(&network)));
+	traffic_ip(hyfw_host_table()->format(fixture.arena, "link set %s up", ovs_bridge_of(&network)));
 	OK(ovs_endpoint_up(&vm, "vm", &net, NULL, NULL, true, &err));
 	assert_null(vm.address);
 	ovs_mac(ovs_bridge_of(&network), host);

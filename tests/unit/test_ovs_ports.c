@@ -177,7 +177,8 @@ static void rates_are_kept(void **state)
 	assert_true(traffic_ping(a.netns, "10.77.4.1"));
 	traffic_run(a.netns, flood, "10.77.4.1");
 	assert_true(dropped(bridge) >= 10);
-	queues = ovs_run_line(hyfw_format("tc -s class show dev %s", journal_note(&a.journal, HYFW_NOTE_HOST_INTERFACE)));
+	queues = ovs_run_line(hyfw_host_table()->format(fixture.arena, "tc -s class show dev %s",
+						     journal_note(&a.journal, HYFW_NOTE_HOST_INTERFACE)));
 	if (!strstr(queues, "ceil 3Mbit burst 62"))
 		fail_msg("%s", queues);
 	assert_string_equal(ovs_vsctl("--bare --columns=other_config list Queue"), "burst=500000 max-rate=3000000\n");

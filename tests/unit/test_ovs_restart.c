@@ -87,7 +87,8 @@ static void a_reboot(struct journal *network, struct workload *workload)
 {
 	HYFW_AUTO_FREE char *run = hyfw_format("%s/run/drivers/ovs/run", fixture.directory);
 
-	traffic_ip(hyfw_format("link delete %s", journal_note(&workload->journal, HYFW_NOTE_HOST_INTERFACE)));
+	traffic_ip(hyfw_host_table()->format(fixture.arena, "link delete %s",
+					       journal_note(&workload->journal, HYFW_NOTE_HOST_INTERFACE)));
 	close(workload->netns);
 	journal_finish(&workload->journal);
 	journal_finish(network);
@@ -107,7 +108,8 @@ static void rows_go_after_a_reboot(void **state)
 	OK(ovs_workload_up(&a, "a", &(struct hyfw_map){ 1, rates }, NULL, &err));
 	a_reboot(&network, &a);
 	OK(network_up(&network, "other", &ovs_net, &err));
-	assert_string_equal(ovs_vsctl("list-br"), hyfw_format("%s\ntheirs\n", ovs_bridge_of(&network)));
+	assert_string_equal(ovs_vsctl("list-br"), hyfw_host_table()->format(fixture.arena, "%s\ntheirs\n",
+									       ovs_bridge_of(&network)));
 	assert_string_equal(ovs_vsctl("list Queue"), "");
 	network_down(&network);
 
