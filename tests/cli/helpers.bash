@@ -108,6 +108,7 @@ machine_snapshot() {
 		find /run/netns -mindepth 1 2>/dev/null | sed 's/^/netns /' || true
 		awk '{ print "mount", $2, $1, $3 }' /proc/self/mounts
 		find /sys/fs/cgroup -mindepth 1 -type d -path '*hyfw*' 2>/dev/null | sed 's/^/cgroup /' || true
+		libvirt_groups | sed 's/^/cgroup /'
 		nft list tables 2>/dev/null | while read -r _ table; do
 			case $table in
 			*hyfw-*) [[ $table == *"$owner"* ]] || continue ;;
@@ -117,19 +118,30 @@ machine_snapshot() {
 		done
 		own_processes | sed 's/^[0-9]* /process /'
 		# Not the directories and locks that an instance has once it was used.
-		find "$DATA" "$STATE" -mindepth 1 -xdev \( \( -name cache -o -name locks -o -name events -o -path '*/images/*' \) -prune -o -printf 'file %y %p\n' \) 2>/dev/null |
+		find "$DATA" "$STATE" -mindepth 1 -xdev \( \( -name cache -o -name locks -o -name events -o -path '*/images/*' \) -prune -o -name '*.qcow2' -printf 'file %y %p %U:%G %m\n' -o -printf 'file %y %p\n' \) 2>/dev/null |
 			grep -vE "^file d ($DATA|$STATE)/([a-z]+|(drivers|shared)/[a-z0-9]+|drivers/[a-z0-9]+/[a-z]+)$" || true
 	} | awk -v owner="$owner" -v test="${HYFW_TEST_DATA##*/}" '
 		/hyfw-/ && index($0, owner) == 0 && index($0, test) == 0 { next }
 		{ print }' | sort
 }
 
+# Control groups that libvirt makes for machines, empty ones: a QEMU that runs in them
+# may be that of another instance.
+libvirt_groups() {
+	find /sys/fs/cgroup -mindepth 2 -type d -path '*/machine/qemu-*' -prune 2>/dev/null | while read -r group; do
+		[ -n "$(find "$group" -name cgroup.procs -exec cat {} + 2>/dev/null)" ] || echo "${group%%/qemu-*}/qemu"
+	done
+}
+
 # "PID NAME" of the processes of this instance: its monitors and commands by their
-# binary and directories, its workloads by their control group.
+# binary and directories, its workloads by their control group, and those that drivers
+# start (a QEMU that is in no control group yet, dnsmasq) by their directories.
 own_processes() {
 	grep -l -s -F "$(owner_mark)" /proc/[0-9]*/cgroup | cut -d/ -f3 | sed 's/$/ workload/' || true
 	find /proc/[0-9]* -maxdepth 1 -name exe -lname "$HYFW" 2>/dev/null | sed 's/exe$/cmdline/' |
 		xargs -r grep -l -s -F -- "$STATE" | cut -d/ -f3 | sed 's/$/ hyfw/' || true
+	find /proc/[0-9]* -maxdepth 1 -name exe \( -lname '*/qemu-*' -o -lname '*/dnsmasq' -o -lname '*/swtpm' \) 2>/dev/null |
+		sed 's/exe$/cmdline/' | xargs -r grep -l -s -F -- "$STATE/" | cut -d/ -f3 | sed 's/$/ driver/' || true
 }
 
 # The kernel takes namespaces and interfaces down a moment after their last
