@@ -106,7 +106,7 @@ static int make_facts(struct creation *creation, struct hyfw_error **err)
 	facts->directory = host->format(creation->call->arena, "%s/" KVM_ROOT_SOCKETS, run->root);
 	facts->nvram = nvram_path(creation);
 	r = kvm_password(host, creation->call->arena, &workload->settings, &facts->password, err);
-	return r < 0 ? r : note_facts(creation, err);
+	return r;
 }
 
 /* ---- libvirt ------------------------------------------------------------------------- */
@@ -149,6 +149,9 @@ static int make_domain(struct creation *creation, struct hyfw_error **err)
 	char *xml = NULL;
 	int r = kvm_connect(run, err);
 
+	/* Not before: undo() of what was never begun shall not want the libvirtd either. */
+	if (r == 0)
+		r = note_facts(creation, err);
 	if (r == 0)
 		r = kvm_domain_xml(creation->host, creation->call->arena, &creation->workload, &creation->facts,
 				   &xml, err);
