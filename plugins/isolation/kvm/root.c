@@ -344,8 +344,9 @@ const char *kvm_root_last_words(const struct hyfw_host *host, struct hyfw_arena 
 		got = fd < 0 ? -1 : pread(fd, text, sizeof(text) - 1, size > 4096 ? size - 4096 : 0);
 		text[got > 0 ? got : 0] = '\0';
 		for (line = strtok_r(text, "\n", &next); line; line = strtok_r(NULL, "\n", &next))
-			/* QEMU's own begin with its name, or with what libvirt writes */
-			if (strncmp(line, "20", 2) != 0 && strncmp(line, "LC_ALL=", 7) != 0 && line[0] != '-' &&
+			/* QEMU's own begin with its name, or with what libvirt writes; the
+			 * lines of its command line end with a backslash */
+			if (strncmp(line, "20", 2) != 0 && line[0] != '-' && line[strlen(line) - 1] != '\\' &&
 			    strstr(line, "qemu"))
 				words = host->format(arena, "%s", line);
 	}
