@@ -101,6 +101,18 @@ static void add_display(struct facts *facts, xmlDoc *document)
 							   address ? address : "?", port ? port : "?"));
 }
 
+/* QEMU stops a guest whose disk cannot take more (werror=enospc): nobody asked for it,
+ * and what runs does not show it. */
+static void add_stop(struct facts *facts, virDomainPtr domain)
+{
+	int state = 0, reason = 0;
+
+	if (virDomainGetState(domain, &state, &reason, 0) == 0 && state == VIR_DOMAIN_PAUSED &&
+	    reason == VIR_DOMAIN_PAUSED_IOERROR)
+		add(facts, "stopped by", "a disk that cannot be written, as its file system is full; make room, then "
+		    "unpause it");
+}
+
 int kvm_describe(void *instance, const struct hyfw_map *record, struct hyfw_arena *arena,
 		 struct hyfw_map *ret_facts, struct hyfw_error **err)
 {
@@ -120,6 +132,7 @@ int kvm_describe(void *instance, const struct hyfw_map *record, struct hyfw_aren
 	add(&facts, "machine type", kvm_live_text(kvm->host, arena, document, "/domain/os/type/@machine"));
 	add(&facts, "cpu model", kvm_live_text(kvm->host, arena, document, "/domain/cpu/model"));
 	add_process(&facts, record);
+	add_stop(&facts, domain);
 	add_display(&facts, document);
 	add(&facts, "uuid", hyfw_map_get(record, KVM_NOTE_UUID));
 	add(&facts, "libvirt", kvm->uri ? kvm->uri : hyfw_map_get(record, KVM_NOTE_ROOT));

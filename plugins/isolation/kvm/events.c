@@ -74,6 +74,20 @@ static void on_removed(virConnectPtr connection, virDomainPtr domain, const char
 	pthread_mutex_unlock(&run->lock);
 }
 
+/* QEMU lets a guest stand still whose disk is full, until it is continued. */
+static void on_disk_error(virConnectPtr connection, virDomainPtr domain, const char *path, const char *alias,
+			  int action, const char *reason, void *data)
+{
+	struct kvm_run *run = data;
+
+	(void)connection;
+	(void)domain;
+	(void)alias;
+	if (action == VIR_DOMAIN_EVENT_IO_ERROR_PAUSE)
+		run->kvm->host->log(HYFW_LOG_ERROR, "disk %s: %s: the machine stands still until it is unpaused",
+				    path, strcmp(reason, "enospc") == 0 ? "no space left" : "input/output error");
+}
+
 /* ---- the process ------------------------------------------------------------------- */
 
 static void on_late(int timer, void *data)
@@ -178,7 +192,10 @@ int kvm_events_watch(struct kvm_run *run, struct hyfw_error **err)
 	run->callbacks[1] = virConnectDomainEventRegisterAny(run->connection, NULL,
 							     VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,
 							     VIR_DOMAIN_EVENT_CALLBACK(on_removed), run, NULL);
-	if (run->callbacks[0] < 0 || run->callbacks[1] < 0)
+	run->callbacks[2] = virConnectDomainEventRegisterAny(run->connection, NULL,
+							     VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON,
+							     VIR_DOMAIN_EVENT_CALLBACK(on_disk_error), run, NULL);
+	if (run->callbacks[0] < 0 || run->callbacks[1] < 0 || run->callbacks[2] < 0)
 		return kvm_fail_libvirt(run->kvm->host, err, "events of libvirt");
 	if (run->kvm->uri && virConnectRegisterCloseCallback(run->connection, on_close, run, NULL) < 0)
 		return kvm_fail_libvirt(run->kvm->host, err, "events of libvirtd");

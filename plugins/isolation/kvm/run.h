@@ -60,7 +60,7 @@ struct kvm_run {
 	int end_fd;            /* eventfd that tells the core of the end; -1 */
 	int pidfd;             /* QEMU; -1 */
 	int pid_watch, late;   /* of the event loop; -1 */
-	int callbacks[2];      /* of libvirt; -1 */
+	int callbacks[3];      /* of libvirt; -1 */
 	bool lost;             /* its libvirtd is gone */
 	bool ended;
 	int exit_status, exit_signal;
