@@ -20,7 +20,9 @@ int hyfw_image_stores_with(const char *name, const char *storage, struct hyfw_dr
 		HYFW_AUTO_ERROR struct hyfw_error *missing = NULL;
 		struct hyfw_image image = { .size = sizeof(image) };
 
-		if (hyfw_storage_image_get(stores[i], name, arena, &image, &missing) == 0) {
+		/* One that is damaged is there as well: rm shall find it. */
+		if (hyfw_storage_image_get(stores[i], name, arena, &image, &missing) == 0 ||
+		    missing->errnum == EBADMSG) {
 			stores[found++] = stores[i];
 		} else if (!first || (first->errnum == ENOENT && missing->errnum != ENOENT)) {
 			hyfw_forget(&first);
