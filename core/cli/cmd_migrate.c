@@ -17,18 +17,22 @@
 /* ---- migrate ---- */
 
 static const char migrate_help[] =
-	"  --live             while it runs\n"
+	"  --check            only say what would be in the way\n"
+	"  --live             while it runs; else it stands still meanwhile\n"
 	"  --peer-to-peer     the hosts speak with each other, not with us\n"
 	"  --tunnelled        and through their own connection\n"
 	"  --copy-storage     with its disks, where they are not shared\n"
-	"  --offline          its definition alone, of one that does not run\n"
+	"  --post-copy        may go on there while memory follows\n"
+	"  --auto-converge    slow it down when its memory changes too fast\n"
 	"  --unsafe           although a check says that data may be lost\n"
+	"  --interface IF=bridge:NAME|network:NAME  what an interface joins there\n"
+	"  --migrate-uri URI  where memory is sent to, such as tcp://10.1.10.3\n"
 	"  --max-downtime MS  longest standstill at the end, in milliseconds\n"
 	"  --bandwidth SIZE   most bytes in a second, such as 100M\n"
 	"  --name NAME        what it is called there\n";
 
-static const char *const truths[] = { "live",	      "peer_to_peer", "tunnelled",
-				      "copy_storage", "offline",      "unsafe" };
+static const char *const truths[] = { "live", "peer_to_peer", "tunnelled", "copy_storage",
+				      "post_copy", "unsafe", "auto_converge", "check" };
 
 static bool is_number(const char *text)
 {
@@ -79,13 +83,17 @@ static int migrate(struct hyfw_cli *cli, struct hyfw_pairs *args, const char *wo
 
 static int migrate_parse(int argc, char **argv, struct hyfw_pairs *args, bool *ret_help)
 {
-	enum { TRUTH = 256, DOWNTIME = TRUTH + HYFW_COUNT(truths), BANDWIDTH, NAME };
+	enum { TRUTH = 256, DOWNTIME = TRUTH + HYFW_COUNT(truths), BANDWIDTH, NAME, INTERFACE, ADDRESS };
 	static const struct option flags[] = { { "live", no_argument, NULL, TRUTH },
 					       { "peer-to-peer", no_argument, NULL, TRUTH + 1 },
 					       { "tunnelled", no_argument, NULL, TRUTH + 2 },
 					       { "copy-storage", no_argument, NULL, TRUTH + 3 },
-					       { "offline", no_argument, NULL, TRUTH + 4 },
+					       { "post-copy", no_argument, NULL, TRUTH + 4 },
 					       { "unsafe", no_argument, NULL, TRUTH + 5 },
+					       { "auto-converge", no_argument, NULL, TRUTH + 6 },
+					       { "check", no_argument, NULL, TRUTH + 7 },
+					       { "interface", required_argument, NULL, INTERFACE },
+					       { "migrate-uri", required_argument, NULL, ADDRESS },
 					       { "max-downtime", required_argument, NULL, DOWNTIME },
 					       { "bandwidth", required_argument, NULL, BANDWIDTH },
 					       { "name", required_argument, NULL, NAME },
@@ -100,6 +108,10 @@ static int migrate_parse(int argc, char **argv, struct hyfw_pairs *args, bool *r
 			hyfw_pairs_set(args, "max_downtime", optarg);
 		} else if (flag == NAME) {
 			hyfw_pairs_set(args, "name", optarg);
+		} else if (flag == INTERFACE) {
+			hyfw_pairs_add(args, "interface", optarg);
+		} else if (flag == ADDRESS) {
+			hyfw_pairs_set(args, "migrate_uri", optarg);
 		} else if (flag == 'h') {
 			hyfw_session_help(&hyfw_command_migrate, migrate_help);
 			*ret_help = true;

@@ -112,9 +112,11 @@ struct hyfw_device {
  *   snapshot-revert  NAME, running, paused (true)
  *   snapshot-delete  NAME, children (true)
  *   save             PATH
- *   migrate          TO (a URI), live, peer_to_peer, tunnelled, copy_storage, offline,
- *                    unsafe (true), max_downtime (ms), bandwidth (bytes/s), name
- *                    -> downtime (ms), total (ms), bytes
+ *   migrate          TO (a URI), live, peer_to_peer, tunnelled, copy_storage, post_copy,
+ *                    auto_converge, unsafe, check (true), interface ("eth0=bridge:NAME" or
+ *                    "eth0=network:NAME", any number), migrate_uri, max_downtime (ms),
+ *                    bandwidth (bytes/s), name
+ *                    -> name, downtime (ms), total (ms), bytes
  *   reboot
  */
 
