@@ -244,10 +244,11 @@ static void fill_result(const struct kvm_move *move, virDomainPtr there, struct 
 
 /* ---- the operation ------------------------------------------------------------------------------ */
 
-static void finish(struct kvm_move *move, virDomainPtr there)
+static void finish(struct kvm_move *move, virDomainPtr there, bool moved)
 {
 	if (there)
 		virDomainFree(there);
+	kvm_move_drop_places(move, moved);
 	if (move->there)
 		virConnectClose(move->there);
 	xmlFree(move->target_xml);
@@ -280,10 +281,12 @@ int kvm_migrate(struct kvm_operation *operation, struct hyfw_error **err)
 	virDomainPtr there = NULL;
 	int result = prepare(&move, err);
 
+	if (result == 0 && !is_set(&move, "check") && move.copy_storage)
+		result = kvm_move_make_places(&move, err);
 	if (result == 0 && !is_set(&move, "check"))
 		result = migrate(&move, &there, err);
 	if (result == 0)
 		fill_result(&move, there, operation->ret_result);
-	finish(&move, there);
+	finish(&move, there, result == 0);
 	return result;
 }

@@ -5,6 +5,7 @@
  *     migrate.c         the operation: flags, connection, progress, figures
  *     migrate_check.c   what would fail, found before anything is done
  *     migrate_xml.c     the domain as the other host takes it
+ *     migrate_disks.c   places for copied disks there
  *
  * An embedded libvirt can send a machine and not receive one, so the other side is
  * always a libvirtd.  Memory, disks that are not shared, and devices go through
@@ -25,6 +26,10 @@ struct kvm_move {
 	const char *name;         /* of the domain there */
 	bool live, peer_to_peer, tunnelled, copy_storage, unsafe;
 	char *xml;                /* of the domain, without what cannot be moved; free() */
+	virStoragePoolPtr *places; /* pools that were made there */
+	size_t place_count;
+	virStorageVolPtr *files;   /* likewise */
+	size_t file_count;
 	char *target_xml;         /* as it will be there; xmlFree() */
 };
 
@@ -34,6 +39,11 @@ int kvm_move_check(struct kvm_move *move, struct hyfw_error **err);
 
 /* Fills 'target_xml'. */
 int kvm_move_write(struct kvm_move *move, struct hyfw_error **err);
+
+/* Makes the files there that disks are copied into, and for as long as the migration
+ * takes the pools that they are in.  The files stay only when the machine has moved. */
+int kvm_move_make_places(struct kvm_move *move, struct hyfw_error **err);
+void kvm_move_drop_places(struct kvm_move *move, bool moved);
 
 /* Whether the file is on a file system that other hosts may have mounted too. */
 bool kvm_move_shared(const char *path);

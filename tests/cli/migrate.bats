@@ -1,0 +1,139 @@
+# Machines that move to another host: a private libvirtd is that host.
+load helpers
+
+HOST=$HYFW_TEST_STATE/far     # short: libvirt has sockets below it
+OWN=$HYFW_TEST_DATA/own       # another directory there
+SHARED=$HYFW_TEST_DATA/shared # the same there
+URI="qemu+unix:///system?socket=$HOST/sock/libvirt-sock"
+
+far() { virsh -q -c "$URI" "$@"; }
+
+setup_file() {
+	command -v virsh >/dev/null || skip "virsh is not installed (libvirt-clients)"
+	common_setup_file
+	make_guest
+	capabilities_load
+	mkdir -p "$OWN" "$SHARED"
+	run_machine --rm --name first -- run=poweroff >/dev/null
+	capabilities_save
+	setsid "$HYFW_TOP/tests/cli/private-libvirtd" "$HOST" far 49600 "$OWN" >"$BATS_FILE_TMPDIR/libvirtd.log" 2>&1 3>&- &
+	wait_until 20 far list
+	machine_snapshot >"$SNAPSHOT"
+}
+
+teardown_file() {
+	local pid
+	pid=$(cat "$HOST/pid") && kill "$pid" && wait_until 10 test ! -e "/proc/$pid"
+	common_teardown_file
+	rm -rf --one-file-system "$HOST" "$OWN" "$SHARED"
+}
+
+teardown() {
+	local name
+	for name in $(far list --name); do far destroy "$name" >/dev/null; done
+	common_teardown
+}
+
+logged() { hyfw logs "$1" | grep -q -F -- "$2"; }
+
+start_guest() { # NAME FLAG...
+	local name=$1
+	shift
+	run_machine -d --name "$name" "$@"
+	wait_until 60 logged "$name" "guest: ready"
+}
+
+# The guest there still has in memory what it had here.
+answers_there() { # NAME
+	/usr/bin/python3 - "$(far ttyconsole "$1")" <<-'PY'
+		import os, select, sys, time
+		fd = os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY)
+		os.write(fd, b"cat /tmp/kept\n")
+		text, end = b"", time.time() + 20
+		while b"forty-two" not in text:
+		    left = end - time.time()
+		    if left < 0: sys.exit("it said: %r" % text)
+		    if select.select([fd], [], [], left)[0]: text += os.read(fd, 4096)
+	PY
+}
+
+@test "live, the hosts among themselves: what it had in memory goes along; then a name is taken" {
+	start_guest vm
+	timeout -k 1 5 "${HYFW_COMMAND[@]}" attach --sig-proxy=false vm <<<'echo forty-two >/tmp/kept' || true
+	run -0 hyfw migrate --check vm "$URI"
+	[ -z "$output" ]
+	is_status vm running
+	run -0 hyfw migrate --live --peer-to-peer --migrate-uri tcp://127.0.0.1:49620 vm "$URI"
+	[[ "$output" =~ ^[0-9]+\ ms,\ [0-9]+\ ms\ down ]]
+	wait_until 10 is_status vm exited
+	[ "$(far list --name)" = vm ]
+	answers_there vm
+
+	start_guest vm2
+	run -125 --separate-stderr hyfw migrate --name vm vm2 "$URI"
+	echo "$stderr"
+	[[ "$stderr" == *"cannot move to"*"name: there is a machine vm already" ]]
+	is_status vm2 running
+	run -0 hyfw migrate --live --tunnelled vm2 "$URI"
+	wait_until 10 is_status vm2 exited
+	far list --name | grep -x vm2
+}
+
+@test "through us, standing still meanwhile; cancelled it goes on here" {
+	start_guest vm
+	timeout -k 5 60 "${HYFW_COMMAND[@]}" migrate --live --peer-to-peer --bandwidth 1M \
+		--migrate-uri tcp://127.0.0.1:49621 vm "$URI" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+	local migration=$! code=0
+	sleep 2
+	pkill -INT -P "$migration"
+	wait "$migration" || code=$?
+	cat "$BATS_TEST_TMPDIR/err"
+	[ "$code" -ne 0 ]
+	grep -q "cancelled; the machine goes on here" "$BATS_TEST_TMPDIR/err"
+	is_status vm running
+	[ -z "$(far list --name)" ]
+	timeout -k 1 5 "${HYFW_COMMAND[@]}" attach --sig-proxy=false vm <<<'echo still $((40 + 2))' || true
+	wait_until 10 logged vm "still 42"
+
+	run -0 hyfw migrate --migrate-uri tcp://127.0.0.1:49622 vm "$URI"
+	wait_until 10 is_status vm exited
+	[ "$(far list --name)" = vm ]
+}
+
+@test "disks: refused when only this host has them, or copied, or both hosts have them" {
+	command -v qemu-img >/dev/null || skip "qemu-img is not installed (qemu-utils)"
+	qemu-img create -q -f qcow2 "$OWN/disk.qcow2" 16M
+	start_guest vm --disk "$OWN/disk.qcow2:format=qcow2"
+	timeout -k 1 5 "${HYFW_COMMAND[@]}" attach --sig-proxy=false vm <<<'echo forty-two >/dev/vda; sync; echo written' || true
+	wait_until 10 logged vm written
+	run -125 --separate-stderr hyfw migrate --live vm "$URI"
+	echo "$stderr"
+	[[ "$stderr" == *"storage: $OWN/disk.qcow2 is on a file system of this host alone"*"--copy-storage"* ]]
+	is_status vm running
+	run -125 --separate-stderr hyfw migrate --tunnelled --copy-storage vm "$URI"
+	[[ "$stderr" == *"--tunnelled or --copy-storage, not both" ]]
+	hyfw migrate --live --copy-storage --peer-to-peer --migrate-uri tcp://127.0.0.1:49623 vm "$URI"
+	[ "$(far list --name)" = vm ]
+	far destroy vm
+	qemu-io -r -c "read -v 0 16" "$HOST/root$OWN/disk.qcow2" | grep -q "forty.two"
+	hyfw rm vm
+
+	mv "$OWN/disk.qcow2" "$SHARED/disk.qcow2"
+	start_guest vm --disk "$SHARED/disk.qcow2:format=qcow2"
+	run -0 hyfw migrate --live --unsafe --peer-to-peer --migrate-uri tcp://127.0.0.1:49624 vm "$URI"
+	far domblklist vm | grep -q -F "$SHARED/disk.qcow2"
+}
+
+@test "hosts that cannot be: an embedded libvirt, one that is not there, a machine that does not run" {
+	hyfw create --name vm --isolation kvm --network none --set kernel="$GUEST/vmlinux"
+	run -125 --separate-stderr hyfw migrate vm "$URI"
+	echo "$stderr"
+	[[ "$stderr" == "hyfw: "*"does not run" ]]
+	hyfw rm vm
+	start_guest vm
+	run -125 --separate-stderr hyfw migrate vm "qemu:///embed?root=/nowhere"
+	[[ "$stderr" == *"an embedded libvirt cannot take a machine in"* ]]
+	run -125 --separate-stderr hyfw migrate vm "qemu+unix:///system?socket=/nowhere"
+	[[ "$stderr" == *"libvirtd at qemu+unix:///system?socket=/nowhere"*"No such file"* ]]
+	is_status vm running
+}
