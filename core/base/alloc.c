@@ -210,6 +210,19 @@ void hyfw_pairs_add_map(struct hyfw_pairs *pairs, const struct hyfw_map *map)
 		hyfw_pairs_add(pairs, map->items[i].key, map->items[i].value);
 }
 
+bool hyfw_pairs_same(const struct hyfw_pairs *a, const struct hyfw_pairs *b)
+{
+	size_t i;
+
+	if (a->count != b->count)
+		return false;
+	for (i = 0; i < a->count; i++)
+		if (strcmp(a->items[i].key, b->items[i].key) != 0 ||
+		    strcmp(a->items[i].value, b->items[i].value) != 0)
+			return false;
+	return true;
+}
+
 void hyfw_pairs_finish(struct hyfw_pairs *pairs)
 {
 	size_t i;

@@ -44,6 +44,7 @@ void hyfw_pairs_set(struct hyfw_pairs *pairs, const char *key, const char *value
 void hyfw_pairs_remove(struct hyfw_pairs *pairs, const char *key);
 void hyfw_pairs_remove_at(struct hyfw_pairs *pairs, size_t index);
 void hyfw_pairs_add_map(struct hyfw_pairs *pairs, const struct hyfw_map *map);
+bool hyfw_pairs_same(const struct hyfw_pairs *a, const struct hyfw_pairs *b); /* in the same order */
 void hyfw_pairs_finish(struct hyfw_pairs *pairs);
 struct hyfw_map hyfw_pairs_map(const struct hyfw_pairs *pairs); /* borrows */
 

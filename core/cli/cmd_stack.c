@@ -125,6 +125,24 @@ const struct hyfw_command hyfw_command_down = {
 
 /* ---- recover ---- */
 
+/* Drivers' settings of the main configuration.  It may be broken, and recovery
+ * wanted all the more. */
+static void configure_drivers(struct hyfw_cli *cli)
+{
+	struct hyfw_config *config = NULL;
+	struct hyfw_error *err = NULL;
+	size_t cursor = 0;
+	int result = hyfw_config_load(&cli->context, cli->config_given, NULL, &config, &err);
+
+	if (result == 0 && hyfw_config_next(config, "plugin", &cursor)) {
+		hyfw_config_keep_unused(config);
+		result = hyfw_config_load_drivers_and_validate(config, &err);
+	}
+	if (result < 0)
+		hyfw_cli_error(err);
+	hyfw_config_free(config);
+}
+
 static int recover_main(struct hyfw_cli *cli, int argc, char **argv)
 {
 	struct hyfw_recovery recovery = { 0 };
@@ -136,6 +154,7 @@ static int recover_main(struct hyfw_cli *cli, int argc, char **argv)
 		return status;
 	/* Not hyfw_session_begin(): this is what it would do first. */
 	hyfw_engine_init();
+	configure_drivers(cli);
 	if (hyfw_recover(true, &recovery, &err) < 0)
 		return hyfw_cli_error(err);
 	for (i = 0; i < recovery.done.count && !cli->quiet; i++)

@@ -301,26 +301,13 @@ int hyfw_definition_driver(const struct hyfw_definition *definition, enum hyfw_k
 	return result;
 }
 
-static bool same_pairs(const struct hyfw_pairs *a, const struct hyfw_pairs *b)
-{
-	size_t i;
-
-	if (a->count != b->count)
-		return false;
-	for (i = 0; i < a->count; i++)
-		if (strcmp(a->items[i].key, b->items[i].key) != 0 ||
-		    strcmp(a->items[i].value, b->items[i].value) != 0)
-			return false;
-	return true;
-}
-
 static bool same_uses(const struct hyfw_use *a, const struct hyfw_use *b, size_t count)
 {
 	size_t i;
 
 	for (i = 0; i < count; i++)
 		if (strcmp(a[i].name, b[i].name) != 0 || strcmp(a[i].driver, b[i].driver) != 0 ||
-		    !same_pairs(&a[i].settings, &b[i].settings) || !same_pairs(&a[i].options, &b[i].options))
+		    !hyfw_pairs_same(&a[i].settings, &b[i].settings) || !hyfw_pairs_same(&a[i].options, &b[i].options))
 			return false;
 	return true;
 }
@@ -333,7 +320,7 @@ static bool same_plugins(const struct hyfw_definition *a, const struct hyfw_defi
 		return false;
 	for (i = 0; i < a->plugins.count; i++)
 		if (strcmp(a->plugins.items[i], b->plugins.items[i]) != 0 ||
-		    !same_pairs(&a->plugin_settings[i], &b->plugin_settings[i]))
+		    !hyfw_pairs_same(&a->plugin_settings[i], &b->plugin_settings[i]))
 			return false;
 	return true;
 }
@@ -341,7 +328,7 @@ static bool same_plugins(const struct hyfw_definition *a, const struct hyfw_defi
 bool hyfw_definition_equal(const struct hyfw_definition *a, const struct hyfw_definition *b)
 {
 	return a->network_count == b->network_count && a->volume_count == b->volume_count &&
-	       a->disk_count == b->disk_count && same_pairs(&a->settings, &b->settings) &&
+	       a->disk_count == b->disk_count && hyfw_pairs_same(&a->settings, &b->settings) &&
 	       same_uses(a->networks, b->networks, a->network_count) &&
 	       same_uses(a->volumes, b->volumes, a->volume_count) &&
 	       same_uses(a->disks, b->disks, a->disk_count) && same_plugins(a, b);

@@ -13,6 +13,7 @@
 #include "engine/apply.h"
 #include "engine/ids.h"
 #include "engine/launch.h"
+#include "engine/orphans.h"
 #include "engine/shared.h"
 #include "engine/stack.h"
 #include "engine/store.h"
@@ -295,82 +296,6 @@ static int collect(void *data, struct hyfw_error **err)
 	return result;
 }
 
-/* ---- drivers' orphans ---- */
-
-struct living {
-	struct hyfw_strings workloads, running, networks, volumes;
-};
-
-static void find_living(struct living *living)
-{
-	HYFW_AUTO_FREE char *networks = hyfw_path_shared("network", "", NULL);
-	HYFW_AUTO_FREE char *volumes = hyfw_path_shared("volume", "", NULL);
-
-	hyfw_store_workloads(&living->workloads, NULL);
-	running_names(&living->running);
-	hyfw_store_names(networks, &living->networks, NULL);
-	hyfw_store_names(volumes, &living->volumes, NULL);
-}
-
-static void living_finish(struct living *living)
-{
-	hyfw_strings_finish(&living->workloads);
-	hyfw_strings_finish(&living->running);
-	hyfw_strings_finish(&living->networks);
-	hyfw_strings_finish(&living->volumes);
-}
-
-static const char *const *names_of(const struct hyfw_strings *names)
-{
-	static const char *const none[] = { NULL };
-
-	return names->items ? (const char *const *)names->items : none;
-}
-
-/* Nobody can claim a name meanwhile, so whatever a driver finds that is not in the
- * lists is not just being made. */
-static int gc_driver(void *data, struct hyfw_error **err)
-{
-	const struct hyfw_plugin_report *found = data;
-	struct hyfw_alive alive = { .size = sizeof(alive) };
-	struct living living = { 0 };
-	struct hyfw_driver *driver;
-	HYFW_AUTO_CLOSE int gate = hyfw_store_gate(true, err);
-	int result;
-
-	if (gate < 0)
-		return -(*err)->errnum;
-	find_living(&living);
-	alive.workloads = names_of(&living.workloads);
-	alive.running = names_of(&living.running);
-	alive.networks = names_of(&living.networks);
-	alive.volumes = names_of(&living.volumes);
-	result = hyfw_registry_get((enum hyfw_kind)found->plugin->kind, found->name, &driver, err);
-	if (result == 0)
-		result = hyfw_driver_gc(driver, &alive, err);
-	living_finish(&living);
-	return result;
-}
-
-static void gc_drivers(struct hyfw_recovery *recovery)
-{
-	struct hyfw_plugin_report *reports = NULL;
-	HYFW_AUTO_ERROR struct hyfw_error *scan = NULL;
-	size_t count = 0, i;
-
-	if (hyfw_registry_scan(&reports, &count, &scan) < 0) {
-		hyfw_strings_add(&recovery->failed, scan->message);
-		return;
-	}
-	for (i = 0; i < count; i++) {
-		HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
-
-		if (reports[i].plugin && hyfw_guarded(gc_driver, &reports[i], 0, &failure) < 0)
-			hyfw_strings_add(&recovery->failed, failure->message);
-	}
-	hyfw_plugin_reports_free(reports, count);
-}
-
 /* ---- all of it ---- */
 
 int hyfw_recover(bool thorough, struct hyfw_recovery *recovery, struct hyfw_error **err)
@@ -389,6 +314,6 @@ int hyfw_recover(bool thorough, struct hyfw_recovery *recovery, struct hyfw_erro
 	if (hyfw_guarded(collect, NULL, 0, &failure) < 0)
 		hyfw_strings_add(&recovery->failed, failure->message);
 	if (thorough)
-		gc_drivers(recovery);
+		hyfw_orphans_collect(&recovery->failed);
 	return 0;
 }
