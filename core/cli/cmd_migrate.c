@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * hyfw migrate, hyfw save. */
+ * hyfw migrate. */
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
@@ -148,37 +147,4 @@ const struct hyfw_command hyfw_command_migrate = {
 	.usage = "migrate [FLAGS] WORKLOAD URI",
 	.summary = "Move a machine to another host",
 	.main = migrate_main,
-};
-
-/* ---- save ---- */
-
-static int save_main(struct hyfw_cli *cli, int argc, char **argv)
-{
-	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
-	HYFW_AUTO_FREE char *path = NULL, *here = NULL;
-	struct hyfw_pairs args = { 0 };
-	struct hyfw_map result = { 0 };
-	int status;
-
-	if (!hyfw_session_arguments(&hyfw_command_save, argc, argv, 2, &status))
-		return status;
-	if (argc - optind != 2)
-		return hyfw_cli_usage(&hyfw_command_save, "one workload and one file are needed");
-	here = getcwd(NULL, 0);
-	path = argv[optind + 1][0] == '/' ? hyfw_dup(argv[optind + 1])
-					  : hyfw_format("%s/%s", here ? here : "", argv[optind + 1]);
-	hyfw_pairs_set(&args, "path", path);
-	hyfw_session_begin(cli);
-	status = hyfw_cli_operate(cli, argv[optind], "save", &args, arena, &result);
-	if (status == 0)
-		puts(path);
-	hyfw_pairs_finish(&args);
-	return status;
-}
-
-const struct hyfw_command hyfw_command_save = {
-	.name = "save",
-	.usage = "save WORKLOAD FILE",
-	.summary = "Write a running machine with its memory to a file and end it",
-	.main = save_main,
 };

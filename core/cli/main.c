@@ -40,6 +40,7 @@ static const struct hyfw_command *const commands[] = {
 	&hyfw_command_events,
 	&hyfw_command_snapshot,
 	&hyfw_command_save,
+	&hyfw_command_restore,
 	&hyfw_command_migrate,
 	&hyfw_command_up,
 	&hyfw_command_down,

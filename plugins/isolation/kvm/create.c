@@ -2,7 +2,7 @@
  * create(): the machine stands, paused before its first instruction, as a user of its
  * own, in its control groups, its console connected.  What undo() needs is noted
  * before it exists. */
-#include "run.h"
+#include "keep.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -37,6 +37,7 @@ struct creation {
 	struct hyfw_call *call;
 	struct hyfw_workload workload;
 	struct kvm_facts facts;
+	const char *saved; /* the machine that it goes on with; NULL: it boots */
 	int gate; /* nobody else asks QEMU what it can do meanwhile; -1 */
 };
 
@@ -125,6 +126,10 @@ static int prepare(struct creation *creation, struct hyfw_error **err)
 	if (r == 0 && wants_efi(&creation->workload.settings))
 		r = kvm_nvram_make(creation->host, creation->call->arena, creation->facts.nvram,
 				   &creation->workload.idmap, err);
+	if (r == 0)
+		r = kvm_keep_disks(creation->host, creation->call->arena, &creation->workload, err);
+	if (r == 0 && !creation->workload.transient)
+		r = kvm_saved_take(creation->host, creation->call->arena, creation->workload.name, &creation->saved, err);
 	if (r < 0 || run->kvm->uri || kvm_root_has_capabilities(run->kvm))
 		return r;
 	creation->gate = creation->host->lock("kvm-capabilities", err);
@@ -143,6 +148,22 @@ static int fail_start(struct creation *creation, struct hyfw_error **err)
 	return host->fail(err, -r, "start QEMU: %s", words);
 }
 
+/* With the sockets, taps and files of this start; what the guest sees must be as it
+ * was, which libvirt looks after. */
+static int restore_domain(struct creation *creation, const char *xml, struct hyfw_error **err)
+{
+	struct kvm_run *run = creation->run;
+
+	if (virDomainRestoreFlags(run->connection, creation->saved, xml, VIR_DOMAIN_SAVE_PAUSED) < 0)
+		return kvm_fail_libvirt(creation->host, err, creation->host->format(creation->call->arena,
+					"go on with %s", creation->saved));
+	run->domain = virDomainLookupByUUIDString(run->connection, run->uuid);
+	if (!run->domain)
+		return kvm_fail_libvirt(creation->host, err, "the machine that goes on");
+	kvm_saved_used(creation->host, creation->call->arena, creation->workload.name, creation->saved);
+	return 0;
+}
+
 static int make_domain(struct creation *creation, struct hyfw_error **err)
 {
 	struct kvm_run *run = creation->run;
@@ -159,6 +180,8 @@ static int make_domain(struct creation *creation, struct hyfw_error **err)
 		r = kvm_events_watch(run, err);
 	if (r < 0)
 		return r;
+	if (creation->saved)
+		return restore_domain(creation, xml, err);
 	run->domain = virDomainCreateXML(run->connection, xml, VIR_DOMAIN_START_PAUSED);
 	if (!run->domain)
 		return fail_start(creation, err);

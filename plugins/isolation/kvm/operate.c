@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * operate(): changes of a running machine, and questions about it.  Each verb has a
  * function in the table below. */
+#include "keep.h"
 #include "live.h"
 #include "migrate.h"
 #include "operate.h"
@@ -113,11 +114,18 @@ static int reboot(struct kvm_operation *operation, struct hyfw_error **err)
 static const struct {
 	const char *verb;
 	int (*run)(struct kvm_operation *operation, struct hyfw_error **err);
+	bool idle; /* also for a machine that does not run; without 'domain' and 'run' then */
 } verbs[] = {
-	{ "update", update },
-	{ "display", display },
-	{ "reboot", reboot },
-	{ "migrate", kvm_migrate },
+	{ "update", update, false },
+	{ "display", display, false },
+	{ "reboot", reboot, false },
+	{ "save", kvm_save, false },
+	{ "restore", kvm_restore, true },
+	{ "snapshot-create", kvm_snapshot_create, true },
+	{ "snapshot-list", kvm_snapshot_list, true },
+	{ "snapshot-revert", kvm_snapshot_revert, true },
+	{ "snapshot-delete", kvm_snapshot_delete, true },
+	{ "migrate", kvm_migrate, false },
 };
 
 int kvm_operate(void *instance, const struct hyfw_map *record, const struct hyfw_operation *asked,
@@ -134,11 +142,13 @@ int kvm_operate(void *instance, const struct hyfw_map *record, const struct hyfw
 	if (i == KVM_COUNT(verbs))
 		return kvm->host->fail(err, ENOTSUP, "machines cannot %s", asked->verb);
 	operation.ret_result = &result;
-	r = kvm_domain_get(kvm, &operation.run, &operation.domain, err);
+	r = verbs[i].idle && record->count == 0 ? 0
+						: kvm_domain_get(kvm, &operation.run, &operation.domain, err);
 	if (r < 0)
 		return r;
 	r = verbs[i].run(&operation, err);
-	kvm_domain_put(operation.domain);
+	if (operation.domain)
+		kvm_domain_put(operation.domain);
 	if (r == 0)
 		*ret_result = result;
 	return r;

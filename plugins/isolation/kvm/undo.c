@@ -2,7 +2,7 @@
  * undo() of "create", in the monitor or, when that has died, in any process; and
  * gc().  What belongs to an embedded libvirt is found by its root, which is in QEMU's
  * arguments; what belongs to a libvirtd by its uuid, and it must carry our mark. */
-#include "run.h"
+#include "keep.h"
 #include "xml.h"
 
 #include <dirent.h>
@@ -196,6 +196,37 @@ static void gc_nvram(const struct hyfw_host *host, struct hyfw_arena *arena, con
 		closedir(dir);
 }
 
+/* WORKLOAD.json, WORKLOAD.saved, ...; a name has dots itself, so the whole that comes
+ * before one of the endings must be a workload. */
+static bool is_kept(const struct hyfw_alive *alive, const char *file)
+{
+	static const char *const endings[] = { ".json", ".json.new", ".saved", ".saved.part", ".saved.json",
+					       ".saved.json.new" };
+	const size_t length = strlen(file);
+	size_t i;
+
+	for (i = 0; i < KVM_COUNT(endings); i++) {
+		const size_t end = strlen(endings[i]);
+
+		if (length > end && strcmp(file + length - end, endings[i]) == 0 &&
+		    has_workload(alive, file, length - end))
+			return true;
+	}
+	return false;
+}
+
+static void gc_kept(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_alive *alive)
+{
+	DIR *dir = opendir(host->format(arena, "%s/" KVM_KEPT, host->directory("kvm", HYFW_DIRECTORY_DATA)));
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && !is_kept(alive, entry->d_name))
+			unlinkat(dirfd(dir), entry->d_name, 0);
+	if (dir)
+		closedir(dir);
+}
+
 int kvm_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = ((struct kvm_instance *)instance)->host;
@@ -206,6 +237,7 @@ int kvm_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **e
 	for (; r == 0 && *parents; parents++)
 		r = gc_below(host, arena, *parents, alive, err);
 	gc_nvram(host, arena, alive);
+	gc_kept(host, arena, alive);
 	host->arena_free(arena);
 	return r;
 }
