@@ -1,0 +1,110 @@
+# Snapshots of machines, and machines saved to a file, with a small guest and a small
+# disk.  The guest counts in its memory and writes on its disk, so that it tells which
+# state it is in.
+load helpers
+
+setup_file() {
+	common_setup_file
+	make_guest
+	capabilities_load
+	mkdir -p "$DATA/disks" && chmod 755 "$DATA/disks"
+	hyfw disk create "$DATA/disks/vm.qcow2" 32M
+	machine_snapshot >"$SNAPSHOT"
+}
+
+teardown_file() {
+	capabilities_save
+	common_teardown_file
+}
+
+logged() { # NAME TEXT
+	hyfw logs "$1" | grep -q -F -- "$2"
+}
+
+has_said() { # NAME TEXT
+	HYFW_TIMEOUT=60 wait_until 60 logged "$@"
+}
+
+say() { # NAME LINE
+	{ printf '%s\n' "$2"; sleep 1; } | timeout 20 "${HYFW_COMMAND[@]}" attach "$1" >/dev/null || true
+}
+
+names() { # NAME
+	hyfw --format json snapshot list "$1" | python3 -c 'import json, sys; print(*[row["name"] for row in json.load(sys.stdin)])'
+}
+
+qemu_of() { # NAME
+	hyfw --format json inspect "$1" | json 0 pid
+}
+
+@test "memory and disk go back to a snapshot, in the same QEMU; a saved machine goes on" {
+	run_machine -d -i --name vm --set disk="$DATA/disks/vm.qcow2"
+	has_said vm "guest: ready"
+	qemu=$(qemu_of vm)
+	say vm 'echo one >/tmp/state; printf AAAA | dd of=/dev/vda conv=notrunc 2>/dev/null; sync'
+	hyfw snapshot create --description "the first" vm first
+	say vm 'echo two >/tmp/state; printf BBBB | dd of=/dev/vda conv=notrunc 2>/dev/null; sync'
+	run ! hyfw snapshot create vm first
+	hyfw snapshot create vm second
+	[ "$(names vm)" = "first second" ]
+	hyfw snapshot revert vm first
+	[ "$(qemu_of vm)" = "$qemu" ]
+	grep -q "$(owner_mark)/vm" "/proc/$qemu/cgroup"
+	say vm 'echo "state $(cat /tmp/state) $(head -c 4 /dev/vda)"'
+	has_said vm "state one AAAA"
+	hyfw snapshot revert --paused vm second
+	is_status vm running || is_status vm paused
+	hyfw unpause vm
+	say vm 'echo "state $(cat /tmp/state) $(head -c 4 /dev/vda)"'
+	has_said vm "state two BBBB"
+	hyfw snapshot create --disk-only vm disks
+	run --separate-stderr hyfw snapshot revert vm disks
+	[ "$status" -ne 0 ]
+	[[ $stderr == *"stop the machine"* ]]
+
+	# to a file, and on from there: not a boot
+	say vm 'echo three >/tmp/state'
+	hyfw save vm
+	is_status vm exited
+	run hyfw wait vm
+	[ "$output" = 0 ]
+	hyfw restore vm
+	is_status vm running
+	say vm 'echo "state $(cat /tmp/state) again"'
+	has_said vm "state three again"
+	hyfw save vm "$BATS_TEST_TMPDIR/saved"
+	[ "$(stat -c %a "$BATS_TEST_TMPDIR/saved")" = 600 ]
+
+	# while it stands
+	[ "$(names vm)" = "first second disks" ]
+	run --separate-stderr hyfw snapshot revert vm first
+	[[ $stderr == *"memory"*"start it"* ]]
+	hyfw snapshot create vm idle
+	hyfw snapshot revert vm disks
+	hyfw snapshot delete --children vm second
+	[ "$(names vm)" = first ]
+	[ "$(qemu-img snapshot -l "$DATA/disks/vm.qcow2" | grep -c hyfw-)" = 1 ]
+	run --separate-stderr hyfw restore vm "$BATS_TEST_TMPDIR/saved"
+	[ "$status" -ne 0 ]
+	[[ $stderr == *"vm.qcow2 has changed since"* ]]
+	hyfw snapshot delete vm first
+	hyfw rm vm
+	hyfw recover
+	[ -z "$(ls "$DATA/drivers/kvm/machines")" ]
+}
+
+@test "what cannot be kept is refused by name" {
+	truncate -s 8M "$DATA/disks/raw.img"
+	hyfw create --name raw --isolation kvm --network none -m 256M --set kernel="$GUEST/vmlinux" \
+		--set initrd="$GUEST/initrd" --set cmdline="$GUEST_CMDLINE nonet" --set disk="$DATA/disks/raw.img"
+	run --separate-stderr hyfw snapshot create raw one
+	[[ $stderr == *"never started"* ]]
+	hyfw start raw
+	run --separate-stderr hyfw snapshot create raw one
+	[ "$status" -ne 0 ]
+	[[ $stderr == *"disk1"*"raw.img"*"format raw"* ]]
+	run --separate-stderr hyfw snapshot create raw '../x'
+	[[ $stderr == *"the name of a snapshot"* ]]
+	run --separate-stderr hyfw snapshot revert raw none
+	[[ $stderr == *"there is no snapshot none"* ]]
+}
