@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/operate.h"
 #include "cli/session.h"
+#include "engine/control.h"
 #include "engine/launch.h"
 #include "engine/store.h"
 
@@ -37,6 +38,18 @@ static int operate(struct hyfw_cli *cli, const struct hyfw_command *command, int
 	return status;
 }
 
+/* Its run ends with the operation; what comes next finds it ended. */
+static int wait_for_end(const char *name)
+{
+	struct hyfw_error *err = NULL;
+	int ignored;
+
+	if (hyfw_workload_wait(name, &ignored, &err) < 0)
+		return hyfw_cli_error(err);
+	puts(name);
+	return 0;
+}
+
 static int save_main(struct hyfw_cli *cli, int argc, char **argv)
 {
 	int status;
@@ -44,9 +57,7 @@ static int save_main(struct hyfw_cli *cli, int argc, char **argv)
 	if (!hyfw_session_arguments(&hyfw_command_save, argc, argv, 1, &status))
 		return status;
 	status = operate(cli, &hyfw_command_save, argc, argv);
-	if (status == 0)
-		puts(argv[optind]);
-	return status;
+	return status ? status : wait_for_end(argv[optind]);
 }
 
 const struct hyfw_command hyfw_command_save = {

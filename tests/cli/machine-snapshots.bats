@@ -7,14 +7,20 @@ setup_file() {
 	common_setup_file
 	make_guest
 	capabilities_load
+	run_machine --rm --name first -- run=poweroff nonet >/dev/null
+	capabilities_save
 	mkdir -p "$DATA/disks" && chmod 755 "$DATA/disks"
 	hyfw disk create "$DATA/disks/vm.qcow2" 32M
 	machine_snapshot >"$SNAPSHOT"
 }
 
-teardown_file() {
-	capabilities_save
-	common_teardown_file
+# What is kept goes with the workload, at the next look for orphans.
+teardown() {
+	local name
+	hyfw ps -a -q | while read -r name; do hyfw rm -f "$name"; done >/dev/null
+	rm -f "$DATA/disks/raw.img"
+	hyfw recover
+	common_teardown
 }
 
 logged() { # NAME TEXT
@@ -26,7 +32,7 @@ has_said() { # NAME TEXT
 }
 
 say() { # NAME LINE
-	{ printf '%s\n' "$2"; sleep 1; } | timeout 20 "${HYFW_COMMAND[@]}" attach "$1" >/dev/null || true
+	{ printf '%s\n' "$2"; sleep 1; } | timeout 1.5 "${HYFW_COMMAND[@]}" attach --sig-proxy=false "$1" >/dev/null || true
 }
 
 names() { # NAME

@@ -111,7 +111,8 @@ struct hyfw_device {
  *   snapshot-list    -> row, name, created (seconds), state, type, parent, current, bytes
  *   snapshot-revert  NAME, running, paused (true)
  *   snapshot-delete  NAME, children (true)
- *   save             PATH
+ *   save             path (without it: the driver's own, gone with the workload)
+ *   restore          path: of one that does not run; its next start goes on there
  *   migrate          TO (a URI), live, peer_to_peer, tunnelled, copy_storage, post_copy,
  *                    auto_converge, unsafe, check (true), interface ("eth0=bridge:NAME" or
  *                    "eth0=network:NAME", any number), migrate_uri, max_downtime (ms),
