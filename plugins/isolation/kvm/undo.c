@@ -73,6 +73,15 @@ static int end_recorded(const struct hyfw_host *host, const struct hyfw_map *rec
 	return 0;
 }
 
+/* QEMU was noted and has ended: a libvirtd that is away forgets the machine when it
+ * comes back and finds it so. */
+static bool has_ended(const struct hyfw_map *record)
+{
+	KVM_AUTO_CLOSE int pidfd = kvm_process_open(record, NULL);
+
+	return pidfd == -ESRCH && hyfw_map_get(record, HYFW_NOTE_PID);
+}
+
 /* Only what bears the mark: the metadata that kvm_domain_xml() writes. */
 static int end_at_libvirtd(struct kvm_instance *kvm, const struct hyfw_map *record, struct hyfw_error **err)
 {
@@ -122,6 +131,10 @@ int kvm_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
 		let_go(kvm->run);
 	if (kvm->uri)
 		r = end_at_libvirtd(kvm, &call->record, err);
+	if (r < 0 && has_ended(&call->record)) {
+		kvm->host->forget(err);
+		r = 0;
+	}
 	if (r == 0)
 		r = end_recorded(kvm->host, &call->record, err);
 	if (r == 0 && !kvm->uri && access(root, F_OK) == 0 && !(ours && hyfw_map_get(&call->record, HYFW_NOTE_PID)))
