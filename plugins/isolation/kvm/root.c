@@ -60,10 +60,19 @@ int kvm_root_choose(const struct hyfw_host *host, char **ret_path, struct hyfw_e
 	if (getrandom(&id, sizeof(id), 0) != (ssize_t)sizeof(id) ||
 	    asprintf(ret_path, "%s/%08x", parent, id) < 0)
 		r = host->fail(err, ENOMEM, "out of memory");
-	/* QEMU's user walks through to what is its own. */
-	if (r == 0 && mkdir(parent, 0711) < 0 && errno != EEXIST)
-		r = fail_path(host, err, errno, parent);
-	if (r == 0 && chmod(parent, 0711) < 0)
+	host->arena_free(arena);
+	return r;
+}
+
+/* The short one goes with the last machine in it, also between the two starts of a
+ * machine that is started again.  QEMU's user walks through to what is its own. */
+static int make_parent(const struct hyfw_host *host, const char *path, struct hyfw_error **err)
+{
+	struct hyfw_arena *arena = host->arena_new();
+	const char *parent = host->format(arena, "%.*s", (int)(strrchr(path, '/') - path), path);
+	int r = 0;
+
+	if ((mkdir(parent, 0711) < 0 && errno != EEXIST) || chmod(parent, 0711) < 0)
 		r = fail_path(host, err, errno, parent);
 	host->arena_free(arena);
 	return r;
@@ -245,8 +254,10 @@ int kvm_root_make(struct kvm_instance *kvm, const char *path, const char *worklo
 	KVM_AUTO_CLOSE int store = open_store(host, false);
 	KVM_AUTO_CLOSE int root = -1;
 	KVM_AUTO_CLOSE int capabilities = -1;
-	int r;
+	int r = make_parent(host, path, err);
 
+	if (r < 0)
+		return r;
 	if (mkdir(path, 0711) < 0)
 		return fail_path(host, err, errno, path);
 	root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
