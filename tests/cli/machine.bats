@@ -64,9 +64,17 @@ monitor_of() { # NAME
 }
 
 @test "input goes to the serial console, what the guest prints comes back, poweroff is exit 0" {
-	run bash -c "{ sleep 4; printf 'echo sum \$((20 + 22))\n'; sleep 0.5; printf 'poweroff -f\n'; sleep 3; } |
+	local said=$BATS_TEST_TMPDIR/said
+	: >"$said"
+	# Said again until it is answered: how fast a guest comes up is not ours to know.
+	run bash -c "{ for try in {1..80}; do
+			grep -q 'sum 42' '$said' && break
+			! grep -q 'guest: ready' '$said' || printf 'echo sum \$((20 + 22))\n'
+			sleep 0.5
+		done; printf 'poweroff -f\n'; sleep 2; } |
 		timeout 60 $(printf '%q ' "${HYFW_COMMAND[@]}") run --rm -i --name talk --isolation kvm --network none -m 256M \
-		--set kernel=$GUEST/vmlinux --set initrd=$GUEST/initrd --set cmdline=$(printf '%q' "$GUEST_CMDLINE")"
+		--set kernel=$GUEST/vmlinux --set initrd=$GUEST/initrd --set cmdline=$(printf '%q' "$GUEST_CMDLINE") >'$said'"
+	output=$(cat "$said")
 	[ "$status" -eq 0 ]
 	[[ $output == *"guest: up"* ]]
 	[[ $output == *"sum 42"* ]]

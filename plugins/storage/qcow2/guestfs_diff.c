@@ -121,7 +121,7 @@ static void add_sums(struct listing *listing, char *text)
 			continue;
 		*name = '\0';
 		key.path = name + 4;
-		found = bsearch(&key, listing->entries, listing->count, sizeof(key), by_path);
+		found = listing->count ? bsearch(&key, listing->entries, listing->count, sizeof(key), by_path) : NULL;
 		if (found)
 			found->sum = line;
 	}
