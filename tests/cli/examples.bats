@@ -41,3 +41,45 @@ load helpers
 	drop_volume two-tier-data
 	hyfw image rm busybox
 }
+
+# A disk that boots the guest of the machine tests (make-guest): its kernel, and its
+# initramfs, which is the whole machine.
+build_guest() { # IMAGE...
+	local tree=$BATS_TEST_TMPDIR/tree image release
+	make_guest
+	capabilities_load
+	mkdir -p "$tree"/{boot,dev,etc,proc,sbin,sys}
+	release=$(basename "$(find /boot -name 'vmlinuz-*-amd64' | sort -V | tail -n 1)" | cut -d- -f2-)
+	cp "$GUEST/vmlinuz" "$tree/boot/vmlinuz-$release"
+	cp "$GUEST/initrd" "$tree/boot/initrd.img-$release"
+	for image in "$@"; do
+		hyfw image build-disk "$image" --from "$tree" --cmdline "$GUEST_CMDLINE hostname=$image"
+	done
+}
+
+page_of() { curl -fsS --max-time 2 "$1" | grep "$2"; }
+
+example_up() { HYFW_TIMEOUT=120 hyfw up "$HYFW_TOP/conf/examples/$1"; }
+
+@test "machine" {
+	build_guest small-machine
+	hyfw check "$HYFW_TOP/conf/examples/machine.ini"
+	example_up machine.ini
+	wait_until 60 page_of http://127.0.0.1:8890/ small-machine
+	hyfw down "$HYFW_TOP/conf/examples/machine.ini"
+	drop_volume machine-data
+	hyfw image rm small-machine
+	capabilities_save
+	machine_snapshot >"$SNAPSHOT" # with what drivers keep once they were used
+}
+
+@test "two-machines" {
+	build_guest fedora arch
+	hyfw check "$HYFW_TOP/conf/examples/two-machines.ini"
+	example_up two-machines.ini
+	wait_until 60 page_of http://127.0.0.1:8891/ fedora
+	wait_until 60 bash -c "$(printf '%q ' "${HYFW_COMMAND[@]}") logs arch | grep 'guest: eth0 10.1.10.3/24'"
+	hyfw logs fedora | grep "guest: eth0 10.1.10.2/24"
+	hyfw down "$HYFW_TOP/conf/examples/two-machines.ini"
+	hyfw image rm fedora arch
+}

@@ -27,8 +27,8 @@ setup() {
 teardown() {
 	[ ! -e "$STACK" ] || hyfw down "$STACK" 2>/dev/null || true
 	ip link delete hytest1 2>/dev/null || true
-	ip netns delete hytest 2>/dev/null || true
 	common_teardown
+	[ -z "${SERVER:-}" ] || kill "$SERVER" "$NAMESPACE"
 }
 
 teardown_file() {
@@ -79,7 +79,7 @@ in_guest() { # NAME COMMAND
 }
 
 # The wget of a static busybox cannot find out what port "http" is.
-fetch() { echo "echo GET / HTTP/1.0 | nc -w 3 $1 ${2:-80} | grep ."; }
+fetch() { echo "{ echo GET / HTTP/1.0; echo; sleep 1; } | nc -w 5 $1 ${2:-80} | grep ."; }
 
 can_fetch() { # NAME HOST: a container
 	hyfw exec "$1" -- sh -c "$(fetch "$2")"
@@ -167,6 +167,38 @@ address_of() { # NAME
 	guest_fetches vm 10.94.0.20
 	can_fetch box 10.94.0.200
 	curl -fsS --max-time 5 http://10.94.0.200/
+	hyfw down "$STACK"
+}
+
+# hyfw has a network namespace of its own here, whose way out leads to a web server.
+@test "user: out by the host's ways, in by a published port; none: no interface at all" {
+	command -v passt >/dev/null || skip "needs passt"
+	host_link
+	unshare --net sleep 170 3>&- &
+	wait_until 5 bash -c "[ \"\$(readlink /proc/$!/ns/net)\" != \"$(readlink /proc/self/ns/net)\" ]"
+	NAMESPACE=$!
+	ip link set hytest0 netns "$NAMESPACE"
+	ip addr add 10.95.0.1/24 dev hytest1
+	HYFW_COMMAND=(nsenter "--net=/proc/$NAMESPACE/ns/net" "${HYFW_COMMAND[@]}")
+	"${HYFW_COMMAND[@]:0:2}" sh -c "ip addr add 10.95.0.2/24 dev hytest0; ip link set lo up; ip link set hytest0 up
+		ip route add default via 10.95.0.1"
+	mkdir "$BATS_TEST_TMPDIR/pages"
+	echo "page of the outside" >"$BATS_TEST_TMPDIR/pages/index.html"
+	busybox httpd -f -p 10.95.0.1:80 -h "$BATS_TEST_TMPDIR/pages" 3>&- &
+	SERVER=$!
+	{
+		printf '[network way]\ndriver = user\n'
+		machine vm "network = way" "publish = 8080:80"
+		machine alone "network = none"
+	} >"$STACK"
+	up
+	has_said vm "guest: ready"
+	run guest_fetches vm 10.95.0.1
+	echo "$output"
+	[[ $output == *"page of the outside"* ]]
+	[ "$(curl -fsS --max-time 5 http://10.95.0.2:8080/)" = "page of the test guest vm" ]
+	has_said alone "guest: ready"
+	[ "$(in_guest alone "ls /sys/class/net")" = lo ]
 	hyfw down "$STACK"
 }
 
