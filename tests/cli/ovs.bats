@@ -199,3 +199,15 @@ can_ping() { hyfw exec "$1" -- ping -c 1 -W 1 "$2"; }
 	hyfw rm -f late
 	nft delete table netdev "$(owner_mark)-ovs-$port" 2>/dev/null || true # tables end with the machine
 }
+
+@test "recover finds rows in the database of the main configuration" {
+	box web --rm
+	[ "$(ports | wc -w)" -eq 1 ]
+	port=$(ports)
+	kill -9 "$(own_processes | awk '$2 == "hyfw" { print $1 }')"
+	rm -rf --one-file-system "$STATE"
+	mkdir "$STATE"
+	hyfw recover
+	[ "$(ports)" = "" ]
+	nft delete table netdev "$(owner_mark)-ovs-$port" 2>/dev/null || true
+}
