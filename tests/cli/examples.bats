@@ -1,6 +1,11 @@
 # Every file in conf/examples runs.  The images are stand-ins made of busybox.
 load helpers
 
+teardown() {
+	common_teardown
+	[ -z "${ovs:-}" ] || kill "$(<"$ovs/ovs-vswitchd.pid")" "$(<"$ovs/ovsdb-server.pid")"
+}
+
 @test "every example is checked by some test here" {
 	local file
 	for file in "$HYFW_TOP"/conf/examples/*.ini; do
@@ -48,6 +53,11 @@ build_guest() { # IMAGE...
 	local tree=$BATS_TEST_TMPDIR/tree image release
 	make_guest
 	capabilities_load
+	if [ ! -d "$GUEST/capabilities" ]; then
+		run_machine --rm --name first -- nonet run=poweroff >/dev/null
+		capabilities_save
+	fi
+	machine_snapshot >"$SNAPSHOT" # with what the driver keeps
 	mkdir -p "$tree"/{boot,dev,etc,proc,sbin,sys}
 	release=$(basename "$(find /boot -name 'vmlinuz-*-amd64' | sort -V | tail -n 1)" | cut -d- -f2-)
 	cp "$GUEST/vmlinuz" "$tree/boot/vmlinuz-$release"
@@ -69,8 +79,6 @@ example_up() { HYFW_TIMEOUT=120 hyfw up "$HYFW_TOP/conf/examples/$1"; }
 	hyfw down "$HYFW_TOP/conf/examples/machine.ini"
 	drop_volume machine-data
 	hyfw image rm small-machine
-	capabilities_save
-	machine_snapshot >"$SNAPSHOT" # with what drivers keep once they were used
 }
 
 @test "two-machines" {
@@ -82,4 +90,30 @@ example_up() { HYFW_TIMEOUT=120 hyfw up "$HYFW_TOP/conf/examples/$1"; }
 	hyfw logs fedora | grep "guest: eth0 10.1.10.2/24"
 	hyfw down "$HYFW_TOP/conf/examples/two-machines.ini"
 	hyfw image rm fedora arch
+}
+
+@test "hybrid-network" {
+	command -v ovs-vswitchd >/dev/null || skip "needs Open vSwitch (package openvswitch-switch)"
+	ovs=$BATS_TEST_TMPDIR/ovs
+	local example=$HYFW_TOP/conf/examples/hybrid-network.ini
+	mkdir "$ovs"
+	ovsdb-tool create "$ovs/conf.db" /usr/share/openvswitch/vswitch.ovsschema
+	OVS_RUNDIR=$ovs ovsdb-server "$ovs/conf.db" --remote="punix:$ovs/db.sock" --no-chdir --detach \
+		--pidfile="$ovs/ovsdb-server.pid" --log-file="$ovs/db.log" 3>&- 2>/dev/null
+	ovs-vsctl --db="unix:$ovs/db.sock" --no-wait init
+	OVS_RUNDIR=$ovs ovs-vswitchd "unix:$ovs/db.sock" --no-chdir --detach --pidfile="$ovs/ovs-vswitchd.pid" \
+		--log-file="$ovs/switch.log" 3>&- 2>/dev/null
+	printf '[plugin ovs]\ndb = unix:%s/db.sock\n' "$ovs" >"$BATS_TEST_TMPDIR/hyfw.ini"
+	HYFW_COMMAND+=(--config "$BATS_TEST_TMPDIR/hyfw.ini")
+	build_guest store-disk
+	hyfw image import busybox "$ROOTFS"
+	hyfw check "$example"
+	example_up hybrid-network.ini
+	wait_until 60 hyfw exec site -- probe connect store 80 1000
+	run hyfw exec office -- probe connect "$(hyfw --format json inspect store | json 0 networks 0 address | sed 's:/.*::')" 80 1000
+	[ "$status" -ne 0 ]
+	hyfw down "$example"
+	hyfw image rm busybox store-disk
+	hyfw recover
+	rm -f "$STATE/drivers/ovs/run"
 }
