@@ -109,7 +109,7 @@ jq_() {
 
 @test "what parity calls refused is refused, and the rest is not" {
 	local key value isolation verdict
-	truncate -s 1M "$CONF/d.img"
+	qemu-img create -q -f qcow2 "$CONF/d.img" 1M
 	while read -r key isolation verdict value; do
 		ini key.ini "[workload w]
 isolation = $isolation

@@ -102,7 +102,7 @@ qemu_of() { # NAME
 @test "what cannot be kept is refused by name" {
 	truncate -s 8M "$DATA/disks/raw.img"
 	hyfw create --name raw --isolation kvm --network none -m 256M --set kernel="$GUEST/vmlinux" \
-		--set initrd="$GUEST/initrd" --set cmdline="$GUEST_CMDLINE nonet" --set disk="$DATA/disks/raw.img"
+		--set initrd="$GUEST/initrd" --set cmdline="$GUEST_CMDLINE nonet" --set disk="$DATA/disks/raw.img:format=raw"
 	run --separate-stderr hyfw snapshot create raw one
 	[[ $stderr == *"never started"* ]]
 	hyfw start raw

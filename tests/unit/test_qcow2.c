@@ -292,13 +292,20 @@ static void a_read_only_disk_that_others_read_stays_as_it_is(void **state)
 	const char *path = fixture_path(fixture, "cd.iso");
 	struct hyfw_subject subject;
 	struct hyfw_pair disk[3];
+	struct hyfw_error *err = NULL;
 	struct stat st;
+	int sign;
 
 	if (geteuid() != 0)
 		skip();
 	fixture_write(path, "data");
 	assert_int_equal(chmod(fixture->directory, 0711), 0);
 	disk_subject(&subject, disk, path, true);
+	fixture_failed(fixture->common->check(fixture->instance, &subject, &err), EINVAL, &err,
+		       "nothing in it says that it is a disk");
+	sign = open(path, O_WRONLY | O_CLOEXEC); /* as ISO 9660 has it */
+	assert_int_equal(pwrite(sign, "CD001", 5, 0x8001), 5);
+	close(sign);
 	fixture_plan(fixture, &subject);
 	fixture_apply(fixture, "web");
 	assert_int_equal(stat(path, &st), 0);

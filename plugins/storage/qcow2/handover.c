@@ -27,6 +27,17 @@ struct place {
 
 /* ---- the file ---- */
 
+/* Any file is a raw disk to QEMU, and would be the machine's to read and write: one that
+ * does not look like a disk has to be called one. */
+static int check_content(struct qcow2 *qcow2, const char *source, const struct place *place, struct hyfw_error **err)
+{
+	if (source[0] != '/' || place->named || strcmp(place->format, "raw") != 0 || S_ISBLK(place->st.st_mode) ||
+	    qcow2_header_looks_like_disk(place->fd))
+		return 0;
+	return qcow2->host->fail(err, EINVAL, "disk %s: nothing in it says that it is a disk; if it is an empty one, "
+				 "say format=raw", source);
+}
+
 /* 'source' is a volume's name or an absolute path. */
 static int find(struct qcow2 *qcow2, struct hyfw_arena *arena, const char *source, const char *pool,
 		const char *format, struct place *ret_place, struct hyfw_error **err)
@@ -47,6 +58,8 @@ static int find(struct qcow2 *qcow2, struct hyfw_arena *arena, const char *sourc
 		format = "raw";
 	result = qcow2_format_of(qcow2, place.path, place.fd, place.format ? place.format : format, &place.format,
 				 &place.named, err);
+	if (result == 0)
+		result = check_content(qcow2, source, &place, err);
 	if (result < 0)
 		close(place.fd);
 	else
