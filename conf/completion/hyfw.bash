@@ -56,6 +56,7 @@ _hyfw() {
 		;;
 	--format) words="table json" ;;
 	--network) words="none $(_hyfw_table network)" ;;
+	--autostart) [ "$command" = start ] || words="yes no" ;;
 	--restart) words="no on-failure always unless-stopped" ;;
 	--isolation) words="namespaces kvm" ;;
 	--userns) words="auto host" ;;
@@ -86,7 +87,7 @@ _hyfw_words() { # COMMAND VERB
 	"") _hyfw_commands ;;
 	run | create) [ -n "$2" ] || _hyfw_table image ;;
 	start) _hyfw_names -a ;;
-	stop | kill | pause | unpause) _hyfw_names ;;
+	stop | kill | pause | unpause | reboot) _hyfw_names ;;
 	attach | console) [ -n "$2" ] || _hyfw_names ;;
 	restart | update) _hyfw_names -a ;;
 	vnc | port | save | migrate) [ -n "$2" ] || _hyfw_names ;;

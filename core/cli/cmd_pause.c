@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * hyfw pause, hyfw unpause, hyfw restart. */
+ * hyfw pause, hyfw unpause, hyfw restart, hyfw reboot. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 
+#include "base/cleanup.h"
 #include "cli/cli.h"
 #include "cli/session.h"
 #include "engine/control.h"
+#include "engine/events.h"
+#include "engine/reach.h"
 
 /* ---- pause, unpause ---- */
 
@@ -98,4 +102,53 @@ const struct hyfw_command hyfw_command_restart = {
 	.usage = "restart [-t SECONDS] WORKLOAD...",
 	.summary = "Stop workloads and start them again",
 	.main = restart_main,
+};
+
+/* ---- reboot ---- */
+
+static int ask_to_reboot(const char *name, struct hyfw_error **err)
+{
+	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
+	struct hyfw_operation operation = { .verb = "reboot", .input_fd = -1, .output_fd = -1, .arena = arena };
+	struct hyfw_map nothing = { 0 };
+	struct hyfw_state state;
+	int result = hyfw_state_load(name, &state, err);
+
+	if (result == 0 && !hyfw_status_is_up(state.status))
+		result = hyfw_fail(err, ESRCH, "workload %s is not running (%s)", name, hyfw_status_name(state.status));
+	hyfw_state_finish(&state);
+	if (result < 0)
+		return result;
+	result = hyfw_reach_operate(name, &operation, &nothing, err);
+	return result == -EOPNOTSUPP ? hyfw_wrap(err, "only a machine can reboot; `hyfw restart %s` stops it and starts "
+						 "it again", name) : result;
+}
+
+static int reboot_one(const char *name, void *data)
+{
+	struct hyfw_error *err = NULL;
+
+	(void)data;
+	if (ask_to_reboot(name, &err) < 0)
+		return hyfw_cli_error(err);
+	hyfw_event(name, "reboot", NULL, NULL);
+	puts(name);
+	return 0;
+}
+
+static int reboot_main(struct hyfw_cli *cli, int argc, char **argv)
+{
+	int status;
+
+	if (!hyfw_session_arguments(&hyfw_command_reboot, argc, argv, 1, &status))
+		return status;
+	hyfw_session_begin(cli);
+	return hyfw_session_each(false, argc, argv, reboot_one, NULL);
+}
+
+const struct hyfw_command hyfw_command_reboot = {
+	.name = "reboot",
+	.usage = "reboot WORKLOAD...",
+	.summary = "Press the reset button of running machines",
+	.main = reboot_main,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * hyfw run, hyfw create, hyfw start. */
+ * hyfw run, hyfw create. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -106,75 +106,4 @@ const struct hyfw_command hyfw_command_create = {
 	.usage = "create [FLAGS] IMAGE [--] [COMMAND...]\n       hyfw create [FLAGS] --rootfs DIR [--] COMMAND...",
 	.summary = "Create a workload without starting it",
 	.main = create_main,
-};
-
-/* ---- start ---- */
-
-static int start_one(const char *name, bool attach, bool interactive)
-{
-	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;
-	struct hyfw_launch launch = { .foreground = attach, .interactive = interactive };
-	struct hyfw_launched launched = { .socket = -1 };
-	struct hyfw_error *err = NULL;
-	struct hyfw_map settings;
-	int status = 0;
-
-	if (hyfw_store_definition(name, &definition, &err) < 0)
-		return hyfw_cli_error(err);
-	if (definition->transient) {
-		hyfw_fail(&err, EBUSY, "workload %s is already running", name);
-		return hyfw_cli_error(err);
-	}
-	settings = hyfw_pairs_map(&definition->settings);
-	if (attach)
-		hyfw_attach_prepare();
-	if (hyfw_launch(definition, &launch, &launched, &err) < 0)
-		return hyfw_cli_error(err);
-	if (attach)
-		status = hyfw_attach(&launched, name, hyfw_map_bool(&settings, "terminal", false));
-	else
-		puts(name);
-	hyfw_launched_close(&launched);
-	return status;
-}
-
-static int start_main(struct hyfw_cli *cli, int argc, char **argv)
-{
-	static const struct option flags[] = { { "attach", no_argument, NULL, 'a' },
-					       { "interactive", no_argument, NULL, 'i' },
-					       { "help", no_argument, NULL, 'h' },
-					       { 0 } };
-	bool attach = false, interactive = false;
-	int flag, status = 0;
-
-	while ((flag = getopt_long(argc, argv, "aih", flags, NULL)) != -1) {
-		switch (flag) {
-		case 'a': attach = true; break;
-		case 'i': attach = interactive = true; break;
-		case 'h':
-			hyfw_session_help(&hyfw_command_start,
-					  "  -a, --attach       stay in the foreground\n"
-					  "  -i, --interactive  and pass standard input on\n");
-			return 0;
-		default: return HYFW_EXIT_FAILED;
-		}
-	}
-	if (optind == argc)
-		return hyfw_cli_usage(&hyfw_command_start, "the name of a workload is missing");
-	if (attach && argc - optind > 1)
-		return hyfw_cli_usage(&hyfw_command_start, "only one workload can be attached to");
-	hyfw_session_begin(cli);
-	for (; optind < argc; optind++) {
-		const int one = start_one(argv[optind], attach, interactive);
-
-		status = one ? one : status;
-	}
-	return status;
-}
-
-const struct hyfw_command hyfw_command_start = {
-	.name = "start",
-	.usage = "start [-a] [-i] WORKLOAD...",
-	.summary = "Start workloads that were created or have ended",
-	.main = start_main,
 };

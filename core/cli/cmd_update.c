@@ -19,9 +19,11 @@ static const char help[] =
 	"  --memory-swap SIZE   memory and swap together\n"
 	"  --pids-limit N       most processes and threads\n"
 	"  --restart POLICY     no, on-failure[:N], always, unless-stopped\n"
+	"  --autostart YES|NO   start it with the host\n"
 	"  --vcpus N            processors of a machine\n"
 	HYFW_DEVICE_FLAGS_HELP
-	"Limits are all put into effect, or none.\n";
+	"A SIZE or N of \"unlimited\" or 0 takes the limit away.  Limits are all put into\n"
+	"effect, or none.\n";
 
 #define DEVICES_LIMIT 64u
 
@@ -54,7 +56,7 @@ static int update_one(const char *name, void *data)
 static int update_main(struct hyfw_cli *cli, int argc, char **argv)
 {
 	static const char *const keys[] = { "cpus", "cpuset", "cpu_shares", "memory",
-					    "memory_swap", "pids", "restart", "vcpus" };
+					    "memory_swap", "pids", "restart", "vcpus", "autostart" };
 	enum { FIRST = 256 };
 	static const struct option flags[] = { { "cpus", required_argument, NULL, FIRST },
 					       { "cpuset-cpus", required_argument, NULL, FIRST + 1 },
@@ -64,6 +66,7 @@ static int update_main(struct hyfw_cli *cli, int argc, char **argv)
 					       { "pids-limit", required_argument, NULL, FIRST + 5 },
 					       { "restart", required_argument, NULL, FIRST + 6 },
 					       { "vcpus", required_argument, NULL, FIRST + 7 },
+					       { "autostart", required_argument, NULL, FIRST + 8 },
 					       { "add-disk", required_argument, NULL, HYFW_ADD_DISK },
 					       { "remove-disk", required_argument, NULL, HYFW_REMOVE_DISK },
 					       { "add-network", required_argument, NULL, HYFW_ADD_NETWORK },

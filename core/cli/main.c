@@ -22,6 +22,7 @@ static const struct hyfw_command *const commands[] = {
 	&hyfw_command_start,
 	&hyfw_command_stop,
 	&hyfw_command_restart,
+	&hyfw_command_reboot,
 	&hyfw_command_pause,
 	&hyfw_command_unpause,
 	&hyfw_command_kill,

@@ -58,6 +58,7 @@ static const struct keyed_flag {
 	{ "cap-drop", "cap_drop", 0, "CAPABILITY", "take a capability away, ALL for all" },
 	{ "tmpfs", "tmpfs", 0, "PATH[:size=SIZE]", "an empty file system in memory" },
 	{ "restart", "restart", 0, "POLICY", "no, on-failure[:N], always, unless-stopped" },
+	{ "autostart", "autostart", 0, "yes|no", "start it with the host" },
 	{ "isolation", "isolation", 0, "DRIVER", "isolation driver" },
 	{ "userns", "userns", 0, "auto|host", "user namespace of its own, or the host's" },
 	{ "label", "label", 'l', "KEY=VALUE", "a label of yours" },
@@ -322,6 +323,10 @@ static int make_definition(struct parse *parse, struct hyfw_error **err)
 	    strcmp(hyfw_definition_get(parse->request->definition, "restart"), "no") != 0)
 		return hyfw_fail(err, EINVAL, "--rm and --restart cannot go together: what is removed when it ends "
 				 "cannot be started again");
+	if (parse->request->remove && hyfw_definition_get(parse->request->definition, "autostart") &&
+	    strcmp(hyfw_definition_get(parse->request->definition, "autostart"), "true") == 0)
+		return hyfw_fail(err, EINVAL, "--rm and --autostart cannot go together: what is removed when it ends "
+				 "is not there when the host comes up");
 	parse->request->definition->transient = parse->request->remove;
 	return hyfw_definition_add_image_defaults(parse->request->definition, err);
 }

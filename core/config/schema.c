@@ -104,6 +104,9 @@ static const struct hyfw_key workload_keys[] = {
 	/* life */
 	{ { "restart", 0, HYFW_OPTION_STRING, 0, "no", .help = "When it is started again after it ended." },
 	  CORE, hyfw_normalize_restart, "no | on-failure[:N] | always | unless-stopped" },
+	{ { "autostart", 0, HYFW_OPTION_BOOL,
+	    .help = "Start it with the host (hyfw-autostart.service); without it when restart is always or unless-stopped and it ran." },
+	  CORE },
 	{ { "depends_on", 0, HYFW_OPTION_NAME, LIST, .help = "Workloads that are started before it." },
 	  OWN | WORDS | CORE, NULL, "WORKLOAD ..." },
 	{ { "stop_signal", 0, HYFW_OPTION_STRING, 0, "SIGTERM", .help = "Signal that asks it to end." },

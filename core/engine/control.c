@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/files.h"
 #include "engine/abandon.h"
+#include "engine/autostart.h"
 #include "engine/events.h"
 #include "engine/reach.h"
 #include "engine/recover.h"
@@ -115,6 +116,7 @@ int hyfw_workload_stop(const char *name, int timeout_ms, struct hyfw_error **err
 	struct pollfd wait = { .fd = monitor, .events = POLLIN };
 	int ready;
 
+	hyfw_autostart_forget(name);
 	if (monitor < 0)
 		return recover_if_dead(name, err);
 	if (send_stop(monitor, timeout_ms) < 0 && errno != ESRCH)
@@ -162,6 +164,7 @@ static int kill_by_monitor(const char *name, struct hyfw_error **err)
 
 	if (monitor < 0 || send_stop(monitor, 0) < 0)
 		return hyfw_fail(err, ESRCH, "workload %s is not running", name);
+	hyfw_autostart_forget(name);
 	return 0;
 }
 

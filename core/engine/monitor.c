@@ -15,6 +15,7 @@
 
 #include "base/caller.h"
 #include "base/cleanup.h"
+#include "engine/autostart.h"
 #include "engine/events.h"
 #include "engine/journal_format.h"
 #include "engine/serve.h"
@@ -241,6 +242,7 @@ static int run_once(struct monitor *monitor, struct hyfw_served *served, unsigne
 		}
 	}
 	if (result == 0) {
+		hyfw_autostart_mark(monitor->definition);
 		hyfw_event(monitor->definition->name, "start", NULL, NULL);
 		hyfw_serve(&monitor->worker, &stdio, &answer, &monitor->socket, monitor->signals, served);
 		end_run(monitor, served, restarts);

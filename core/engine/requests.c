@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "engine/autostart.h"
 #include "engine/operation.h"
 #include "engine/plug.h"
 #include "engine/serve_parts.h"
@@ -150,6 +151,7 @@ static int on_reload(struct hyfw_question *question, const struct hyfw_map *reco
 	old = mine->settings;
 	mine->settings = stored->settings;
 	stored->settings = old;
+	hyfw_autostart_mark(mine);
 	return 0;
 }
 

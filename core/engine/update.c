@@ -15,10 +15,17 @@
 static const struct {
 	const char *key;
 	bool inside;
+	bool removable; /* without it there is no limit */
 } keys[] = {
-	{ "cpus", false },   { "cpuset", false },      { "cpu_shares", false },
-	{ "memory", true },  { "memory_swap", false }, { "pids", false },
-	{ "restart", false }, { "vcpus", true },
+	{ "cpus", false, true },
+	{ "cpuset", false, false },
+	{ "cpu_shares", false, true },
+	{ "memory", true, true },
+	{ "memory_swap", false, true },
+	{ "pids", false, true },
+	{ "restart", false, false },
+	{ "autostart", false, false },
+	{ "vcpus", true, false },
 };
 
 bool hyfw_update_knows(const char *key)
@@ -42,6 +49,30 @@ static bool is_inside(const char *key)
 }
 
 /* ---- values ---- */
+
+/* "unlimited" is a value of memory_swap itself. */
+static bool takes_limit_away(const struct hyfw_pair *change)
+{
+	size_t i;
+
+	if (strcmp(change->value, "0") != 0 && strcmp(change->value, "-1") != 0 &&
+	    (strcmp(change->value, "unlimited") != 0 || strcmp(change->key, "memory_swap") == 0))
+		return false;
+	for (i = 0; i < HYFW_COUNT(keys); i++)
+		if (strcmp(keys[i].key, change->key) == 0)
+			return keys[i].removable;
+	return false;
+}
+
+static int remove_limit(struct hyfw_definition *definition, const char *key, struct hyfw_error **err)
+{
+	if (strcmp(key, "memory") == 0 && hyfw_subject_workload(definition).memory_overhead > 0)
+		return hyfw_fail(err, EINVAL, "memory: a machine has always a limit; give it a size");
+	hyfw_pairs_remove(&definition->settings, key);
+	if (strcmp(key, "memory") == 0) /* it means nothing without */
+		hyfw_pairs_remove(&definition->settings, "memory_swap");
+	return 0;
+}
 
 static const struct hyfw_option *declared(struct hyfw_driver *driver, const char *key)
 {
@@ -106,12 +137,15 @@ static int change_settings(struct hyfw_definition *definition, const struct hyfw
 	size_t i;
 
 	for (i = 0; i < changes->count; i++) {
+		const bool away = takes_limit_away(&changes->items[i]);
 		HYFW_AUTO_FREE char *normal = NULL;
-		const int result = normalize(definition, &changes->items[i], &normal, err);
+		const int result = away ? remove_limit(definition, changes->items[i].key, err)
+					: normalize(definition, &changes->items[i], &normal, err);
 
 		if (result < 0)
 			return result;
-		hyfw_pairs_set(&definition->settings, changes->items[i].key, normal);
+		if (!away)
+			hyfw_pairs_set(&definition->settings, changes->items[i].key, normal);
 	}
 	return 0;
 }
@@ -206,7 +240,7 @@ static int update_inside(const struct update *update, struct hyfw_error **err)
 	for (i = 0; i < update->changes->count; i++) {
 		const char *key = update->changes->items[i].key;
 
-		if (is_inside(key))
+		if (is_inside(key) && hyfw_definition_get(update->wanted, key))
 			hyfw_pairs_set(&args, key, hyfw_definition_get(update->wanted, key));
 	}
 	operation.args = hyfw_pairs_map(&args);
@@ -222,15 +256,20 @@ static int update_inside(const struct update *update, struct hyfw_error **err)
 
 static int put_into_effect(struct update *update, struct hyfw_error **err)
 {
-	int result = update_modules(update, err);
+	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
+	/* First, as it is what fails most (no room) and is taken back most surely. */
+	int result = hyfw_store_save(update->wanted, err);
 
+	if (result < 0)
+		return result;
+	result = update_modules(update, err);
 	if (result == 0)
 		result = update_inside(update, err);
-	if (result == 0)
-		result = hyfw_store_save(update->wanted, err);
-	if (result < 0)
+	if (result < 0) {
 		back(update);
-	else
+		if (hyfw_store_save(update->state->definition, &failure) < 0)
+			hyfw_wrap(err, "and the definition stays changed, as %s", failure->message);
+	} else
 		hyfw_reach_reload(update->wanted->name, NULL);
 	return result;
 }

@@ -306,6 +306,77 @@ value_of() { # NAME CONTROLLER V1-FILE V2-FILE
 	wait_until 5 is_status policy exited
 }
 
+@test "update takes limits away" {
+	hyfw run -d --name limited --network none -m 64M --cpus 0.5 --pids-limit 50 --rootfs "$ROOTFS" -- sleep 60
+	hyfw update --memory unlimited --cpus 0 --pids-limit -1 limited
+	[ "$(value_of limited pids pids.max pids.max)" = max ]
+	[ "$(value_of limited memory memory.limit_in_bytes memory.max)" != 67108864 ]
+	hyfw --format json inspect limited | json 0 settings >"$BATS_TEST_TMPDIR/settings"
+	absent -E '"(memory|cpus|pids)"' "$BATS_TEST_TMPDIR/settings"
+	hyfw update -m 48M limited
+	[ "$(value_of limited memory memory.limit_in_bytes memory.max)" = 50331648 ]
+	run --separate-stderr hyfw update --cpuset-cpus unlimited limited
+	[ "$status" -eq 125 ]
+}
+
+# ---- with the host -----------------------------------------------------------------
+
+# Power loss: no monitor undoes anything, and the runtime directory is empty then.
+host_goes_down() {
+	local name pid
+	for name in "$@"; do
+		pid=$(hyfw --format json inspect "$name" | json 0 monitor)
+		kill -KILL "$pid"
+	done
+	hyfw recover
+	rm -rf --one-file-system "$STATE"
+	mkdir -p "$STATE"
+}
+
+@test "start --autostart starts what wants it, after a reboot" {
+	local name
+	for name in wants refuses plain always stopped; do
+		hyfw create --name $name --network none --rootfs "$ROOTFS" -- sleep 300 >/dev/null
+	done
+	hyfw update --autostart yes wants
+	hyfw update --restart always always stopped
+	hyfw update --restart unless-stopped --autostart no refuses
+	[ -z "$(hyfw start --autostart | grep -v '^wants$')" ]
+	hyfw start plain always stopped refuses >/dev/null
+	hyfw stop -t 0 stopped >/dev/null
+	host_goes_down wants plain always refuses
+	[ "$(hyfw start --autostart)" = always$'\n'wants ]
+	is_status always running
+	is_status wants running
+	is_status plain exited
+	is_status refuses exited
+	is_status stopped exited
+	# what runs is let alone
+	[ -z "$(hyfw start --autostart)" ]
+	run --separate-stderr hyfw start --autostart plain
+	[ "$status" -eq 125 ]
+}
+
+@test "the update of a policy counts for the next start of the host" {
+	hyfw run -d --name late --network none --rootfs "$ROOTFS" -- sleep 300
+	hyfw update --restart always late
+	host_goes_down late
+	[ "$(hyfw start --autostart)" = late ]
+}
+
+@test "one that cannot start does not keep the others from it" {
+	hyfw create --name aa --network none --rootfs "$ROOTFS" --autostart yes -- sleep 300
+	cp -a "$ROOTFS" "$BATS_TEST_TMPDIR/root"
+	hyfw create --name ab --network none --rootfs "$BATS_TEST_TMPDIR/root" --autostart yes -- sleep 300
+	rm -rf "$BATS_TEST_TMPDIR/root"
+	run --separate-stderr hyfw start --autostart
+	[ "$status" -ne 0 ]
+	[[ $output == *aa* ]]
+	is_status aa running
+	run --separate-stderr hyfw run --rm --autostart yes --network none --rootfs "$ROOTFS" -- true
+	[[ $stderr == *"--rm and --autostart cannot go together"* ]]
+}
+
 # ---- machines: what a container has not --------------------------------------------
 
 @test "what only machines have is refused by name" {
@@ -313,6 +384,9 @@ value_of() { # NAME CONTROLLER V1-FILE V2-FILE
 	run --separate-stderr hyfw vnc plain
 	[ "$status" -eq 125 ]
 	[[ $stderr == "hyfw: workload plain: isolation namespaces: cannot display"* ]]
+	run --separate-stderr hyfw reboot plain
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"only a machine can reboot; \`hyfw restart plain\`"* ]]
 	run --separate-stderr hyfw snapshot create plain one
 	[[ $stderr == *"isolation namespaces: cannot snapshot-create"* ]]
 	run --separate-stderr hyfw snapshot list

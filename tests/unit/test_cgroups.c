@@ -91,8 +91,9 @@ static void overhead_raises_limits_of_memory(void **state)
 	limits_read(&arguments, &limits);
 	assert_int_equal(limits.memory, 105906176);
 	assert_int_equal(limits.memory_swap, LIMIT_NONE);
+	/* without the setting it is the limit */
 	limits_read(&nothing, &limits);
-	assert_int_equal(limits.memory, LIMIT_NONE);
+	assert_int_equal(limits.memory, 1048576);
 }
 
 static void swap_is_the_total_less_memory(void **state)

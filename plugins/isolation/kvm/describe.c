@@ -113,6 +113,20 @@ static void add_stop(struct facts *facts, virDomainPtr domain)
 		    "unpause it");
 }
 
+/* Of this machine, not of one that runs: for `hyfw doctor`. */
+static void add_host(struct facts *facts, const struct kvm_instance *kvm)
+{
+	const char *trouble = kvm->uri && kvm_uri_is_remote(kvm->uri) ? NULL : kvm_trouble(facts->host, facts->arena);
+
+	if (kvm->uri && kvm_uri_is_remote(kvm->uri))
+		add(facts, "acceleration", facts->host->format(facts->arena, "is for %s to say", kvm->uri));
+	else if (trouble)
+		add(facts, "acceleration", facts->host->format(facts->arena, "tcg (software emulation, slower): %s", trouble));
+	else
+		add(facts, "acceleration", "KVM");
+	add(facts, "nested virtualization", kvm_nested());
+}
+
 int kvm_describe(void *instance, const struct hyfw_map *record, struct hyfw_arena *arena,
 		 struct hyfw_map *ret_facts, struct hyfw_error **err)
 {
@@ -122,8 +136,14 @@ int kvm_describe(void *instance, const struct hyfw_map *record, struct hyfw_aren
 	const char *accel = hyfw_map_get(record, KVM_NOTE_ACCEL);
 	xmlDoc *document = NULL;
 	virDomainPtr domain = NULL;
-	int r = kvm_domain_get(kvm, NULL, &domain, err);
+	int r;
 
+	if (record->count == 0) {
+		add_host(&facts, kvm);
+		*ret_facts = (struct hyfw_map){ facts.count, facts.pairs };
+		return 0;
+	}
+	r = kvm_domain_get(kvm, NULL, &domain, err);
 	if (r == 0)
 		r = kvm_live_open(kvm, domain, &document, err);
 	if (r < 0)

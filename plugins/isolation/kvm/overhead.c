@@ -9,6 +9,8 @@
  *     64 MiB               with a display: the frame buffer and the server's copies
  *     tb_cache and 1/4     with accel = tcg: translated code, and what finds it again
  *     32 MiB               a TPM
+ *
+ * and the guest's memory where the setting does not say it: it has a limit then too.
  */
 #include "kvm.h"
 
@@ -31,5 +33,7 @@ uint64_t kvm_overhead(void *instance, const struct hyfw_map *settings)
 		bytes += 64 * MIB;
 	if (hyfw_map_bool(settings, "tpm", false))
 		bytes += 32 * MIB;
+	if (!hyfw_map_get(settings, "memory"))
+		bytes += kvm_memory(settings);
 	return bytes;
 }

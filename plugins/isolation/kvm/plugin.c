@@ -47,6 +47,7 @@ static const char *const capabilities[] = {
 
 static const struct hyfw_need needs[] = {
 	{ "program", "qemu-system-x86_64", false },
+	{ "package", "qemu-system-x86", false },
 	{ "device", "/dev/kvm", true },
 	{ 0 },
 };

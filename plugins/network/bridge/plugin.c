@@ -131,6 +131,7 @@ static const struct hyfw_need needs[] = {
 	{ "kernel", "nf_tables", false },
 	{ "device", "/dev/net/tun", true },
 	{ "program", "dnsmasq", true },
+	{ "package", "dnsmasq-base", true },
 	{ "capability", "CAP_NET_ADMIN", false },
 	{ "capability", "CAP_SYS_ADMIN", false },
 	{ 0 },

@@ -130,9 +130,13 @@ static const struct hyfw_network_ops ops = {
 
 static const struct hyfw_need needs[] = {
 	{ "program", "ovs-vsctl", false },
+	{ "package", "openvswitch-switch", false },
 	{ "program", "ovs-ofctl", false },
+	{ "package", "openvswitch-common", false },
 	{ "program", "nft", true },
+	{ "package", "nftables", true },
 	{ "program", "dnsmasq", true },
+	{ "package", "dnsmasq-base", true },
 	{ "device", "/dev/net/tun", true },
 	{ "kernel", "veth", false },
 	{ "kernel", "openvswitch", true },

@@ -76,7 +76,9 @@ static const struct hyfw_network_ops ops = { .size = sizeof(ops) };
 
 static const struct hyfw_need needs[] = {
 	{ "program", "passt", false },
+	{ "package", "passt", false },
 	{ "program", "pasta", false },
+	{ "package", "passt", false },
 	{ "device", "/dev/net/tun", true },
 	{ 0 },
 };

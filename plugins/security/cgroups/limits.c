@@ -46,8 +46,7 @@ void limits_add_overhead(struct limits *limits, int64_t bytes)
 	if (bytes <= 0)
 		return;
 	limits->overhead += bytes;
-	if (limits->memory != LIMIT_NONE)
-		limits->memory += bytes;
+	limits->memory = limits->memory != LIMIT_NONE ? limits->memory + bytes : bytes;
 	if (limits->memory_swap != LIMIT_NONE)
 		limits->memory_swap += bytes;
 }

@@ -26,8 +26,8 @@ char *plan_summary(const struct hyfw_host *host, struct hyfw_arena *arena, const
 		text = host->format(arena, "%s %" PRId64 " CPU shares,", text, limits->cpu_shares);
 	if (limits->memory != LIMIT_NONE)
 		text = host->format(arena, "%s %s of memory%s", text, bytes(host, arena, limits->memory),
-				    limits->overhead > 0 ? "" : ",");
-	if (limits->memory != LIMIT_NONE && limits->overhead > 0)
+				    limits->overhead > 0 && limits->memory > limits->overhead ? "" : ",");
+	if (limits->memory != LIMIT_NONE && limits->overhead > 0 && limits->memory > limits->overhead)
 		text = host->format(arena, "%s (%s of it for the hypervisor),", text, bytes(host, arena, limits->overhead));
 	if (limits->memory != LIMIT_NONE && !limits->swap_unlimited)
 		text = host->format(arena, "%s %s swap,", text,

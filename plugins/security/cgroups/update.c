@@ -43,6 +43,32 @@ static int check_groups(const struct hyfw_host *host, const struct hierarchy *hi
 	return 0;
 }
 
+/* What no limit is: for those that were taken away, and of no effect for the others. */
+static void collect_absent(const struct group *group, const struct limits *limits, struct values *values)
+{
+	const struct {
+		bool absent;
+		enum controller controller;
+		const char *key, *v2_file, *v2_text, *v1_file, *v1_text;
+	} files[] = {
+		{ limits->memory == LIMIT_NONE, CONTROLLER_MEMORY, "memory", "memory.max", "max",
+		  "memory.memsw.limit_in_bytes", "-1" },
+		{ limits->memory == LIMIT_NONE, CONTROLLER_MEMORY, "memory", "memory.swap.max", "max",
+		  "memory.limit_in_bytes", "-1" },
+		{ limits->cpus == LIMIT_NONE, CONTROLLER_CPU, "cpus", "cpu.max", "max", "cpu.cfs_quota_us", "-1" },
+		{ limits->cpu_shares == LIMIT_NONE, CONTROLLER_CPU, "cpu_shares", "cpu.weight", "100",
+		  "cpu.shares", "1024" },
+		{ limits->pids == LIMIT_NONE, CONTROLLER_PIDS, "pids", "pids.max", "max", "pids.max", "max" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (files[i].absent)
+			values_add(values, files[i].controller, files[i].key,
+				   group->unified ? files[i].v2_file : files[i].v1_file,
+				   group->unified ? files[i].v2_text : files[i].v1_text, true);
+}
+
 static void collect(const struct hyfw_host *host, struct hyfw_arena *arena, const struct group *group, int fd,
 		    const struct limits *limits, struct changes *changes)
 {
@@ -54,6 +80,7 @@ static void collect(const struct hyfw_host *host, struct hyfw_arena *arena, cons
 		values_add(&values, CONTROLLER_MEMORY, "memory_swap",
 			   group->unified ? "memory.swap.max" : "memory.memsw.limit_in_bytes",
 			   group->unified ? "max" : "-1", false);
+	collect_absent(group, limits, &values);
 	for (i = 0; i < values.count && changes->count < VALUES_MAX; i++) {
 		struct change *change = &changes->items[changes->count++];
 

@@ -223,6 +223,7 @@ static const char *const capabilities[] = { HYFW_GIVES_BLOCK, HYFW_KEEPS_IMAGES,
 static const char *const honours[] = { "workload.image", "workload.disk", "workload.disk_size", NULL };
 static const struct hyfw_need needs[] = {
 	{ "program", "qemu-img", false },
+	{ "package", "qemu-utils", false },
 	{ 0 },
 };
 static const char *const formats[] = { "qcow2", "raw", NULL };

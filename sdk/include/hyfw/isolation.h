@@ -182,7 +182,8 @@ struct hyfw_isolation_ops {
 			struct hyfw_map *ret_facts, struct hyfw_error **err);
 
 	/* How many bytes the driver's own processes need beside the memory of a
-	 * workload with these settings.  Pure.  NULL: none. */
+	 * workload with these settings; where those do not say its memory, together with
+	 * that, so that there is a limit all the same.  Pure.  NULL: none. */
 	uint64_t (*overhead)(void *instance, const struct hyfw_map *settings);
 
 	/* Puts 'device' into the running workload, or takes it out; returns when the

@@ -90,7 +90,8 @@ struct hyfw_subject {
 	struct hyfw_map disk;
 
 	/* WORKLOAD, security modules: bytes that the isolation driver needs beside the
-	 * workload's own memory (a hypervisor's); limits of memory are that much higher. */
+	 * workload's own memory (a hypervisor's); limits of memory are that much higher.
+	 * Without the setting memory it is the limit itself, unless it is 0. */
 	uint64_t memory_overhead;
 
 	bool takes_tap;              /* ENDPOINT: the isolation driver wants a tap, else an interface
