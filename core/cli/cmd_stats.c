@@ -24,7 +24,8 @@ static const struct {
 	MEMBER(swap_limit_bytes), MEMBER(pids),		      MEMBER(pids_limit),
 	MEMBER(io_read_bytes),	  MEMBER(io_write_bytes),     MEMBER(net_rx_bytes),
 	MEMBER(net_tx_bytes),	  MEMBER(event_memory_max),   MEMBER(event_oom_kill),
-	MEMBER(event_pids_max),	  MEMBER(event_cpu_throttled),
+	MEMBER(event_pids_max),	  MEMBER(event_cpu_throttled), MEMBER(balloon_bytes),
+	MEMBER(guest_free_bytes),
 #undef MEMBER
 };
 
@@ -84,6 +85,8 @@ static void add_row(struct hyfw_table *table, const char *name, const struct hyf
 	hyfw_table_add(table, bytes(stats->memory_peak_bytes));
 	add_number_of(table, stats->pids, stats->pids_limit);
 	add_of(table, bytes(stats->net_rx_bytes), bytes(stats->net_tx_bytes));
+	add_of(table, bytes(stats->io_read_bytes), bytes(stats->io_write_bytes));
+	hyfw_table_add(table, stats->balloon_bytes == HYFW_STAT_NONE ? NULL : bytes(stats->balloon_bytes));
 	add_number_of(table, stats->event_oom_kill, stats->event_pids_max);
 }
 
@@ -123,7 +126,8 @@ static int one(const char *name, bool must_run, struct hyfw_table *table, struct
 static int print_all(struct hyfw_cli *cli, const struct hyfw_strings *names, bool must_run)
 {
 	static const char *const head[] = { "NAME",	   "CPU",	   "MEMORY / LIMIT",    "PEAK",
-					    "PIDS / LIMIT", "NET IN / OUT", "KILLED / REFUSED FORKS" };
+					    "PIDS / LIMIT", "NET IN / OUT", "DISK READ / WRITTEN",
+					    "BALLOON", "KILLED / REFUSED FORKS" };
 	struct json_object *array = cli->json ? json_object_new_array() : NULL;
 	struct hyfw_table *table = hyfw_table_new(HYFW_COUNT(head));
 	size_t i;

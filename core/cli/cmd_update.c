@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * hyfw update: limits together; disks and networks (device_change.c) one by one, in
- * the order of the command line, behind them. */
+ * hyfw update: disks and networks (device_change.c) one by one, in the order of the
+ * command line, then limits together; what fails has all before it taken back. */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/device_change.h"
 #include "cli/session.h"
+#include "engine/store.h"
 #include "engine/update.h"
 
 static const char help[] =
@@ -22,8 +23,8 @@ static const char help[] =
 	"  --autostart YES|NO   start it with the host\n"
 	"  --vcpus N            processors of a machine\n"
 	HYFW_DEVICE_FLAGS_HELP
-	"A SIZE or N of \"unlimited\" or 0 takes the limit away.  Limits are all put into\n"
-	"effect, or none.\n";
+	"A SIZE or N of \"unlimited\" or 0 takes the limit away.  All that is asked for\n"
+	"is put into effect, or nothing.\n";
 
 #define DEVICES_LIMIT 64u
 
@@ -37,16 +38,54 @@ struct changes {
 	size_t device_count;
 };
 
+/* Newest first, the first 'count' of them; 'before' are the definitions as each found
+ * it.  One that does not run gets its own again as it was. */
+static void take_back(const struct changes *changes, struct hyfw_definition *const *before, size_t count)
+{
+	struct hyfw_state state;
+	size_t i;
+	bool up;
+
+	if (count == 0)
+		return;
+	up = hyfw_state_load(before[0]->name, &state, NULL) == 0 && hyfw_status_is_up(state.status);
+	hyfw_state_finish(&state);
+	for (i = count; i > 0; i--) {
+		struct hyfw_error *err = NULL;
+		const int result = up ? hyfw_device_change_back(before[i - 1], changes->devices[i - 1].flag,
+								changes->devices[i - 1].text, &err)
+				      : hyfw_store_save(before[i - 1], &err);
+
+		if (result < 0) {
+			hyfw_wrap(&err, "%s stays changed", changes->devices[i - 1].text);
+			hyfw_cli_error(err);
+		}
+	}
+}
+
+/* Devices first: each of them can be taken back, and the settings are one change. */
 static int update_one(const char *name, void *data)
 {
 	const struct changes *changes = data;
 	const struct hyfw_map map = hyfw_pairs_map(&changes->settings);
+	struct hyfw_definition *before[DEVICES_LIMIT] = { 0 };
 	struct hyfw_error *err = NULL;
-	int result = map.count > 0 ? hyfw_workload_update(name, &map, &err) : 0;
-	size_t i;
+	size_t done = 0, i;
+	int result = 0;
 
-	for (i = 0; result == 0 && i < changes->device_count; i++)
-		result = hyfw_device_change(changes->cli, name, changes->devices[i].flag, changes->devices[i].text, &err);
+	for (i = 0; result == 0 && i < changes->device_count; i++) {
+		result = hyfw_store_definition(name, &before[i], &err);
+		if (result == 0)
+			result = hyfw_device_change(changes->cli, name, changes->devices[i].flag, changes->devices[i].text,
+						    &err);
+		done += result == 0;
+	}
+	if (result == 0 && map.count > 0)
+		result = hyfw_workload_update(name, &map, &err);
+	if (result < 0)
+		take_back(changes, before, done);
+	for (i = 0; i < changes->device_count; i++)
+		hyfw_definition_free(before[i]);
 	if (result < 0)
 		return hyfw_cli_error(err);
 	puts(name);

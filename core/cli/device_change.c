@@ -26,6 +26,40 @@ static int set_frame(struct hyfw_config *config, const struct hyfw_definition *d
 	return result;
 }
 
+/* A network that is written in the stack of 'definition' is known by the workloads
+ * that are on it. */
+static int set_network(struct hyfw_config *config, const struct hyfw_definition *definition, const char *network,
+		       struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *flag = hyfw_format("stack %s", definition->stack);
+	struct hyfw_strings names = { 0 };
+	bool found = false;
+	size_t i, j, k;
+	int result = hyfw_store_workloads(&names, err);
+
+	for (i = 0; result == 0 && !found && i < names.count; i++) {
+		HYFW_AUTO_DEFINITION struct hyfw_definition *other = NULL;
+
+		if (hyfw_store_definition(names.items[i], &other, NULL) < 0 || !other->stack ||
+		    strcmp(other->stack, definition->stack) != 0)
+			continue;
+		for (j = 0; result == 0 && !found && j < other->network_count; j++) {
+			const struct hyfw_use *use = &other->networks[j];
+
+			if (strcmp(use->name, network) != 0)
+				continue;
+			found = true;
+			result = hyfw_config_set(config, "network", network, "driver", use->driver, flag, err);
+			for (k = 0; result == 0 && k < use->settings.count; k++)
+				if (strcmp(use->settings.items[k].key, "driver") != 0)
+					result = hyfw_config_set(config, "network", network, use->settings.items[k].key,
+								 use->settings.items[k].value, flag, err);
+		}
+	}
+	hyfw_strings_finish(&names);
+	return result;
+}
+
 /* Through the configuration, as a flag of `hyfw run` goes: with its checks, and the
  * sections of the main configuration about it. */
 static int read_addition(const struct hyfw_cli *cli, const struct hyfw_definition *definition, bool disk,
@@ -36,6 +70,8 @@ static int read_addition(const struct hyfw_cli *cli, const struct hyfw_definitio
 
 	if (result == 0)
 		result = set_frame(config, definition, err);
+	if (result == 0 && !disk && definition->stack && !hyfw_config_find(config, "network", text))
+		result = set_network(config, definition, text, err);
 	if (result == 0)
 		result = hyfw_config_set(config, "workload", definition->name, "network", disk ? "none" : text,
 					 "--add-network", err);
@@ -95,4 +131,47 @@ int hyfw_device_change(const struct hyfw_cli *cli, const char *workload, enum hy
 		change.network = text;
 	}
 	return hyfw_devices_change(workload, &change, err);
+}
+
+/* ---- and back ---- */
+
+/* The one that 'gone' names; NULL when it is not there. */
+static struct hyfw_definition *only_that(const struct hyfw_definition *before, const struct hyfw_device_change *gone)
+{
+	HYFW_AUTO_FREE char *json = hyfw_definition_to_json(before);
+	struct hyfw_definition *copy = NULL;
+	size_t index, i;
+	bool disk;
+
+	if (hyfw_devices_find(before, gone, &disk, &index, NULL) < 0 || hyfw_definition_from_json(json, &copy, NULL) < 0)
+		return NULL;
+	for (i = 0; i < copy->disk_count; i++)
+		if (!disk || i != index)
+			hyfw_devices_drop(copy, true, i);
+	for (i = 0; i < copy->network_count; i++)
+		if (disk || i != index)
+			hyfw_devices_drop(copy, false, i);
+	hyfw_devices_settle(copy);
+	return copy;
+}
+
+int hyfw_device_change_back(const struct hyfw_definition *before, enum hyfw_device_flag flag, const char *text,
+			    struct hyfw_error **err)
+{
+	HYFW_AUTO_DEFINITION struct hyfw_definition *add = NULL;
+	HYFW_AUTO_FREE char *seen = flag == HYFW_ADD_DISK ? absolute(text) : hyfw_dup(text);
+	struct hyfw_device_change change = { 0 };
+	const bool disk = flag == HYFW_ADD_DISK || flag == HYFW_REMOVE_DISK;
+
+	if (flag == HYFW_ADD_DISK)
+		seen[strcspn(seen, ":")] = '\0';
+	change.disk = disk ? seen : NULL;
+	change.network = disk ? NULL : seen;
+	if (flag == HYFW_REMOVE_DISK || flag == HYFW_REMOVE_NETWORK) {
+		add = only_that(before, &change);
+		if (!add)
+			return hyfw_fail(err, ENOENT, "it had no %s", text);
+		change = (struct hyfw_device_change){ .add = add };
+	}
+	return hyfw_devices_change(before->name, &change, err);
 }

@@ -5,6 +5,7 @@
 #define HYFW_CLI_DEVICE_CHANGE_H
 
 #include "cli/cli.h"
+#include "engine/definition.h"
 
 enum hyfw_device_flag { HYFW_ADD_DISK = 1, HYFW_REMOVE_DISK, HYFW_ADD_NETWORK, HYFW_REMOVE_NETWORK };
 
@@ -18,5 +19,9 @@ enum hyfw_device_flag { HYFW_ADD_DISK = 1, HYFW_REMOVE_DISK, HYFW_ADD_NETWORK, H
 /* Does what one flag asks for. */
 int hyfw_device_change(const struct hyfw_cli *cli, const char *workload, enum hyfw_device_flag flag,
 		       const char *text, struct hyfw_error **err);
+
+/* Takes back what that did to a workload whose definition was 'before' then. */
+int hyfw_device_change_back(const struct hyfw_definition *before, enum hyfw_device_flag flag, const char *text,
+			    struct hyfw_error **err);
 
 #endif

@@ -37,6 +37,7 @@ static const struct hyfw_command *const commands[] = {
 	&hyfw_command_ps,
 	&hyfw_command_inspect,
 	&hyfw_command_stats,
+	&hyfw_command_top,
 	&hyfw_command_wait,
 	&hyfw_command_events,
 	&hyfw_command_snapshot,
