@@ -325,10 +325,10 @@ value_of() { # NAME CONTROLLER V1-FILE V2-FILE
 host_goes_down() {
 	local name pid
 	for name in "$@"; do
-		pid=$(hyfw --format json inspect "$name" | json 0 monitor)
+		pid=$(hyfw --format json inspect "$name" | json 0 monitor_pid)
 		kill -KILL "$pid"
+		wait_until 10 is_status "$name" exited
 	done
-	hyfw recover
 	rm -rf --one-file-system "$STATE"
 	mkdir -p "$STATE"
 }
@@ -375,6 +375,24 @@ host_goes_down() {
 	is_status aa running
 	run --separate-stderr hyfw run --rm --autostart yes --network none --rootfs "$ROOTFS" -- true
 	[[ $stderr == *"--rm and --autostart cannot go together"* ]]
+}
+
+# ---- top ---------------------------------------------------------------------------
+
+@test "top shows the processes of a container, inside and outside" {
+	hyfw run -d --name busy --network none --rootfs "$ROOTFS" -- sh -c 'sleep 301 & sleep 302 & wait'
+	wait_until 5 sh -c "$(printf '%q ' "${HYFW_COMMAND[@]}") top busy | grep -q 'sleep 302'"
+	run hyfw top busy
+	[ "${#lines[@]}" -eq 4 ]
+	[[ ${lines[0]} == PID*INSIDE*USER*COMMAND* ]]
+	pid=$(hyfw --format json inspect busy | json 0 pid)
+	[ "$(hyfw --format json top busy | json 0 pid)" = "$pid" ]
+	[ "$(hyfw --format json top busy | json 0 inside)" = 1 ]
+	[ "$(hyfw --format json top busy | json 2 command)" = "sleep 302" ]
+	hyfw stop -t 0 busy
+	run --separate-stderr hyfw top busy
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"workload busy is not running (exited)"* ]]
 }
 
 # ---- machines: what a container has not --------------------------------------------
