@@ -108,7 +108,9 @@ static int attach(const struct plug *plug, bool in, struct hyfw_error **err)
 	struct hyfw_map map;
 	int result = 0;
 
-	device.name = hyfw_arena_format(arena, "%s%zu", plug->disk ? "disk" : "eth", plug->index);
+	/* as create() has named them */
+	device.name = plug->disk ? hyfw_arena_format(arena, "disk%zu", plug->index + 1)
+				 : hyfw_arena_format(arena, "eth%zu", plug->index);
 	if (plug->disk)
 		result = hyfw_build_disk(plug->definition, plug->index, plug->worker->journal, arena, &fds, &disk, err);
 	else

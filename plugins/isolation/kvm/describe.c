@@ -60,7 +60,7 @@ static void add_process(struct facts *facts, const struct hyfw_map *record)
 	add(facts, "qemu capabilities", status_field(facts, pid, "CapEff"));
 }
 
-void kvm_live_display(const struct hyfw_host *host, struct hyfw_arena *arena, xmlDoc *document,
+void kvm_live_display(const struct hyfw_host *host, struct hyfw_arena *arena, xmlDoc *document, bool password,
 		      struct hyfw_map *ret_display)
 {
 	static const char *const paths[][2] = {
@@ -79,6 +79,8 @@ void kvm_live_display(const struct hyfw_host *host, struct hyfw_arena *arena, xm
 		if (value && strcmp(value, "-1") != 0)
 			pairs[count++] = (struct hyfw_pair){ paths[i][0], value };
 	}
+	if (count > 0)
+		pairs[count++] = (struct hyfw_pair){ "password_set", password ? "true" : "false" };
 	*ret_display = (struct hyfw_map){ count, pairs };
 }
 
@@ -87,7 +89,7 @@ static void add_display(struct facts *facts, xmlDoc *document)
 	struct hyfw_map display = { 0 };
 	const char *type, *socket, *address, *port;
 
-	kvm_live_display(facts->host, facts->arena, document, &display);
+	kvm_live_display(facts->host, facts->arena, document, false, &display);
 	type = hyfw_map_get(&display, "type");
 	socket = hyfw_map_get(&display, "socket");
 	address = hyfw_map_get(&display, "address");

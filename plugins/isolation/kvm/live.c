@@ -20,6 +20,27 @@ int kvm_live_open(struct kvm_instance *kvm, virDomainPtr domain, xmlDoc **ret_do
 	return 0;
 }
 
+bool kvm_live_has_password(struct kvm_instance *kvm, virDomainPtr domain)
+{
+	char *text = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_SECURE);
+	xmlDoc *document;
+	bool found;
+
+	if (!text) {
+		struct hyfw_error *ignored = NULL;
+
+		kvm_fail_libvirt(kvm->host, &ignored, "the display's password");
+		kvm->host->forget(&ignored);
+		return false;
+	}
+	document = xmlReadMemory(text, (int)strlen(text), "domain", NULL, XML_PARSE_NONET | XML_PARSE_NOERROR);
+	found = document && kvm_live_node(document, "/domain/devices/graphics[@passwd]");
+	xmlFreeDoc(document);
+	explicit_bzero(text, strlen(text));
+	free(text);
+	return found;
+}
+
 xmlNode *kvm_live_node(xmlDoc *document, const char *path)
 {
 	xmlXPathContext *context = xmlXPathNewContext(document);

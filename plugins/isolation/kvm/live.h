@@ -17,7 +17,11 @@ const char *kvm_live_text(const struct hyfw_host *host, struct hyfw_arena *arena
 
 /* Where the display is: type, address, port, socket, password_set; nothing without
  * one. */
-void kvm_live_display(const struct hyfw_host *host, struct hyfw_arena *arena, xmlDoc *document,
+void kvm_live_display(const struct hyfw_host *host, struct hyfw_arena *arena, xmlDoc *document, bool password,
 		      struct hyfw_map *ret_display);
+
+/* Whether its display asks for a password, which is in nothing that kvm_live_open()
+ * gives. */
+bool kvm_live_has_password(struct kvm_instance *kvm, virDomainPtr domain);
 
 #endif

@@ -96,7 +96,8 @@ static int display(struct kvm_operation *operation, struct hyfw_error **err)
 
 	if (r < 0)
 		return r;
-	kvm_live_display(host, operation->asked->arena, document, operation->ret_result);
+	kvm_live_display(host, operation->asked->arena, document,
+			 kvm_live_has_password(operation->kvm, operation->domain), operation->ret_result);
 	xmlFreeDoc(document);
 	if (operation->ret_result->count == 0)
 		return host->fail(err, ENOENT, "the machine has no display: set display = vnc");

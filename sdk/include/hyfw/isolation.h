@@ -97,7 +97,8 @@ struct hyfw_exec {
 /* Something that is put into a running workload or taken out: one of the two. */
 struct hyfw_device {
 	size_t size;
-	const char *name;                     /* unique in the workload: "disk2", "eth1" */
+	const char *name;                     /* unique in the workload: "disk1" is the first of
+					       * 'disks', "eth0" the first of 'endpoints' */
 	const struct hyfw_attachment *disk;   /* BLOCK */
 	const struct hyfw_endpoint *endpoint; /* with HYFW_NOTE_TAP or HYFW_NOTE_INTERFACE */
 };
