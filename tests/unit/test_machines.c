@@ -279,13 +279,13 @@ static void a_disk_comes_and_goes(void **state)
 	bring_up();
 	before = hyfw_definition_to_json(definition);
 	must(plug("/srv/more.img", NULL, err));
-	assert_true(drivers_trace_of("fake-machine", "plugged.disk2"));
+	assert_true(drivers_trace_of("fake-machine", "plugged.disk3"));
 	assert_true(drivers_trace_of("qcow2", "hand-over.vm.disk2"));
 	expect_stored("data /srv/cd.iso /srv/more.img | front ");
 	assert_string_equal(hyfw_definition_get(definition, "disk"), "/srv/more.img");
 	must_fail(plug("/srv/more.img", NULL, err), EEXIST, "it has the disk /srv/more.img already");
 	must(unplug("/srv/more.img", NULL, err));
-	assert_false(drivers_trace_of("fake-machine", "plugged.disk2"));
+	assert_false(drivers_trace_of("fake-machine", "plugged.disk3"));
 	assert_false(drivers_trace_of("qcow2", "hand-over.vm.disk2"));
 	expect_stored("data /srv/cd.iso | front ");
 	after = hyfw_definition_to_json(definition);
@@ -303,7 +303,7 @@ static void the_others_keep_their_places(void **state)
 	assert_false(drivers_trace_of("fake-block", "hand-over.vm.disk0"));
 	assert_false(drivers_trace_of("fake-block", "make-volume.data"));
 	must(plug("more", NULL, err));
-	assert_true(drivers_trace_of("fake-machine", "plugged.disk2"));
+	assert_true(drivers_trace_of("fake-machine", "plugged.disk3"));
 	assert_true(drivers_trace_of("fake-block", "make-volume.more"));
 	expect_stored("/srv/cd.iso more | front ");
 	must(unplug("1", NULL, err));
@@ -404,10 +404,10 @@ static void operations_reach_the_driver(void **state)
 	must_fail(hyfw_isolation_operate(machine, &none, &operation, &result, err), ENOTSUP,
 		  "isolation fake-machine: there is no operation sing");
 	must(hyfw_isolation_plug(machine, &none, &device, true, err));
-	assert_true(drivers_trace_of("fake-machine", "plugged.disk2"));
+	assert_true(drivers_trace_of("fake-machine", "plugged.disk3"));
 	must(hyfw_isolation_plug(machine, &none, &device, false, err));
 	must(hyfw_isolation_plug(machine, &none, &device, false, err));
-	assert_false(drivers_trace_of("fake-machine", "plugged.disk2"));
+	assert_false(drivers_trace_of("fake-machine", "plugged.disk3"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
