@@ -138,12 +138,29 @@ static struct json_object *security_records(const struct hyfw_state *state)
 	return object;
 }
 
+/* What its isolation driver calls a secret is not for logs and screens. */
+static void hide_secrets(const struct hyfw_definition *definition, struct json_object *settings)
+{
+	const struct hyfw_option *option;
+	struct hyfw_driver *driver;
+
+	if (hyfw_definition_driver(definition, HYFW_KIND_ISOLATION, hyfw_definition_isolation(definition), &driver,
+				   NULL) < 0)
+		return;
+	for (option = hyfw_driver_plugin(driver)->options; option && option->name; option++)
+		if ((option->flags & HYFW_OPTION_SECRET) && json_object_object_get_ex(settings, option->name, NULL))
+			json_object_object_add(settings, option->name, json_object_new_string("(secret)"));
+}
+
 static struct json_object *inspect(const char *name, const struct hyfw_state *state)
 {
 	struct json_object *object = hyfw_describe_json(name, state);
 	const struct hyfw_map settings = hyfw_pairs_map(&state->definition->settings);
 
-	json_object_object_add(object, "settings", map_to_object(&settings));
+	struct json_object *shown = map_to_object(&settings);
+
+	hide_secrets(state->definition, shown);
+	json_object_object_add(object, "settings", shown);
 	json_object_object_add(object, "networks", endpoints(state));
 	json_object_object_add(object, "volumes", volumes(state->definition));
 	json_object_object_add(object, "disks", disks(state->definition));
