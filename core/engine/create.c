@@ -146,6 +146,24 @@ int hyfw_worker_create(struct hyfw_definition *definition, struct hyfw_error **e
 
 /* ---- remove ---- */
 
+/* Lets a driver that keeps something of its workloads let go of it.  What a crash
+ * prevents here its gc() does. */
+static void forget(const struct hyfw_definition *definition)
+{
+	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
+	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
+	const struct hyfw_operation operation = { .size = sizeof(operation), .verb = "forget",
+						  .object = definition->name, .input_fd = -1, .output_fd = -1,
+						  .arena = arena };
+	const struct hyfw_map none = { 0 };
+	struct hyfw_driver *driver;
+	struct hyfw_map result = { 0 };
+
+	if (hyfw_definition_driver(definition, HYFW_KIND_ISOLATION, hyfw_definition_isolation(definition), &driver,
+				   NULL) == 0 && hyfw_driver_can(driver, HYFW_HELD_BY_MONITOR))
+		hyfw_isolation_operate(driver, &none, &operation, &result, &failure);
+}
+
 static int remove_locked(const char *name, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *path = hyfw_path_workload(false, name, "journal");
@@ -166,6 +184,8 @@ static int remove_locked(const char *name, struct hyfw_error **err)
 		result = hyfw_journal_resume(journal, "remove", err);
 	if (result == 0)
 		result = remove_journaled(journal, definition, name, err);
+	if (result == 0 && definition)
+		forget(definition);
 	if (result == 0)
 		hyfw_busy_remove("workload", name);
 	return result < 0 ? hyfw_wrap(err, "workload %s", name) : 0;

@@ -421,8 +421,10 @@ host_goes_down() {
 	[[ $stderr == *"--max-downtime 1s: not a number of milliseconds"* ]]
 	run --separate-stderr hyfw migrate --live plain qemu+ssh://there/system
 	[[ $stderr == *"isolation namespaces: cannot migrate"* ]]
-	run --separate-stderr hyfw save plain
+	run --separate-stderr hyfw save
 	[[ $stderr == *"an argument is missing"* ]]
+	run --separate-stderr hyfw save plain
+	[[ $stderr == *"isolation namespaces: cannot save"* ]]
 	[ -z "$(hyfw port plain)" ]
 	run --separate-stderr hyfw port nobody
 	[ "$status" -eq 125 ]

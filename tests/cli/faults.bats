@@ -47,7 +47,7 @@ is_dead_web() {
 nothing_left() {
 	run -0 faked ps -a -q
 	[ -z "$output" ]
-	run find "$STATE" "$DATA" -type f ! -path '*/locks/*' ! -path '*/cache/*' ! -name main.ini ! -name ids \
+	run find "$STATE" "$DATA" -type f ! -path '*/locks/*' ! -path '*/cache/*' ! -path '*/events/*' ! -name main.ini ! -name ids \
 		! -name undo-misbehaved
 	echo "left: $output"
 	[ -z "$output" ]

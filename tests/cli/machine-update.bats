@@ -10,6 +10,8 @@ setup_file() {
 	truncate -s 1M "$DATA/cd.iso" "$DATA/other.iso"
 	printf 'first disc' | dd of="$DATA/cd.iso" conv=notrunc status=none
 	printf 'other disc' | dd of="$DATA/other.iso" conv=notrunc status=none
+	printf CD001 | dd of="$DATA/cd.iso" bs=1 seek=32769 conv=notrunc status=none # ISO 9660
+	printf CD001 | dd of="$DATA/other.iso" bs=1 seek=32769 conv=notrunc status=none
 	run_machine -d --name vm --set vcpus=1 --set vcpus_max=2 --cdrom "$DATA/cd.iso" </dev/null >/dev/null
 	capabilities_save
 	HYFW_TIMEOUT=60 wait_until 60 logged vm "guest: ready"

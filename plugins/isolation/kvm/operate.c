@@ -127,6 +127,7 @@ static const struct {
 	{ "snapshot-revert", kvm_snapshot_revert, true },
 	{ "snapshot-delete", kvm_snapshot_delete, true },
 	{ "migrate", kvm_migrate, false },
+	{ "forget", kvm_forget, true },
 };
 
 int kvm_operate(void *instance, const struct hyfw_map *record, const struct hyfw_operation *asked,

@@ -14,4 +14,7 @@ struct kvm_operation {
 	struct hyfw_map *ret_result; /* empty until the function fills it */
 };
 
+/* undo.c: removes what is kept of a machine whose workload is being removed. */
+int kvm_forget(struct kvm_operation *operation, struct hyfw_error **err);
+
 #endif

@@ -211,10 +211,11 @@ static void gc_nvram(const struct hyfw_host *host, struct hyfw_arena *arena, con
 
 /* WORKLOAD.json, WORKLOAD.saved, ...; a name has dots itself, so the whole that comes
  * before one of the endings must be a workload. */
+static const char *const endings[] = { ".json", ".json.new", ".saved", ".saved.part", ".saved.json",
+				       ".saved.json.new" };
+
 static bool is_kept(const struct hyfw_alive *alive, const char *file)
 {
-	static const char *const endings[] = { ".json", ".json.new", ".saved", ".saved.part", ".saved.json",
-					       ".saved.json.new" };
 	const size_t length = strlen(file);
 	size_t i;
 
@@ -238,6 +239,20 @@ static void gc_kept(const struct hyfw_host *host, struct hyfw_arena *arena, cons
 			unlinkat(dirfd(dir), entry->d_name, 0);
 	if (dir)
 		closedir(dir);
+}
+
+int kvm_forget(struct kvm_operation *operation, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = operation->kvm->host;
+	struct hyfw_arena *arena = operation->asked->arena;
+	const char *data = host->directory("kvm", HYFW_DIRECTORY_DATA), *name = operation->asked->object;
+	size_t i;
+
+	(void)err;
+	for (i = 0; i < KVM_COUNT(endings); i++)
+		unlink(host->format(arena, "%s/" KVM_KEPT "/%s%s", data, name, endings[i]));
+	unlink(host->format(arena, "%s/" KVM_NVRAM "/%s.fd", data, name));
+	return 0;
 }
 
 int kvm_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **err)

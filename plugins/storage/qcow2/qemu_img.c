@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define MEMORY_MOST (UINT64_C(1) << 30)    /* address space: 250 MiB of libraries and threads, and tables */
+/* Address space, of which most is never touched: libraries, tables, and 8 MiB of stack
+ * and up to 64 MiB of malloc(3) arena for each of up to 64 worker threads. */
+#define MEMORY_MOST (UINT64_C(6) << 30)
 #define SHORT_MS 60000u                    /* what reads and writes headers and tables */
 #define OUTPUT_MOST (16u << 20)
 #define LONG_MS (24u * 3600 * 1000)        /* what copies; it shows progress and can be cancelled */

@@ -120,6 +120,8 @@ struct hyfw_device {
  *                    bandwidth (bytes/s), name
  *                    -> name, downtime (ms), total (ms), bytes
  *   reboot
+ *   forget           the workload, which does not run, is being removed: whatever the
+ *                    driver keeps of it is to go
  */
 
 struct hyfw_isolation_ops {
