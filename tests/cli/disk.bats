@@ -185,6 +185,8 @@ debian() {
 	absent -l -s -F "$DATA/drivers/qcow2/work" /proc/[0-9]*/cmdline
 }
 
+is_locked() { hyfw --format json disk info "$1" | grep -q '"locked": true'; }
+
 @test "a disk in use is refused by name; --live reads it" {
 	local pid
 	hyfw disk mkfs ./u.qcow2 "$SRC"
@@ -192,7 +194,7 @@ debian() {
 	qemu-io -f qcow2 u.qcow2 <commands >/dev/null 3>&- &
 	pid=$!
 	exec 7>commands
-	wait_until 5 test -n "$(hyfw --format json disk info ./u.qcow2 | grep '"locked": true')"
+	wait_until 10 is_locked ./u.qcow2
 	run --separate-stderr hyfw disk cp "$SRC" ./u.qcow2:/copy
 	[ "$status" -eq 125 ]
 	[[ $stderr == *u.qcow2* ]]
