@@ -171,6 +171,12 @@ wait_until() { # SECONDS COMMAND...
 	return 1
 }
 
+# A process that has ended, even when nobody has asked for its status yet: who
+# reaps it is not always ours, and it may happen between two looks.
+has_ended() { # PID
+	! grep -qs '^State:.*[^ZX] (' "/proc/$1/status"
+}
+
 status_of() { # NAME -> "running", "exited", ...
 	hyfw --format json ps -a | /usr/bin/python3 -c '
 import json, sys

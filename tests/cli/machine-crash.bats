@@ -139,7 +139,7 @@ assert_recovered() { # WHAT
 	kill -KILL "$(hyfw --format json inspect vm | json 0 monitor_pid)"
 	hyfw ps -a >/dev/null
 	is_status vm exited
-	[ ! -d "/proc/$qemu" ] || grep -q '^State:.*Z' "/proc/$qemu/status"
+	has_ended "$qemu"
 	[ "$(stat -c '%u:%g %a' "$EXTRA")" = "$EXTRA_BEFORE" ]
 	[ -z "$(ls "$STATE/drivers/kvm")" ]
 	hyfw down "$STACK"

@@ -43,10 +43,6 @@ stands_still() { # NAME
 	hyfw --format json inspect "$1" | grep -q 'file system is full'
 }
 
-is_not_there() { # PID
-	[ ! -d "/proc/$1" ] || grep -q '^State:.*Z' "/proc/$1/status"
-}
-
 # One sentence of hyfw that has TEXT in it, and nothing stays.
 refused() { # TEXT COMMAND...
 	local text=$1
@@ -136,14 +132,14 @@ refused() { # TEXT COMMAND...
 	wait_until 20 is_status one running
 	again=$(inspected one pid)
 	[ "$again" != "$qemu" ]
-	is_not_there "$qemu"
+	has_ended "$qemu"
 
 	# nobody inside looks at the power button
 	begin=$SECONDS
 	hyfw stop -t 1 one
 	[ $((SECONDS - begin)) -lt 15 ]
 	is_status one exited
-	is_not_there "$again"
+	has_ended "$again"
 	[ "$(inspected one exit_status)" = 137 ]
 	hyfw rm one
 	[ "$(stat -c %u "$DISKS/data.raw")" = 0 ]
@@ -222,7 +218,7 @@ stop_libvirtd() {
 	local pid
 	pid=$(cat "$STATE/lv/pid")
 	kill -TERM "$pid"
-	wait_until 10 is_not_there "$pid"
+	wait_until 10 has_ended "$pid"
 	rm -rf "$STATE/lv"
 }
 

@@ -86,7 +86,7 @@ monitor_of() { # NAME
 	monitor=$(awk '{ print $4 }' "/proc/$qemu/stat")
 	kill -KILL "$monitor"
 	hyfw recover
-	[ ! -d "/proc/$qemu" ] || grep -q '^State:.*Z' "/proc/$qemu/status"
+	has_ended "$qemu"
 	is_status doomed exited
 	[ -z "$(ls "$STATE/drivers/kvm")" ]
 
