@@ -151,14 +151,10 @@ static bool is_orphan(const struct hyfw_host *host, struct hyfw_arena *arena, co
 {
 	const char *name = kvm_root_workload(host, arena, root);
 	struct stat status;
-	size_t i;
 
 	if (!name)
 		return stat(root, &status) == 0 && time(NULL) - status.st_mtime > YOUNG_S;
-	for (i = 0; alive->running && alive->running[i]; i++)
-		if (strcmp(alive->running[i], name) == 0)
-			return false;
-	return true;
+	return !hyfw_names_have(alive->running, name, strlen(name));
 }
 
 static int gc_below(const struct hyfw_host *host, struct hyfw_arena *arena, const char *parent,
@@ -183,16 +179,6 @@ static int gc_below(const struct hyfw_host *host, struct hyfw_arena *arena, cons
 	return r;
 }
 
-static bool has_workload(const struct hyfw_alive *alive, const char *name, size_t length)
-{
-	size_t i;
-
-	for (i = 0; alive->workloads && alive->workloads[i]; i++)
-		if (strlen(alive->workloads[i]) == length && strncmp(alive->workloads[i], name, length) == 0)
-			return true;
-	return false;
-}
-
 static void gc_nvram(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_alive *alive)
 {
 	DIR *dir = opendir(host->format(arena, "%s/" KVM_NVRAM, host->directory("kvm", HYFW_DIRECTORY_DATA)));
@@ -202,7 +188,7 @@ static void gc_nvram(const struct hyfw_host *host, struct hyfw_arena *arena, con
 		const char *suffix = strrchr(entry->d_name, '.');
 
 		if (entry->d_name[0] != '.' && suffix && strcmp(suffix, ".fd") == 0 &&
-		    !has_workload(alive, entry->d_name, (size_t)(suffix - entry->d_name)))
+		    !hyfw_names_have(alive->workloads, entry->d_name, (size_t)(suffix - entry->d_name)))
 			unlinkat(dirfd(dir), entry->d_name, 0);
 	}
 	if (dir)
@@ -223,7 +209,7 @@ static bool is_kept(const struct hyfw_alive *alive, const char *file)
 		const size_t end = strlen(endings[i]);
 
 		if (length > end && strcmp(file + length - end, endings[i]) == 0 &&
-		    has_workload(alive, file, length - end))
+		    hyfw_names_have(alive->workloads, file, length - end))
 			return true;
 	}
 	return false;

@@ -175,10 +175,7 @@ static bool firewall_is_alive(struct json_object *element, const char *const *al
 		element = json_object_array_get_idx(element, 0);
 	inner = json_object_object_get(element, "elem");
 	comment = inner ? json_object_get_string(json_object_object_get(inner, "comment")) : NULL;
-	for (; comment && alive && *alive; alive++)
-		if (strcmp(*alive, comment) == 0)
-			return true;
-	return !comment;
+	return !comment || hyfw_names_have(alive, comment, strlen(comment));
 }
 
 static void firewall_collect(struct bridge *bridge, struct json_object *commands, const char *family,

@@ -16,14 +16,6 @@ struct sweep {
 	struct hyfw_error *err;
 };
 
-static bool is_alive(const char *const *names, const char *name, size_t length)
-{
-	for (; names && *names; names++)
-		if (strlen(*names) == length && strncmp(*names, name, length) == 0)
-			return true;
-	return false;
-}
-
 static void sweep_delete(struct sweep *sweep, const char *name, int index)
 {
 	const struct hyfw_host *host = sweep->bridge->host;
@@ -57,7 +49,7 @@ static void sweep_endpoint(void *context, const char *name, int index, const cha
 	char mac[18];
 
 	address = workload ? strchr(++workload, ':') : NULL;
-	if (!address || is_alive(sweep->alive->running, workload, (size_t)(address - workload)))
+	if (!address || hyfw_names_have(sweep->alive->running, workload, (size_t)(address - workload)))
 		return;
 	sweep_delete(sweep, name, index);
 	snprintf(pool, sizeof(pool), "net-%.*s", (int)(workload - 1 - network), network);
@@ -79,7 +71,7 @@ static void sweep_network(void *context, const char *name, int index, const char
 	struct sweep *sweep = context;
 	const char *network = alias + strlen(sweep->bridge->host->owner) + strlen(":network:");
 
-	if (!is_alive(sweep->alive->networks, network, strlen(network)))
+	if (!hyfw_names_have(sweep->alive->networks, network, strlen(network)))
 		sweep_delete(sweep, name, index);
 }
 

@@ -309,19 +309,11 @@ struct sweep {
 	struct hyfw_error **err;
 };
 
-static bool is_alive(const char *const *names, const char *name)
-{
-	for (; names && *names; names++)
-		if (strcmp(*names, name) == 0)
-			return true;
-	return false;
-}
-
 static void sweep_machine(void *context, const char *name)
 {
 	struct sweep *sweep = context;
 
-	if (is_alive(sweep->alive->running, name)) {
+	if (hyfw_names_have(sweep->alive->running, name, strlen(name))) {
 		sweep->machines++;
 	} else {
 		sweep->removed++;
@@ -352,7 +344,7 @@ static void sweep_network(void *context, const char *name)
 		return;
 	sweep->dhcp.network = name + 5;
 	sweep->machines = sweep->removed = 0;
-	if (!is_alive(sweep->alive->networks, sweep->dhcp.network)) {
+	if (!hyfw_names_have(sweep->alive->networks, sweep->dhcp.network, strlen(sweep->dhcp.network))) {
 		sweep->r = net_dhcp_stop(&sweep->dhcp, sweep->arena, sweep->err);
 		return;
 	}

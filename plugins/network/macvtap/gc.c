@@ -11,21 +11,13 @@ struct sweep {
 	int failed;
 };
 
-static bool is_alive(const char *const *names, const char *name)
-{
-	for (; names && *names; names++)
-		if (strcmp(*names, name) == 0)
-			return true;
-	return false;
-}
-
 static void sweep_interface(void *context, const char *name, int index, const char *alias)
 {
 	struct sweep *sweep = context;
 	const char *workload = strrchr(alias, ':') + 1;
 	struct hyfw_error *err = NULL;
 
-	if (is_alive(sweep->alive->running, workload))
+	if (hyfw_names_have(sweep->alive->running, workload, strlen(workload)))
 		return;
 	sweep->macvtap->host->log(HYFW_LOG_INFO, "network macvtap: removing orphaned interface %s", name);
 	if (net_link_delete(&sweep->macvtap->route, name, index, &err) < 0)

@@ -16,14 +16,6 @@ struct sweep {
 	int failed;
 };
 
-static bool is_alive(const char *const *names, const char *name, size_t length)
-{
-	for (; names && *names; names++)
-		if (strlen(*names) == length && strncmp(*names, name, length) == 0)
-			return true;
-	return false;
-}
-
 /* A row of another life of the machine, or of what is not alive. */
 static bool row_gone(struct sweep *sweep, struct json_object *rows, size_t row, const char *key,
 		     const char *const *names)
@@ -32,7 +24,7 @@ static bool row_gone(struct sweep *sweep, struct json_object *rows, size_t row, 
 
 	if (*run && (!sweep->run || strcmp(run, sweep->run) != 0))
 		return true;
-	return *of && !is_alive(names, of, strlen(of));
+	return *of && !hyfw_names_have(names, of, strlen(of));
 }
 
 static bool gone_with_workload(void *context, struct json_object *rows, size_t row)
@@ -77,7 +69,7 @@ static void sweep_interface(void *context, const char *name, int index, const ch
 	struct hyfw_error *err = NULL;
 	uint32_t number;
 
-	if (!address || is_alive(sweep->alive->running, workload, (size_t)(address - workload)))
+	if (!address || hyfw_names_have(sweep->alive->running, workload, (size_t)(address - workload)))
 		return;
 	if (net_link_delete(&sweep->ovs->route, name, index, &err) < 0)
 		sweep->failed++;
@@ -97,7 +89,7 @@ static void sweep_bridge(void *context, const char *name, int index, const char 
 	struct hyfw_error *err = NULL;
 	struct net_link link;
 
-	if (is_alive(sweep->alive->networks, network, strlen(network)))
+	if (hyfw_names_have(sweep->alive->networks, network, strlen(network)))
 		return;
 	if (net_link_find(&sweep->ovs->route, sweep->arena, name, &link, &err) > 0 && strcmp(link.kind, "tun") == 0 &&
 	    net_link_delete(&sweep->ovs->route, name, index, &err) < 0)

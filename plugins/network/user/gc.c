@@ -11,20 +11,12 @@ struct sweep {
 	struct hyfw_error **err;
 };
 
-static bool is_alive(const char *const *names, const char *name)
-{
-	for (; names && *names; names++)
-		if (strcmp(*names, name) == 0)
-			return true;
-	return false;
-}
-
 static void sweep_directory(void *context, const char *name)
 {
 	struct sweep *sweep = context;
 	const char *plus = strchr(name, '+');
 
-	if (!plus || is_alive(sweep->alive->running, plus + 1) || sweep->r < 0)
+	if (!plus || hyfw_names_have(sweep->alive->running, plus + 1, strlen(plus + 1)) || sweep->r < 0)
 		return;
 	sweep->user->host->log(HYFW_LOG_INFO, "network user: removing what is left of %s", plus + 1);
 	sweep->r = user_server_end(sweep->user, sweep->arena,

@@ -8,16 +8,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static bool is_alive(const struct hyfw_alive *alive, const char *name)
-{
-	size_t i;
-
-	for (i = 0; alive->running && alive->running[i]; i++)
-		if (strcmp(alive->running[i], name) == 0)
-			return true;
-	return false;
-}
-
 static int gc_child(const struct hyfw_host *host, const char *parent, const char *name, struct hyfw_error **err)
 {
 	AUTO_FREE char *path = NULL;
@@ -42,7 +32,8 @@ static int gc_mount(const struct hyfw_host *host, const char *mount, const struc
 	if (!dir)
 		return 0;
 	while (result == 0 && (entry = readdir(dir)))
-		if (entry->d_type == DT_DIR && entry->d_name[0] != '.' && !is_alive(alive, entry->d_name))
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
+		    !hyfw_names_have(alive->running, entry->d_name, strlen(entry->d_name)))
 			result = gc_child(host, parent, entry->d_name, err);
 	closedir(dir);
 	rmdir(parent); /* stays while something is below it */

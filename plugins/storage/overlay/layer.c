@@ -322,11 +322,9 @@ static int remove_dead(struct overlay *overlay, int layers, const char *layer, c
 		       struct hyfw_error **err)
 {
 	const struct hyfw_alive *alive = context;
-	size_t length = strcspn(layer, (const char[]){ SEPARATOR, '\0' }), i;
 
-	for (i = 0; alive->workloads && alive->workloads[i]; i++)
-		if (strncmp(alive->workloads[i], layer, length) == 0 && alive->workloads[i][length] == '\0')
-			return 0;
+	if (hyfw_names_have(alive->workloads, layer, strcspn(layer, (const char[]){ SEPARATOR, '\0' })))
+		return 0;
 	return overlay_remove(overlay, layers, layer, err);
 }
 

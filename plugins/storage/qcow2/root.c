@@ -361,12 +361,7 @@ int qcow2_image_unused(struct qcow2 *qcow2, const char *key, const char *but, st
 
 static bool is_alive(const struct hyfw_alive *alive, const char *name)
 {
-	size_t length = strcspn(name, (const char[]){ SEPARATOR, '\0' }), i;
-
-	for (i = 0; alive->workloads && alive->workloads[i]; i++)
-		if (strncmp(alive->workloads[i], name, length) == 0 && alive->workloads[i][length] == '\0')
-			return true;
-	return false;
+	return hyfw_names_have(alive->workloads, name, strcspn(name, (const char[]){ SEPARATOR, '\0' }));
 }
 
 int qcow2_roots_gc(struct qcow2 *qcow2, const struct hyfw_alive *alive, struct hyfw_error **err)

@@ -141,14 +141,9 @@ void qcow2_use_gc(struct qcow2 *qcow2, const char *const *running)
 
 	while (listing && (entry = readdir(listing))) {
 		char workload[WORKLOAD_SIZE];
-		size_t i;
 
-		if (!read_user(users, entry->d_name, workload))
-			continue;
-		for (i = 0; running && running[i]; i++)
-			if (strcmp(running[i], workload) == 0)
-				break;
-		if (!running || !running[i])
+		if (read_user(users, entry->d_name, workload) &&
+		    !hyfw_names_have(running, workload, strlen(workload)))
 			unlinkat(users, entry->d_name, 0);
 	}
 	if (listing)

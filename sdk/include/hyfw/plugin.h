@@ -119,6 +119,15 @@ struct hyfw_alive {
 				       * have objects of lifetime RUN */
 };
 
+/* Whether one of 'names' (which may be NULL) is the first 'length' bytes of 'name'. */
+static inline bool hyfw_names_have(const char *const *names, const char *name, size_t length)
+{
+	for (; names && *names; names++)
+		if (strncmp(*names, name, length) == 0 && (*names)[length] == '\0')
+			return true;
+	return false;
+}
+
 struct hyfw_common_ops {
 	size_t size;
 
