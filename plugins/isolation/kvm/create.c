@@ -198,7 +198,7 @@ static int hold_process(struct creation *creation, struct hyfw_error **err)
 	struct kvm_run *run = creation->run;
 	uint64_t start = 0;
 	pid_t pid = kvm_process_find(run->uuid);
-	int r = pid > 0 ? kvm_process_start_time(pid, &start) : -ESRCH;
+	int r = pid > 0 ? process_start_time(pid, &start) : -ESRCH;
 
 	if (r == 0)
 		run->pidfd = pidfd_open(pid, 0);
@@ -211,7 +211,7 @@ static int hold_process(struct creation *creation, struct hyfw_error **err)
 	if (r < 0)
 		return r;
 	kvm_events_watch_process(run);
-	return kvm_process_confine(host, pid, &creation->workload.confinement, err);
+	return kvm_groups_join(host, pid, &creation->workload.confinement, err);
 }
 
 static int connect_console(struct creation *creation, int *ret_fd, struct hyfw_error **err)

@@ -48,7 +48,7 @@ static void add_process(struct facts *facts, const struct hyfw_map *record)
 	pid_t pid = 0;
 	const char *seccomp, *uid, *gid;
 
-	pidfd = kvm_process_open(record, &pid);
+	pidfd = process_open(record, &pid);
 	if (pidfd < 0)
 		return;
 	uid = status_field(facts, pid, "Uid");

@@ -26,6 +26,7 @@
 
 #include "cleanup.h"
 #include "kvm.h"
+#include "../common/process.h"
 
 #include <pthread.h>
 #include <sys/types.h>
@@ -144,11 +145,6 @@ void kvm_stale_groups(const struct hyfw_host *host, struct hyfw_arena *arena, co
 
 /* ---- process.c ------------------------------------------------------------------------ */
 
-int kvm_process_start_time(pid_t pid, uint64_t *ret_ticks);
-
-/* QEMU of this record as a pidfd, -ESRCH when it is gone. */
-int kvm_process_open(const struct hyfw_map *record, pid_t *ret_pid);
-
 /* QEMU that runs the machine with this uuid, 0 when there is none. */
 pid_t kvm_process_find(const char *uuid);
 
@@ -161,14 +157,13 @@ const char *kvm_argument(const char *text, size_t size, const char *name);
 /* Gives back the memory of this process that it does not need while a machine runs. */
 void kvm_slim(void);
 
-/* Ends it, waits for that, and takes its exit status if it is our child. */
-int kvm_process_end(int pidfd);
-
 /* Ends every QEMU whose command line names 'root'. */
 int kvm_process_end_all(const struct hyfw_host *host, const char *root, struct hyfw_error **err);
 
+/* ---- groups.c ------------------------------------------------------------------------ */
+
 /* Puts all threads of 'pid' into the control groups. */
-int kvm_process_confine(const struct hyfw_host *host, pid_t pid, const struct hyfw_confinement *confinement,
+int kvm_groups_join(const struct hyfw_host *host, pid_t pid, const struct hyfw_confinement *confinement,
 			struct hyfw_error **err);
 
 #endif

@@ -33,7 +33,7 @@ static void let_go(struct kvm_run *run)
 	}
 	kvm_events_forget(run);
 	if (run->pidfd >= 0)
-		kvm_process_end(run->pidfd);
+		process_end(run->pidfd);
 	if (run->pidfd >= 0)
 		close(run->pidfd);
 	if (run->end_fd >= 0)
@@ -64,8 +64,8 @@ void kvm_run_free(struct kvm_run *run)
 
 static int end_recorded(const struct hyfw_host *host, const struct hyfw_map *record, struct hyfw_error **err)
 {
-	KVM_AUTO_CLOSE int pidfd = kvm_process_open(record, NULL);
-	int r = pidfd >= 0 ? kvm_process_end(pidfd) : pidfd;
+	KVM_AUTO_CLOSE int pidfd = process_open(record, NULL);
+	int r = pidfd >= 0 ? process_end(pidfd) : pidfd;
 
 	if (r < 0 && r != -ESRCH)
 		return host->fail(err, -r, "end QEMU, process %s: %s", hyfw_map_get(record, HYFW_NOTE_PID),
@@ -77,7 +77,7 @@ static int end_recorded(const struct hyfw_host *host, const struct hyfw_map *rec
  * comes back and finds it so. */
 static bool has_ended(const struct hyfw_map *record)
 {
-	KVM_AUTO_CLOSE int pidfd = kvm_process_open(record, NULL);
+	KVM_AUTO_CLOSE int pidfd = process_open(record, NULL);
 
 	return pidfd == -ESRCH && hyfw_map_get(record, HYFW_NOTE_PID);
 }

@@ -168,13 +168,13 @@ static int feed(struct making *making, struct hyfw_error **err)
 		if (r < 0)
 			return r;
 		ns_channel_send(making->handle->channel, NS_MAPPED, NULL, 0);
-		userns = ns_process_namespace(making->pidfd, making->pid, NS_KIND_USER);
+		userns = ns_namespace_open(making->pidfd, making->pid, NS_KIND_USER);
 		if (userns < 0)
 			return ns_fail(making->host, err, -userns, "open the user namespace of",
 				       "the new process");
 	}
 	making->handle->pid = making->pid;
-	r = ns_process_start_time(making->pid, &making->handle->start_time);
+	r = process_start_time(making->pid, &making->handle->start_time);
 	if (r < 0)
 		return ns_fail(making->host, err, -r, "read the start time of", "the new process");
 	r = ns_note_process(making->host, making->call, making->handle, err);
@@ -194,7 +194,7 @@ static void finish(struct making *making)
 	if (making->console >= 0)
 		close(making->console);
 	if (making->pidfd >= 0) {
-		ns_process_end(making->pidfd);
+		process_end(making->pidfd);
 		close(making->pidfd);
 	}
 	ns_handle_free(making->handle);
@@ -214,7 +214,7 @@ static int make(struct making *making, int *ret_netns, struct hyfw_error **err)
 		r = making->host->note(making->call, NS_NOTE_WORKDIR, making->workload->workdir, err);
 	if (r < 0)
 		return r;
-	*ret_netns = ns_process_namespace(making->pidfd, making->pid, NS_KIND_NET);
+	*ret_netns = ns_namespace_open(making->pidfd, making->pid, NS_KIND_NET);
 	if (*ret_netns < 0)
 		return ns_fail(making->host, err, -*ret_netns, "open the network namespace of",
 			       "the new process");

@@ -123,7 +123,7 @@ int ns_describe(void *instance, const struct hyfw_map *record, struct hyfw_arena
 	pid_t pid = 0;
 	char *text;
 
-	pidfd = ns_process_open(record, &pid);
+	pidfd = process_open(record, &pid);
 	if (pidfd == -ESRCH)
 		return facts.host->fail(err, ESRCH, "it does not run");
 	if (pidfd < 0)

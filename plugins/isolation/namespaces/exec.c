@@ -214,7 +214,7 @@ static void finish(struct executing *executing)
 	for (i = 0; i < executing->job.cgroup_count; i++)
 		close(executing->cgroup_fds[i]);
 	if (executing->pidfd >= 0) {
-		ns_process_end(executing->pidfd);
+		process_end(executing->pidfd);
 		close(executing->pidfd);
 	}
 	ns_handle_free(executing->handle);
@@ -230,7 +230,7 @@ int ns_exec(void *instance, const struct hyfw_map *record, const struct hyfw_exe
 	};
 	int r = 0;
 
-	executing.target = ns_process_open(record, &executing.target_pid);
+	executing.target = process_open(record, &executing.target_pid);
 	if (executing.target == -ESRCH)
 		return executing.host->fail(err, ESRCH, "it does not run");
 	if (executing.target < 0)

@@ -165,7 +165,7 @@ static void forget_handle(struct ns_instance *instance, const struct hyfw_call *
 int ns_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = ((struct ns_instance *)instance)->host;
-	int pidfd = ns_process_open(&call->record, NULL), r;
+	int pidfd = process_open(&call->record, NULL), r;
 
 	forget_handle(instance, call);
 
@@ -173,7 +173,7 @@ int ns_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
 		return 0;
 	if (pidfd < 0)
 		return ns_fail(host, err, -pidfd, "open the process", hyfw_map_get(&call->record, HYFW_NOTE_PID));
-	r = ns_process_end(pidfd);
+	r = process_end(pidfd);
 	close(pidfd);
 	if (r < 0)
 		return ns_fail(host, err, -r, "end the process", hyfw_map_get(&call->record, HYFW_NOTE_PID));

@@ -35,6 +35,8 @@
 
 #include <hyfw/isolation.h>
 
+#include "../common/process.h"
+
 static inline void ns_cleanup_close(const int *fd)
 {
 	int saved = errno;
@@ -160,19 +162,11 @@ int ns_channel_send(int channel, char message, const int *fds, size_t count);
 /* At most 'room' descriptors; '*ret_count' may be NULL when none is expected. */
 int ns_channel_receive(int channel, char *ret_message, int *fds, size_t room, size_t *ret_count);
 
-/* ---- process.c --------------------------------------------------------------- */
+/* ---- namespace.c ------------------------------------------------------------- */
 
-/* Field 22 of /proc/PID/stat; negative errno. */
-int ns_process_start_time(pid_t pid, uint64_t *ret_ticks);
-/* A pidfd of the process that 'record' notes; -ESRCH when it is gone, a zombie
- * or when somebody else has its id now. */
-int ns_process_open(const struct hyfw_map *record, pid_t *ret_pid);
-/* Kills it, waits until it and all in its pid namespace are gone, reaps it when it
- * is our child. */
-int ns_process_end(int pidfd);
 /* A namespace of a process as a descriptor. */
 enum ns_kind { NS_KIND_NET, NS_KIND_USER };
-int ns_process_namespace(int pidfd, pid_t pid, enum ns_kind kind);
+int ns_namespace_open(int pidfd, pid_t pid, enum ns_kind kind);
 
 /* ---- clone.c ------------------------------------------------------------------ */
 

@@ -56,7 +56,7 @@ int ns_signal(void *instance, const struct hyfw_map *record, int signal, bool al
 	pid_t pid = 0;
 	int r;
 
-	pidfd = ns_process_open(record, &pid);
+	pidfd = process_open(record, &pid);
 	if (pidfd == -ESRCH)
 		return host->fail(err, ESRCH, "it does not run");
 	if (pidfd < 0)
