@@ -15,6 +15,8 @@ int64_t hyfw_now_ms(void);  /* CLOCK_REALTIME */
 
 /* "CRC JSON\n"; free(). */
 char *hyfw_journal_line(struct json_object *record);
+/* The way back, of a NUL-terminated line without its newline; NULL when it is damaged. */
+struct json_object *hyfw_journal_unline(const char *line, size_t length);
 
 /* Reads the open file into the journal. */
 int hyfw_journal_load(struct hyfw_journal *journal, struct hyfw_error **err);

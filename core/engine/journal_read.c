@@ -229,15 +229,20 @@ static bool read_crc(const char *line, uint32_t *ret_crc)
 	return line[8] == ' ';
 }
 
-static int take_line(struct hyfw_journal *journal, char *line, size_t length)
+struct json_object *hyfw_journal_unline(const char *line, size_t length)
 {
-	struct json_object *record;
 	uint32_t crc;
-	int result;
 
 	if (length < 10 || !read_crc(line, &crc) || crc != crc32(line + 9, length - 9))
-		return -EINVAL;
-	record = json_tokener_parse(line + 9);
+		return NULL;
+	return json_tokener_parse(line + 9);
+}
+
+static int take_line(struct hyfw_journal *journal, const char *line, size_t length)
+{
+	struct json_object *record = hyfw_journal_unline(line, length);
+	int result;
+
 	if (!record)
 		return -EINVAL;
 	result = take_record(journal, record);
