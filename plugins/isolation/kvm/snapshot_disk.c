@@ -12,7 +12,7 @@
 #include <libvirt/libvirt-qemu.h>
 
 #define SHORT_MS 60000u
-#define MEMORY_MOST (UINT64_C(1) << 30)
+#define MEMORY_MOST (UINT64_C(6) << 30) /* address space: stacks and arenas of qemu-img's worker threads */
 
 /* ---- which disks ---- */
 
