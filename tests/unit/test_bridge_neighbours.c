@@ -169,6 +169,55 @@ static void forged_packets_do_not_reach_the_host(void **state)
 	network_down(&network);
 }
 
+/* Whether a UDP packet from one to the other arrives. */
+static bool passes(const struct workload *from, const struct workload *to)
+{
+	char from_bare[16], to_bare[16];
+	struct traffic_frame frame;
+	int ear = traffic_listen(to->netns);
+	bool heard;
+
+	snprintf(from_bare, sizeof(from_bare), "%.*s", (int)strcspn(from->address, "/"), from->address);
+	snprintf(to_bare, sizeof(to_bare), "%.*s", (int)strcspn(to->address, "/"), to->address);
+	frame = forge(from, from_bare, to_bare);
+	assert_int_equal(traffic_run(from->netns, traffic_send_work, &frame), 0);
+	heard = traffic_udp_passed(ear, 5000);
+	close(ear);
+	return heard;
+}
+
+static void an_address_comes_without_its_connections(void **state)
+{
+	static const struct hyfw_pair settings[] = { { "links", "db" } };
+	struct workload web, db, other, thief;
+	struct journal network;
+
+	(void)state;
+	OK(network_up(&network, "front", &network_map, &err));
+	OK(workload_up(&db, "db", NULL, NULL, &err));
+	OK(workload_up(&web, "web", &(struct hyfw_map){ 1, settings },
+		       &(struct hyfw_map){ 1, (struct hyfw_pair[]){ { "db", db.address } } }, &err));
+	assert_false(passes(&db, &web));
+	assert_true(passes(&web, &db));
+	assert_true(passes(&db, &web)); /* as an answer */
+
+	/* The one that was called, and the one that called, are others now. */
+	workload_down(&db);
+	OK(workload_up(&other, "other", NULL, NULL, &err));
+	assert_string_equal(other.address, "10.77.3.2/24");
+	assert_false(passes(&web, &other));
+	assert_false(passes(&other, &web));
+	workload_down(&web);
+	OK(workload_up(&thief, "thief", NULL, NULL, &err));
+	assert_string_equal(thief.address, "10.77.3.3/24");
+	assert_false(passes(&thief, &other));
+	assert_false(passes(&other, &thief));
+
+	workload_down(&thief);
+	workload_down(&other);
+	network_down(&network);
+}
+
 int bridge_neighbour_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +225,7 @@ int bridge_neighbour_tests(void)
 		cmocka_unit_test(links_open_one_direction),
 		cmocka_unit_test(frames_reach_no_neighbour),
 		cmocka_unit_test(forged_packets_do_not_reach_the_host),
+		cmocka_unit_test(an_address_comes_without_its_connections),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

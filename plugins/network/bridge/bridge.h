@@ -111,6 +111,7 @@ struct bridge_endpoint {
 	struct net_subnet subnet;
 	uint32_t address;
 	bool tap;
+	bool quiet; /* when undone: its interface never carried a packet */
 };
 
 /* endpoint_tap.c */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "../common/conntrack.h"
 #include "../common/tap.h"
 #include "bridge.h"
 
@@ -152,7 +153,7 @@ static bool endpoint_is_ours(struct bridge *bridge, struct hyfw_arena *arena, co
 	return !*link->alias || strncmp(link->alias, mark, strlen(mark)) == 0;
 }
 
-static int endpoint_remove(struct bridge *bridge, struct hyfw_arena *arena, const struct bridge_endpoint *endpoint,
+static int endpoint_remove(struct bridge *bridge, struct hyfw_arena *arena, struct bridge_endpoint *endpoint,
 			   struct hyfw_error **err)
 {
 	struct net_link link;
@@ -160,6 +161,7 @@ static int endpoint_remove(struct bridge *bridge, struct hyfw_arena *arena, cons
 
 	if (r <= 0 || !endpoint_is_ours(bridge, arena, endpoint, &link))
 		return r < 0 ? r : 0;
+	endpoint->quiet = link.quiet;
 	return net_link_delete(&bridge->route, endpoint->host_interface, link.index, err);
 }
 
@@ -249,6 +251,8 @@ static int endpoint_expel(struct bridge *bridge, struct hyfw_call *call, struct 
 	endpoint->mac = mac ? mac : net_mac_text(host, call->arena, endpoint->address);
 	admission = endpoint_admission(bridge, call->arena, endpoint);
 	r = bridge_firewall_expel(bridge, &admission, err);
+	if (r >= 0 && !endpoint->quiet)
+		net_conntrack_forget(host, endpoint->address);
 	if (r >= 0)
 		net_address_drop(host, call->arena, endpoint->network, endpoint->workload, endpoint->address);
 	return r;

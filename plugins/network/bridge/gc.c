@@ -4,6 +4,7 @@
  * is given back with it. */
 #include <stdio.h>
 
+#include "../common/conntrack.h"
 #include "../common/dhcp.h"
 #include "../common/tap.h"
 #include "bridge.h"
@@ -62,6 +63,7 @@ static void sweep_endpoint(void *context, const char *name, int index, const cha
 	admission.workload = owner;
 	if (bridge_firewall_expel(sweep->bridge, &admission, &err) < 0)
 		host->forget(&err);
+	net_conntrack_forget(host, number);
 	host->lease_drop(pool, address + 1, owner);
 	sweep_machine(sweep, pool + strlen("net-"), owner);
 }

@@ -45,6 +45,7 @@ int net_link_find(struct net_route *route, struct hyfw_arena *arena, const char 
 	ret_link->index = rtnl_link_get_ifindex(link);
 	ret_link->alias = route->host->format(arena, "%s", alias ? alias : "");
 	ret_link->kind = route->host->format(arena, "%s", kind ? kind : "");
+	ret_link->quiet = !rtnl_link_get_stat(link, RTNL_LINK_RX_PACKETS) && !rtnl_link_get_stat(link, RTNL_LINK_TX_PACKETS);
 	rtnl_link_put(link);
 	return 1;
 }

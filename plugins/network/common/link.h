@@ -26,6 +26,7 @@ struct net_link {
 	int index;
 	const char *alias; /* "" for none */
 	const char *kind;  /* "bridge", "veth", "" */
+	bool quiet;        /* it never carried a packet */
 };
 
 struct net_traffic {
