@@ -14,6 +14,7 @@
 #include "engine/ask.h"
 #include "engine/launch.h"
 #include "engine/reach.h"
+#include "engine/room.h"
 #include "engine/worker.h"
 
 #define LOOK_MS 100 /* how often a caller's wish to cancel is looked for */
@@ -231,22 +232,32 @@ static int by_child(struct here *here, struct hyfw_map *ret_result, struct hyfw_
 
 /* ---- either ---- */
 
+static int by_its_holder(struct here *here, struct hyfw_map *ret_result, struct hyfw_error **err)
+{
+	if (hyfw_status_is_up(here->state->status) && hyfw_driver_can(here->driver, HYFW_HELD_BY_MONITOR))
+		return by_monitor(here->operation, ret_result, err);
+	return by_child(here, ret_result, err);
+}
+
 static int choose(struct here *here, struct hyfw_map *ret_result, struct hyfw_error **err)
 {
 	const struct hyfw_state *state = here->state;
 	const struct hyfw_definition *definition = state->definition;
-	const bool up = hyfw_status_is_up(state->status);
 	int result;
 
-	if (!up && state->status != HYFW_STATUS_CREATED && state->status != HYFW_STATUS_EXITED)
+	if (!hyfw_status_is_up(state->status) && state->status != HYFW_STATUS_CREATED && state->status != HYFW_STATUS_EXITED)
 		return hyfw_fail(err, EBUSY, "it is %s; try again", hyfw_status_name(state->status));
 	result = hyfw_definition_driver(definition, HYFW_KIND_ISOLATION, hyfw_definition_isolation(definition),
 					&here->driver, err);
 	if (result < 0)
 		return result;
-	if (up && hyfw_driver_can(here->driver, HYFW_HELD_BY_MONITOR))
-		return by_monitor(here->operation, ret_result, err);
-	return by_child(here, ret_result, err);
+	if (strcmp(here->operation->verb, "snapshot-create") != 0)
+		return by_its_holder(here, ret_result, err);
+	result = hyfw_room_reserve(state, here->operation, err);
+	if (result == 0)
+		result = by_its_holder(here, ret_result, err);
+	hyfw_room_release(state);
+	return result;
 }
 
 int hyfw_reach_operate(const char *name, struct hyfw_operation *operation, struct hyfw_map *ret_result,

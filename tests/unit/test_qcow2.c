@@ -220,6 +220,44 @@ static void a_pool_is_never_promised_twice(void **state)
 	REFUSED(fixture, EPERM, "somebody else may write", "create", "x", "size", "4096", "pool", "fast");
 }
 
+static uint64_t used_of_fast(struct fixture *fixture)
+{
+	struct hyfw_map pools = { 0 };
+
+	DO(fixture, &pools, "pools", "");
+	assert_string_equal(pools.items[6].value, "fast");
+	return strtoull(pools.items[10].value, NULL, 10);
+}
+
+/* What a snapshot keeps is not the guest's to write any more. */
+static void snapshots_count_in_a_pool(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *directory = fixture_path(fixture, "pool"), *one = fixture_path(fixture, "pool/one.qcow2");
+	uint64_t before;
+
+	reopen(fixture, "pool", hyfw_arena_format(fixture->arena, "fast|%s|20971520", directory));
+	DO(fixture, NULL, "create", "one", "size", "12582912", "pool", "fast");
+	qemu_img(fixture, (const char *const[]){ "qemu-io", "-f", "qcow2", "-c", "write 0 4M", one, NULL });
+	before = used_of_fast(fixture);
+	assert_int_equal(before, 12 * MIB);
+	DO(fixture, NULL, "create", "two", "size", "6291456", "pool", "fast");
+	REFUSED(fixture, EDQUOT, "2 MiB of its 20 MiB are free", "snapshot-create", "one", "name", "s");
+	REFUSED(fixture, EDQUOT, "pool fast", "reserve", "one");
+	assert_int_equal(used_of_fast(fixture), 18 * MIB);
+	assert_int_equal(unlink(fixture_path(fixture, "pool/two.qcow2")), 0);
+	REFUSED(fixture, EDQUOT, "pool fast", "reserve", "one", "memory", "4194304");
+	DO(fixture, NULL, "reserve", "one", "memory", "1048576");
+	assert_true(used_of_fast(fixture) >= 17 * MIB);
+	DO(fixture, NULL, "release", "");
+	assert_int_equal(used_of_fast(fixture), before);
+	DO(fixture, NULL, "snapshot-create", "one", "name", "s");
+	assert_true(used_of_fast(fixture) >= 16 * MIB);
+	REFUSED(fixture, EDQUOT, "pool fast", "create", "two", "size", "6291456", "pool", "fast");
+	DO(fixture, NULL, "snapshot-delete", "one", "name", "s");
+	assert_int_equal(used_of_fast(fixture), before);
+}
+
 /* ---- handing over ---- */
 
 static void disk_subject(struct hyfw_subject *subject, struct hyfw_pair *disk, const char *source, bool read_only)
@@ -337,6 +375,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_volume_is_made_once_and_undone_only_untouched, fixture_setup,
 						fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_pool_is_never_promised_twice, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(snapshots_count_in_a_pool, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_disk_is_handed_over_and_back, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(two_workloads_do_not_write_one_disk, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_read_only_disk_that_others_read_stays_as_it_is, fixture_setup,

@@ -205,6 +205,7 @@ static int resize_change(struct qcow2 *qcow2, const struct hyfw_operation *opera
 	struct gf_job job = { .appliance = true, .task = task_resize, .data = resize, .disk_count = 1,
 			      .disks = { gf_change_disk(change) }, .work = change->work,
 			      .timeout_ms = GF_MINUTES(60) };
+	struct qcow2_room room = QCOW2_NO_ROOM;
 	int64_t now = 0;
 	int result = virtual_size(qcow2, operation, change, &now, err);
 
@@ -214,7 +215,10 @@ static int resize_change(struct qcow2 *qcow2, const struct hyfw_operation *opera
 	if (resize->shrink && !hyfw_map_bool(&operation->args, "shrink", false))
 		return qcow2->host->fail(err, EINVAL, "%s: has %lld bytes already; give shrink to make it smaller",
 					 operation->object, (long long)now);
-	if (!resize->shrink)
+	if (resize->bytes > now)
+		result = qcow2_room_take(qcow2, operation->arena, change->disk.path, (uint64_t)(resize->bytes - now), &room,
+					 err);
+	if (result == 0 && !resize->shrink)
 		result = image_resize(qcow2, operation, change->overlay, "qcow2", resize, err);
 	if (result == 0)
 		result = gf_run(qcow2, operation, &job, NULL, err);
@@ -222,6 +226,7 @@ static int resize_change(struct qcow2 *qcow2, const struct hyfw_operation *opera
 		result = gf_change_commit(qcow2, operation, change, err);
 	if (result == 0 && resize->shrink)
 		result = image_resize(qcow2, operation, change->disk.path, change->disk.format, resize, err);
+	qcow2_room_give_back(&room);
 	return result;
 }
 

@@ -47,6 +47,8 @@ static const struct {
 	{ "mount", fast_verb_mount },
 	{ "pools", qcow2_verb_pools },
 	{ "rebase", qcow2_verb_rebase },
+	{ "release", qcow2_verb_release },
+	{ "reserve", qcow2_verb_reserve },
 	{ "resize", resize },
 	{ "snapshot-create", qcow2_verb_snapshot_create },
 	{ "snapshot-delete", qcow2_verb_snapshot_delete },

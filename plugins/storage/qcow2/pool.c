@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Pools: directories of volumes, and how much the disks in each may hold together, by
- * their virtual sizes: then no guest can fill what another was promised. */
+ * their virtual sizes: then no guest can fill what another was promised.  What snapshots
+ * inside of a disk keep is not more than its file holds, so that is added. */
 #include "qcow2.h"
 
 #include <dirent.h>
@@ -169,8 +170,20 @@ static uint64_t promised(int dirfd, const char *staging)
 	return readlinkat(dirfd, path, text, sizeof(text) - 1) > 0 ? strtoull(text, NULL, 10) : 0;
 }
 
-/* Virtual bytes of the disks in 'dirfd', which is closed.  One that cannot be read
- * counts as large as its file. */
+/* What a disk counts; one that cannot be read counts as large as its file. */
+static uint64_t count_disk(int fd, const char *format)
+{
+	struct qcow2_header header;
+	struct stat st = { 0 };
+	const char *why;
+
+	fstat(fd, &st);
+	if (qcow2_header_read(fd, format, &header, &why) < 0)
+		return (uint64_t)st.st_size;
+	return header.virtual_size + (header.snapshots ? (uint64_t)st.st_blocks * 512 : 0);
+}
+
+/* Of all disks in 'dirfd', which is closed. */
 static uint64_t sum(int dirfd)
 {
 	DIR *listing = fdopendir(dirfd);
@@ -183,18 +196,13 @@ static uint64_t sum(int dirfd)
 	}
 	while ((entry = readdir(listing))) {
 		size_t length;
-		const char *format = qcow2_volume_format(entry->d_name, &length), *why;
-		struct qcow2_header header;
-		struct stat st;
+		const char *format = qcow2_volume_format(entry->d_name, &length);
 		int fd = format ? openat(dirfd, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
 
 		bytes += promised(dirfd, entry->d_name);
 		if (fd < 0)
 			continue;
-		if (qcow2_header_read(fd, format, &header, &why) == 0)
-			bytes += header.virtual_size;
-		else if (fstat(fd, &st) == 0)
-			bytes += (uint64_t)st.st_size;
+		bytes += count_disk(fd, format);
 		close(fd);
 	}
 	closedir(listing);
@@ -218,7 +226,7 @@ int qcow2_pool_reserve(struct qcow2 *qcow2, const struct qcow2_pool *pool, uint6
 		       struct hyfw_error **err)
 {
 	char name[96];
-	uint64_t used;
+	uint64_t used, free;
 	int lock;
 
 	snprintf(name, sizeof(name), "qcow2-pool-%.64s", pool->name);
@@ -226,10 +234,11 @@ int qcow2_pool_reserve(struct qcow2 *qcow2, const struct qcow2_pool *pool, uint6
 	if (lock < 0 || pool->size == 0)
 		return lock;
 	used = qcow2_pool_used(qcow2, pool);
-	if (used <= pool->size && bytes <= pool->size - used)
+	free = used < pool->size ? pool->size - used : 0;
+	if (used <= pool->size && bytes <= free)
 		return lock;
 	close(lock);
 	return qcow2->host->fail(err, EDQUOT,
-				 "pool %s: its size of %" PRIu64 " MiB has no room for a disk of %" PRIu64
-				 " MiB: %" PRIu64 " MiB are taken", pool->name, pool->size >> 20, bytes >> 20, used >> 20);
+				 "pool %s: there is no room for %" PRIu64 " MiB: %" PRIu64 " MiB of its %" PRIu64
+				 " MiB are free", pool->name, (bytes + (1u << 20) - 1) >> 20, free >> 20, pool->size >> 20);
 }

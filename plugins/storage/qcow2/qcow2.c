@@ -32,6 +32,7 @@ static void close_instance(void *instance)
 
 	if (!qcow2)
 		return;
+	qcow2_rooms_free(qcow2);
 	qcow2_pools_free(qcow2);
 	for (i = 0; qcow2->allowed && qcow2->allowed[i]; i++)
 		free(qcow2->allowed[i]);

@@ -6,6 +6,7 @@
  *     chain.c       which files an image may be based on
  *     use.c         who uses a disk just now
  *     pool.c        directories of volumes, and how much they may hold
+ *     room.c        room in them for disks that grow
  *     image.c, import.c, config.c   the image store
  *     root.c        writable overlays on images
  *     volume.c      named disks
@@ -41,6 +42,14 @@ struct qcow2_pool {
 	uint64_t size; /* most virtual bytes of all disks in it; 0 for no limit */
 };
 
+/* A promise of room; see room.c. */
+struct qcow2_room {
+	int directory, lock; /* descriptors: the pool, the promise in it */
+	char name[32];
+};
+
+#define QCOW2_NO_ROOM ((struct qcow2_room){ .directory = -1, .lock = -1 })
+
 struct qcow2 {
 	const struct hyfw_host *host;
 	const char *data;         /* the driver's data directory, once it was needed */
@@ -49,6 +58,8 @@ struct qcow2 {
 	size_t pool_count;
 	char **allowed;           /* backing_allowed; ends with NULL */
 	uint64_t max_bytes;       /* of an imported image */
+	struct qcow2_room *rooms; /* what "reserve" promised */
+	size_t room_count;
 };
 
 const char *qcow2_data(struct qcow2 *qcow2);
@@ -140,7 +151,8 @@ const char *qcow2_pool_path(struct qcow2 *qcow2, const struct qcow2_pool *pool, 
 /* Descriptor of the pool's directory, which is made when it is missing and 'make'. */
 int qcow2_pool_open(struct qcow2 *qcow2, const struct qcow2_pool *pool, bool make, struct hyfw_error **err);
 
-/* Virtual bytes of all disks in it. */
+/* Virtual bytes of all disks in it, and what the files of those hold that keep snapshots:
+ * a guest may write its disk anew, and the snapshots keep what was. */
 uint64_t qcow2_pool_used(struct qcow2 *qcow2, const struct qcow2_pool *pool);
 
 /* The lock under which disks are added to a pool or grow; -EDQUOT when 'bytes' more are
@@ -252,6 +264,8 @@ int qcow2_verb_clone(struct qcow2 *, const struct hyfw_operation *, struct hyfw_
 int qcow2_verb_convert(struct qcow2 *, const struct hyfw_operation *, struct hyfw_map *, struct hyfw_error **);
 int qcow2_verb_rebase(struct qcow2 *, const struct hyfw_operation *, struct hyfw_map *, struct hyfw_error **);
 int qcow2_verb_commit(struct qcow2 *, const struct hyfw_operation *, struct hyfw_map *, struct hyfw_error **);
+int qcow2_verb_reserve(struct qcow2 *, const struct hyfw_operation *, struct hyfw_map *, struct hyfw_error **);
+int qcow2_verb_release(struct qcow2 *, const struct hyfw_operation *, struct hyfw_map *, struct hyfw_error **);
 int qcow2_verb_pools(struct qcow2 *, const struct hyfw_operation *, struct hyfw_map *, struct hyfw_error **);
 int qcow2_verb_volumes(struct qcow2 *, const struct hyfw_operation *, struct hyfw_map *, struct hyfw_error **);
 int qcow2_verb_snapshot_create(struct qcow2 *, const struct hyfw_operation *, struct hyfw_map *,
@@ -302,6 +316,18 @@ int qcow2_disk_open_base(struct qcow2 *qcow2, const struct hyfw_operation *opera
 
 /* The pool in which 'path' lies; NULL for none. */
 const struct qcow2_pool *qcow2_pool_of(struct qcow2 *qcow2, struct hyfw_arena *arena, const char *path);
+
+/* ---- room.c ---- */
+
+/* Promises 'bytes' more to the disk at 'path', which may be in a pool or not: -EDQUOT when
+ * the pool has no room for them.  The caller gives them back when the disk has grown. */
+int qcow2_room_take(struct qcow2 *qcow2, struct hyfw_arena *arena, const char *path, uint64_t bytes,
+		    struct qcow2_room *ret_room, struct hyfw_error **err);
+/* The same for one more snapshot inside of 'disk', with 'memory' bytes of a machine. */
+int qcow2_room_for_snapshot(struct qcow2 *qcow2, struct hyfw_arena *arena, const struct qcow2_disk *disk,
+			    uint64_t memory, struct qcow2_room *ret_room, struct hyfw_error **err);
+void qcow2_room_give_back(struct qcow2_room *room);
+void qcow2_rooms_free(struct qcow2 *qcow2);
 
 /* ---- target.c ---- */
 

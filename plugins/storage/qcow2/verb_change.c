@@ -43,16 +43,14 @@ static int check_resize(struct qcow2 *qcow2, const struct hyfw_operation *operat
 static int resize_disk(struct qcow2 *qcow2, const struct hyfw_operation *operation, const struct qcow2_disk *disk,
 		       uint64_t size, struct hyfw_error **err)
 {
-	int result = check_resize(qcow2, operation, disk, size, err), lock = -1;
+	int result = check_resize(qcow2, operation, disk, size, err);
+	struct qcow2_room room = QCOW2_NO_ROOM;
 
-	if (result == 0 && disk->pool && size > disk->header.virtual_size) {
-		lock = qcow2_pool_reserve(qcow2, disk->pool, size - disk->header.virtual_size, err);
-		result = lock < 0 ? lock : 0;
-	}
+	if (result == 0 && size > disk->header.virtual_size)
+		result = qcow2_room_take(qcow2, operation->arena, disk->path, size - disk->header.virtual_size, &room, err);
 	if (result == 0)
 		result = resize_file(qcow2, operation, disk, size, err);
-	if (lock >= 0)
-		close(lock);
+	qcow2_room_give_back(&room);
 	return result;
 }
 

@@ -110,6 +110,7 @@ int qcow2_verb_rebase(struct qcow2 *qcow2, const struct hyfw_operation *operatio
 int qcow2_verb_commit(struct qcow2 *qcow2, const struct hyfw_operation *operation, struct hyfw_map *ret_result,
 		      struct hyfw_error **err)
 {
+	struct qcow2_room room = QCOW2_NO_ROOM;
 	struct qcow2_disk disk, base;
 	int result = qcow2_disk_open(qcow2, operation, operation->object, QCOW2_WRITE, &disk, err);
 
@@ -120,7 +121,12 @@ int qcow2_verb_commit(struct qcow2 *qcow2, const struct hyfw_operation *operatio
 	if (result == 0) {
 		const char *const argv[] = { "commit", "-p", "-f", disk.format, disk.path, NULL };
 
-		result = qcow2_run(qcow2, operation->arena, operation, argv, NULL, err);
+		if (disk.header.virtual_size > base.header.virtual_size)
+			result = qcow2_room_take(qcow2, operation->arena, base.path,
+						 disk.header.virtual_size - base.header.virtual_size, &room, err);
+		if (result == 0)
+			result = qcow2_run(qcow2, operation->arena, operation, argv, NULL, err);
+		qcow2_room_give_back(&room);
 		if (result == 0 && (fsync(base.fd) < 0 || fsync(disk.fd) < 0))
 			result = qcow2->host->fail(err, errno, "disk %s: sync: %s", disk.path, strerror(errno));
 		qcow2_disk_close(qcow2, &base);

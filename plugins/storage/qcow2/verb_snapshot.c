@@ -130,6 +130,7 @@ static int check_name(struct qcow2 *qcow2, const struct hyfw_operation *operatio
 static int change(struct qcow2 *qcow2, const struct hyfw_operation *operation, const char *flag, bool wanted,
 		  struct hyfw_error **err)
 {
+	struct qcow2_room room = QCOW2_NO_ROOM;
 	struct qcow2_disk disk;
 	const char *name;
 	int result = check_name(qcow2, operation, &name, err), found;
@@ -150,10 +151,14 @@ static int change(struct qcow2 *qcow2, const struct hyfw_operation *operation, c
 	} else {
 		const char *const argv[] = { "snapshot", "-q", flag, name, disk.path, NULL };
 
-		result = qcow2_run(qcow2, operation->arena, operation, argv, NULL, err);
+		if (!wanted)
+			result = qcow2_room_for_snapshot(qcow2, operation->arena, &disk, 0, &room, err);
+		if (result == 0)
+			result = qcow2_run(qcow2, operation->arena, operation, argv, NULL, err);
 		if (result == 0 && fsync(disk.fd) < 0)
 			result = qcow2->host->fail(err, errno, "disk %s: sync: %s", disk.path, strerror(errno));
 	}
+	qcow2_room_give_back(&room);
 	qcow2_disk_close(qcow2, &disk);
 	return result;
 }

@@ -78,6 +78,9 @@ struct hyfw_image {
  * Verbs that read with the appliance take "live" (true): a disk in use is read as it is at
  * this moment instead of being refused.
  *   volumes      -> row name pool path format virtual_size actual_size
+ *   reserve      promises room for a snapshot of a disk in use, before another driver
+ *                makes it: overlay (true: in a file of its own), memory (bytes beside);
+ *                -EDQUOT.  The promises count until release, whose object is "", or close
  *
  * A path's format is that of its suffix or "source_format"; where there is neither, its
  * content tells it, and then it may be based on nothing.  "pool" says where a volume is
