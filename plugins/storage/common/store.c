@@ -58,6 +58,65 @@ char *storage_image_name(const struct hyfw_host *host, struct hyfw_arena *arena,
 	return name;
 }
 
+/* ---- all of them ---- */
+
+static int by_name(const void *one, const void *other)
+{
+	return strcmp(((const struct hyfw_image *)one)->name, ((const struct hyfw_image *)other)->name);
+}
+
+struct listing {
+	const struct hyfw_host *host;
+	int images;
+	storage_read_image_fn read;
+	void *data;
+	struct hyfw_arena *arena;
+};
+
+static bool read_listed(const struct listing *listing, const char *key, struct hyfw_image *image)
+{
+	int fd = openat(listing->images, key, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), result;
+	struct hyfw_error *err = NULL;
+
+	if (fd < 0)
+		return false;
+	result = listing->read(listing->data, fd, listing->arena, image, &err);
+	if (result < 0) {
+		listing->host->log(HYFW_LOG_WARNING, "image %s is damaged", key);
+		listing->host->forget(&err);
+	} else {
+		image->name = storage_image_name(listing->host, listing->arena, key);
+	}
+	close(fd);
+	return result == 0;
+}
+
+void storage_image_list(const struct hyfw_host *host, int images, storage_read_image_fn read, void *data,
+			struct hyfw_arena *arena, struct hyfw_image **ret_images, size_t *ret_count)
+{
+	const struct listing all = { host, images, read, data, arena };
+	DIR *listing = images >= 0 ? fdopendir(images) : NULL;
+	size_t room = 0, count = 0;
+	struct dirent *entry;
+
+	while (listing && readdir(listing))
+		room++;
+	*ret_images = host->alloc(arena, (room + 1) * sizeof(**ret_images));
+	if (listing)
+		rewinddir(listing);
+	while (listing && count < room && (entry = readdir(listing)))
+		if (entry->d_name[0] != '.' && read_listed(&all, entry->d_name, &(*ret_images)[count]))
+			count++;
+	if (listing)
+		closedir(listing);
+	else if (images >= 0)
+		close(images);
+	qsort(*ret_images, count, sizeof(**ret_images), by_name);
+	*ret_count = count;
+}
+
+/* ---- directories that appear and go as a whole ---- */
+
 static void unique_name(const char *prefix, char ret_name[static 32])
 {
 	uint64_t number = 0;

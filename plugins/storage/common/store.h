@@ -7,6 +7,7 @@
 #define HYFW_STORAGE_STORE_H
 
 #include <hyfw/host.h>
+#include <hyfw/storage.h>
 
 #define STORAGE_KEY_SIZE 176 /* a name, its tag and NUL */
 
@@ -19,6 +20,15 @@ char *storage_image_name(const struct hyfw_host *host, struct hyfw_arena *arena,
 /* -ENOENT for image 'name', with the nearest in the store 'images' (-1: there is none). */
 int storage_image_not_found(const struct hyfw_host *host, int images, const char *name, const char *key,
 			    struct hyfw_error **err);
+
+/* Reads the image in the directory 'dirfd' into all of 'ret_image' but its name. */
+typedef int (*storage_read_image_fn)(void *data, int dirfd, struct hyfw_arena *arena, struct hyfw_image *ret_image,
+				     struct hyfw_error **err);
+
+/* All images of the store 'images', which is closed (-1: there is none), sorted by name.
+ * One that is damaged is told and left out, one that is just going left out. */
+void storage_image_list(const struct hyfw_host *host, int images, storage_read_image_fn read, void *data,
+			struct hyfw_arena *arena, struct hyfw_image **ret_images, size_t *ret_count);
 
 /* Makes a directory .import-X in 'images', locked for as long as the returned
  * descriptor is open. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "overlay.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -67,28 +66,10 @@ int overlay_image_get(struct overlay *overlay, const char *name, struct hyfw_are
 	return 0;
 }
 
-static int by_name(const void *one, const void *other)
+static int read_image(void *data, int dirfd, struct hyfw_arena *arena, struct hyfw_image *ret_image,
+		      struct hyfw_error **err)
 {
-	return strcmp(((const struct hyfw_image *)one)->name, ((const struct hyfw_image *)other)->name);
-}
-
-/* Adds the image 'key'; one that is damaged or just going is told and left out. */
-static void add_image(struct overlay *overlay, int images, const char *key, struct hyfw_arena *arena,
-		      struct hyfw_image *image, size_t *count)
-{
-	int fd = openat(images, key, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct hyfw_error *err = NULL;
-
-	if (fd < 0)
-		return;
-	if (overlay_manifest_read(overlay, fd, arena, image, &err) < 0) {
-		overlay->host->log(HYFW_LOG_WARNING, "image %s: its manifest is damaged", key);
-		overlay->host->forget(&err);
-	} else {
-		image->name = storage_image_name(overlay->host, arena, key);
-		(*count)++;
-	}
-	close(fd);
+	return overlay_manifest_read(data, dirfd, arena, ret_image, err);
 }
 
 int overlay_image_list(struct overlay *overlay, struct hyfw_arena *arena, struct hyfw_image **ret_images,
@@ -96,30 +77,13 @@ int overlay_image_list(struct overlay *overlay, struct hyfw_arena *arena, struct
 {
 	struct hyfw_error *missing = NULL;
 	int fd = overlay_open(overlay, "images", false, &missing);
-	struct hyfw_image *images;
-	size_t room = 0, count = 0;
-	struct dirent *entry;
-	DIR *listing;
 
 	if (fd < 0 && fd != -ENOENT) {
 		*err = missing;
 		return fd;
 	}
 	overlay->host->forget(&missing);
-	listing = fd >= 0 ? fdopendir(fd) : NULL;
-	while (listing && readdir(listing))
-		room++;
-	images = overlay->host->alloc(arena, (room + 1) * sizeof(*images));
-	if (listing)
-		rewinddir(listing);
-	while (listing && count < room && (entry = readdir(listing)))
-		if (entry->d_name[0] != '.')
-			add_image(overlay, fd, entry->d_name, arena, &images[count], &count);
-	if (listing)
-		closedir(listing);
-	qsort(images, count, sizeof(*images), by_name);
-	*ret_images = images;
-	*ret_count = count;
+	storage_image_list(overlay->host, fd, read_image, overlay, arena, ret_images, ret_count);
 	return 0;
 }
 

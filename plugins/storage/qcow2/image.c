@@ -2,7 +2,6 @@
  * Images that are there. */
 #include "qcow2.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -105,29 +104,13 @@ int qcow2_image_disk(struct qcow2 *qcow2, const char *name, struct hyfw_arena *a
 	return result;
 }
 
-static int by_name(const void *one, const void *other)
+static int read_listed(void *data, int dirfd, struct hyfw_arena *arena, struct hyfw_image *ret_image,
+		       struct hyfw_error **err)
 {
-	return strcmp(((const struct hyfw_image *)one)->name, ((const struct hyfw_image *)other)->name);
-}
-
-/* Adds the image 'key'; one that is damaged or just going is told and left out. */
-static void add_image(struct qcow2 *qcow2, int images, const char *key, struct hyfw_arena *arena,
-		      struct hyfw_image *image, size_t *count)
-{
-	int fd = openat(images, key, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct hyfw_error *err = NULL;
 	struct qcow2_header header;
 
-	if (fd < 0)
-		return;
-	if (read_image(qcow2, fd, image, &header, &err) < 0) {
-		qcow2->host->log(HYFW_LOG_WARNING, "image %s is damaged", key);
-		qcow2->host->forget(&err);
-	} else {
-		image->name = storage_image_name(qcow2->host, arena, key);
-		(*count)++;
-	}
-	close(fd);
+	(void)arena;
+	return read_image(data, dirfd, ret_image, &header, err);
 }
 
 int qcow2_image_list(struct qcow2 *qcow2, struct hyfw_arena *arena, struct hyfw_image **ret_images,
@@ -135,30 +118,13 @@ int qcow2_image_list(struct qcow2 *qcow2, struct hyfw_arena *arena, struct hyfw_
 {
 	struct hyfw_error *missing = NULL;
 	int fd = qcow2_data_open(qcow2, "images", false, &missing);
-	struct hyfw_image *images;
-	size_t room = 0, count = 0;
-	struct dirent *entry;
-	DIR *listing;
 
 	if (fd < 0 && fd != -ENOENT) {
 		*err = missing;
 		return fd;
 	}
 	qcow2->host->forget(&missing);
-	listing = fd >= 0 ? fdopendir(fd) : NULL;
-	while (listing && readdir(listing))
-		room++;
-	images = qcow2->host->alloc(arena, (room + 1) * sizeof(*images));
-	if (listing)
-		rewinddir(listing);
-	while (listing && count < room && (entry = readdir(listing)))
-		if (entry->d_name[0] != '.')
-			add_image(qcow2, fd, entry->d_name, arena, &images[count], &count);
-	if (listing)
-		closedir(listing);
-	qsort(images, count, sizeof(*images), by_name);
-	*ret_images = images;
-	*ret_count = count;
+	storage_image_list(qcow2->host, fd, read_listed, qcow2, arena, ret_images, ret_count);
 	return 0;
 }
 
