@@ -145,6 +145,36 @@ refused() { # TEXT COMMAND...
 	[ "$(stat -c %u "$DISKS/data.raw")" = 0 ]
 }
 
+@test "a snapshot that the pool has no room for is refused before it is made" {
+	write_stack pool <<-INI
+		[pool default]
+		size = 40M
+
+		[volume small]
+		driver = qcow2
+		size = 32M
+
+		[workload vm]
+		isolation = kvm
+		network = none
+		memory = 64M
+		firmware = bios
+		boot = network
+		disk = small
+		stop_signal = SIGKILL
+	INI
+	hyfw up "$STACK"
+	run --separate-stderr hyfw snapshot create vm all
+	echo "$stderr"
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"pool default: there is no room for "*" MiB: 8 MiB of its 40 MiB are free"* ]]
+	hyfw snapshot create --disk-only vm disks
+	[ "$(hyfw --format json snapshot list vm | json 0 name)" = disks ]
+	hyfw snapshot delete vm disks
+	hyfw down "$STACK"
+	hyfw volume rm small
+}
+
 @test "a killed dnsmasq is started again for the next machine, and goes with the last" {
 	write_stack names <<-INI
 		[network faultnet]
