@@ -6,8 +6,6 @@
 
 #include <stdio.h>
 
-#include <libxml/parser.h>
-
 #define LOOK_MS 200
 #define MIB (1u << 20)
 
@@ -80,7 +78,7 @@ static int add_parameters(const struct kvm_move *move, virTypedParameterPtr *par
 	const int64_t bandwidth = hyfw_map_int(args, "bandwidth", 0);
 	int room = 0, r;
 
-	r = virTypedParamsAddString(params, count, &room, VIR_MIGRATE_PARAM_DEST_XML, move->target_xml);
+	r = virTypedParamsAddString(params, count, &room, VIR_MIGRATE_PARAM_DEST_XML, kvm_move_target(move));
 	if (r == 0 && strcmp(move->name, virDomainGetName(move->domain)) != 0)
 		r = virTypedParamsAddString(params, count, &room, VIR_MIGRATE_PARAM_DEST_NAME, move->name);
 	if (r == 0 && address)
@@ -251,14 +249,15 @@ static void finish(struct kvm_move *move, virDomainPtr there, bool moved)
 	kvm_move_drop_places(move, moved);
 	if (move->there)
 		virConnectClose(move->there);
-	xmlFree(move->target_xml);
-	free(move->xml);
+	xmlXPathFreeContext(move->xpath);
+	xmlFreeDoc(move->doc);
 }
 
 static int prepare(struct kvm_move *move, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = move->run->kvm->host;
 	struct hyfw_arena *arena = move->operation->arena;
+	KVM_AUTO_FREE char *xml = NULL;
 	int result = read_arguments(move, err);
 
 	if (result < 0)
@@ -267,10 +266,12 @@ static int prepare(struct kvm_move *move, struct hyfw_error **err)
 	if (!move->there)
 		return kvm_fail_libvirt(host, err, host->format(arena, "libvirtd at %s", move->uri));
 	virConnectSetKeepAlive(move->there, 5, 3);
-	move->xml = virDomainGetXMLDesc(move->domain, VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_MIGRATABLE);
-	if (!move->xml)
+	xml = virDomainGetXMLDesc(move->domain, VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_MIGRATABLE);
+	if (!xml)
 		return kvm_fail_libvirt(host, err, "the machine's description");
-	result = kvm_move_write(move, err);
+	result = kvm_move_read(move, xml, err);
+	if (result == 0)
+		result = kvm_move_write(move, err);
 	return result < 0 ? result : kvm_move_check(move, err);
 }
 

@@ -17,6 +17,9 @@
 
 #include "operate.h"
 
+#include <libxml/tree.h>
+#include <libxml/xpath.h>
+
 struct kvm_move {
 	struct kvm_run *run;
 	const struct hyfw_operation *operation;
@@ -25,20 +28,35 @@ struct kvm_move {
 	const char *uri;          /* of the libvirtd there */
 	const char *name;         /* of the domain there */
 	bool live, peer_to_peer, tunnelled, copy_storage, unsafe;
-	char *xml;                /* of the domain, without what cannot be moved; free() */
+	xmlDoc *doc;              /* the domain, as it will be there once it is written */
+	xmlXPathContext *xpath;   /* of 'doc' */
 	virStoragePoolPtr *places; /* pools that were made there */
 	size_t place_count;
 	virStorageVolPtr *files;   /* likewise */
 	size_t file_count;
-	char *target_xml;         /* as it will be there; xmlFree() */
 };
+
+/* Takes the description of the domain that libvirt gives, without what cannot be moved. */
+int kvm_move_read(struct kvm_move *move, const char *xml, struct hyfw_error **err);
+
+/* The text that an XPath leads to from 'from' (NULL: the root), in the operation's arena;
+ * "" for none. */
+const char *kvm_move_text(const struct kvm_move *move, xmlNode *from, const char *expression);
+
+/* Calls 'look' for each node that an XPath leads to, until one fails. */
+int kvm_move_each(struct kvm_move *move, const char *expression,
+		  int (*look)(struct kvm_move *move, xmlNode *node, void *data, struct hyfw_error **err), void *data,
+		  struct hyfw_error **err);
 
 /* Refuses with every reason at once, each beginning with what it is about (version,
  * name, cpu, machine, memory, network, storage). */
 int kvm_move_check(struct kvm_move *move, struct hyfw_error **err);
 
-/* Fills 'target_xml'. */
+/* Changes 'doc' into what the other host takes. */
 int kvm_move_write(struct kvm_move *move, struct hyfw_error **err);
+
+/* 'doc' as text, in the operation's arena. */
+const char *kvm_move_target(const struct kvm_move *move);
 
 /* Makes the files there that disks are copied into, and for as long as the migration
  * takes the pools that they are in.  The files stay only when the machine has moved. */

@@ -19,7 +19,6 @@ struct check {
 	struct kvm_move *move;
 	const struct hyfw_host *host;
 	struct hyfw_arena *arena;
-	xmlXPathContext *path;
 	char *reasons; /* in the arena; NULL: none */
 };
 
@@ -27,36 +26,6 @@ static void refuse(struct check *check, const char *reason)
 {
 	check->reasons = check->reasons ? check->host->format(check->arena, "%s; %s", check->reasons, reason)
 					: check->host->format(check->arena, "%s", reason);
-}
-
-/* ---- the machine's description ------------------------------------------------------ */
-
-static xmlXPathObject *find(struct check *check, xmlNode *from, const char *expression)
-{
-	check->path->node = from;
-	return xmlXPathEvalExpression((const xmlChar *)expression, check->path);
-}
-
-/* The text that 'expression' leads to, in the arena; "" for none. */
-static const char *text_at(struct check *check, xmlNode *from, const char *expression)
-{
-	xmlXPathObject *object = find(check, from, expression);
-	xmlChar *text = object ? xmlXPathCastToString(object) : NULL;
-	const char *copy = check->host->format(check->arena, "%s", text ? (const char *)text : "");
-
-	xmlFree(text);
-	xmlXPathFreeObject(object);
-	return copy;
-}
-
-static void for_each(struct check *check, const char *expression, void (*look)(struct check *, xmlNode *))
-{
-	xmlXPathObject *object = find(check, xmlDocGetRootElement(check->path->doc), expression);
-	int i;
-
-	for (i = 0; object && object->nodesetval && i < object->nodesetval->nodeNr; i++)
-		look(check, object->nodesetval->nodeTab[i]);
-	xmlXPathFreeObject(object);
 }
 
 /* ---- hosts ---------------------------------------------------------------------------- */
@@ -136,10 +105,9 @@ static void check_name(struct check *check)
 
 static void check_machine(struct check *check)
 {
-	xmlNode *root = xmlDocGetRootElement(check->path->doc);
-	const char *machine = text_at(check, root, "string(/domain/os/type/@machine)");
-	const char *arch = text_at(check, root, "string(/domain/os/type/@arch)");
-	const char *type = text_at(check, root, "string(/domain/@type)");
+		const char *machine = kvm_move_text(check->move, NULL, "string(/domain/os/type/@machine)");
+	const char *arch = kvm_move_text(check->move, NULL, "string(/domain/os/type/@arch)");
+	const char *type = kvm_move_text(check->move, NULL, "string(/domain/@type)");
 	KVM_AUTO_FREE char *facts = virConnectGetDomainCapabilities(check->move->there, NULL, arch, machine, type, 0);
 
 	if (!facts)
@@ -150,27 +118,24 @@ static void check_machine(struct check *check)
 
 /* With KVM the guest uses the processor itself; software emulation has what it needs
  * anywhere. */
+static int compare_cpu(struct kvm_move *move, xmlNode *cpu, void *data, struct hyfw_error **err)
+{
+	struct check *check = data;
+	xmlBuffer *text = xmlBufferCreate();
+
+	(void)err;
+	if (text && xmlNodeDump(text, move->doc, cpu, 0, 0) > 0 &&
+	    virConnectCompareHypervisorCPU(move->there, NULL, NULL, NULL, "kvm", (const char *)xmlBufferContent(text),
+					   VIR_CONNECT_COMPARE_CPU_FAIL_INCOMPATIBLE) <= VIR_CPU_COMPARE_INCOMPATIBLE)
+		refuse(check, check->host->format(check->arena, "cpu: %s", virGetLastErrorMessage()));
+	xmlBufferFree(text);
+	return 0;
+}
+
 static void check_cpu(struct check *check)
 {
-	xmlNode *root = xmlDocGetRootElement(check->path->doc);
-	xmlXPathObject *cpu;
-	xmlBuffer *text;
-	int verdict;
-
-	if (strcmp(text_at(check, root, "string(/domain/@type)"), "kvm") != 0)
-		return;
-	cpu = find(check, root, "/domain/cpu");
-	text = xmlBufferCreate();
-	if (cpu && cpu->nodesetval && cpu->nodesetval->nodeNr > 0 &&
-	    xmlNodeDump(text, check->path->doc, cpu->nodesetval->nodeTab[0], 0, 0) > 0) {
-		verdict = virConnectCompareHypervisorCPU(check->move->there, NULL, NULL, NULL, "kvm",
-							 (const char *)xmlBufferContent(text),
-							 VIR_CONNECT_COMPARE_CPU_FAIL_INCOMPATIBLE);
-		if (verdict <= VIR_CPU_COMPARE_INCOMPATIBLE)
-			refuse(check, check->host->format(check->arena, "cpu: %s", virGetLastErrorMessage()));
-	}
-	xmlBufferFree(text);
-	xmlXPathFreeObject(cpu);
+	if (strcmp(kvm_move_text(check->move, NULL, "string(/domain/@type)"), "kvm") == 0)
+		kvm_move_each(check->move, "/domain/cpu", compare_cpu, check, NULL);
 }
 
 static void check_memory(struct check *check)
@@ -188,28 +153,31 @@ static void check_memory(struct check *check)
 /* ---- networks ------------------------------------------------------------------------------ */
 
 /* In the description as it will be there. */
-static void look_at_interface(struct check *check, xmlNode *node)
+static int look_at_interface(struct kvm_move *move, xmlNode *node, void *data, struct hyfw_error **err)
 {
-	const char *type = text_at(check, node, "string(@type)");
-	const char *bridge = text_at(check, node, "string(source/@bridge)");
-	const char *network = text_at(check, node, "string(source/@network)");
+	struct check *check = data;
+	const char *type = kvm_move_text(move, node, "string(@type)");
+	const char *bridge = kvm_move_text(move, node, "string(source/@bridge)");
+	const char *network = kvm_move_text(move, node, "string(source/@network)");
 	virInterfacePtr interface;
 	virNetworkPtr found;
 
+	(void)err;
 	if (strcmp(type, "network") == 0) {
-		found = virNetworkLookupByName(check->move->there, network);
+		found = virNetworkLookupByName(move->there, network);
 		if (!found || virNetworkIsActive(found) != 1)
 			refuse(check, check->host->format(check->arena, "network: there is no active network %s",
 							  network));
 		if (found)
 			virNetworkFree(found);
 	} else if (strcmp(type, "bridge") == 0) {
-		interface = virInterfaceLookupByName(check->move->there, bridge);
+		interface = virInterfaceLookupByName(move->there, bridge);
 		if (!interface && virGetLastErrorCode() == VIR_ERR_NO_INTERFACE)
 			refuse(check, check->host->format(check->arena, "network: there is no bridge %s", bridge));
 		if (interface)
 			virInterfaceFree(interface);
 	}
+	return 0;
 }
 
 /* ---- storage --------------------------------------------------------------------------------- */
@@ -235,16 +203,16 @@ bool kvm_move_shared(const char *path)
 	}
 }
 
-static void look_at_disk(struct check *check, xmlNode *node)
+static int look_at_disk(struct kvm_move *move, xmlNode *node, void *data, struct hyfw_error **err)
 {
-	const char *file = text_at(check, node, "string(source/@file | source/@dev)");
-	const char *cache = text_at(check, node, "string(driver/@cache)");
-	const bool read_only = *text_at(check, node, "name(readonly)");
+	struct check *check = data;
+	const char *file = kvm_move_text(move, node, "string(source/@file | source/@dev)");
+	const char *cache = kvm_move_text(move, node, "string(driver/@cache)");
+	const bool read_only = *kvm_move_text(move, node, "name(readonly)");
 
-	if (!*file || check->move->unsafe)
-		return;
-	if (check->move->copy_storage && !read_only)
-		return;
+	(void)err;
+	if (!*file || move->unsafe || (move->copy_storage && !read_only))
+		return 0;
 	if (!kvm_move_shared(file))
 		refuse(check, check->host->format(check->arena, "storage: %s is on a file system of this host alone; "
 						  "%s--unsafe if the other host has the same at this path", file,
@@ -253,6 +221,7 @@ static void look_at_disk(struct check *check, xmlNode *node)
 		refuse(check, check->host->format(check->arena, "storage: %s is written through this host's page "
 						  "cache, so the other one may read old data; start it with "
 						  "cache=none, or --unsafe", file));
+	return 0;
 }
 
 /* ---- all of it ---------------------------------------------------------------------------------- */
@@ -265,24 +234,15 @@ static void run_checks(struct check *check)
 	check_machine(check);
 	check_cpu(check);
 	check_memory(check);
-	for_each(check, "/domain/devices/interface", look_at_interface);
-	for_each(check, "/domain/devices/disk", look_at_disk);
+	kvm_move_each(check->move, "/domain/devices/interface", look_at_interface, check, NULL);
+	kvm_move_each(check->move, "/domain/devices/disk", look_at_disk, check, NULL);
 }
 
 int kvm_move_check(struct kvm_move *move, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = move->run->kvm->host;
 	struct check check = { .move = move, .host = host, .arena = move->operation->arena };
-	xmlDoc *doc = xmlReadMemory(move->target_xml, (int)strlen(move->target_xml), "domain.xml", NULL,
-				    XML_PARSE_NONET | XML_PARSE_NOERROR);
 
-	check.path = doc ? xmlXPathNewContext(doc) : NULL;
-	if (!check.path) {
-		xmlFreeDoc(doc);
-		return host->fail(err, EPROTO, "libvirt's description of the machine cannot be read");
-	}
 	run_checks(&check);
-	xmlXPathFreeContext(check.path);
-	xmlFreeDoc(doc);
 	return check.reasons ? host->fail(err, ENOTSUP, "it cannot move to %s: %s", move->uri, check.reasons) : 0;
 }

@@ -7,9 +7,6 @@
 
 #include <stdio.h>
 
-#include <libxml/parser.h>
-#include <libxml/xpath.h>
-
 /* "/a" of "/a/b", in the arena; NULL when there is none. */
 static const char *directory_of(const struct kvm_move *move, const char *path)
 {
@@ -138,21 +135,6 @@ static int make_file(struct kvm_move *move, const char *directory, const struct 
 
 /* ---- disks of the machine ------------------------------------------------------------- */
 
-static const char *text_at(const struct kvm_move *move, xmlXPathContext *context, xmlNode *from, const char *path)
-{
-	xmlXPathObject *found;
-	const char *copy;
-	xmlChar *text;
-
-	context->node = from;
-	found = xmlXPathEvalExpression((const xmlChar *)path, context);
-	text = found ? xmlXPathCastToString(found) : NULL;
-	copy = move->run->kvm->host->format(move->operation->arena, "%s", text ? (const char *)text : "");
-	xmlFree(text);
-	xmlXPathFreeObject(found);
-	return copy;
-}
-
 /* "+200000:+200000" -> "200000", "200000" */
 static void read_owner(const struct kvm_move *move, const char *label, struct copy *copy)
 {
@@ -166,40 +148,29 @@ static void read_owner(const struct kvm_move *move, const char *label, struct co
 	copy->group = colon + 2;
 }
 
-static int make_for_disk(struct kvm_move *move, xmlXPathContext *context, xmlNode *disk, struct hyfw_error **err)
+static int make_for_disk(struct kvm_move *move, xmlNode *disk, void *data, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = move->run->kvm->host;
-	struct copy copy = { .path = text_at(move, context, disk, "string(source/@file)"),
-			     .format = text_at(move, context, disk, "string(driver/@type)") };
+	struct copy copy = { .path = kvm_move_text(move, disk, "string(source/@file)"),
+			     .format = kvm_move_text(move, disk, "string(driver/@type)") };
 	const char *directory = directory_of(move, copy.path);
 	virDomainBlockInfo info;
 	int result;
 
+	(void)data;
 	if (!directory)
 		return 0; /* a device, or no medium */
 	if (virDomainGetBlockInfo(move->domain, copy.path, &info, 0) < 0)
 		return kvm_fail_libvirt(host, err, host->format(move->operation->arena, "size of %s", copy.path));
 	copy.bytes = info.capacity;
-	read_owner(move, text_at(move, context, disk, "string(/domain/seclabel[@model='dac']/label)"), &copy);
+	read_owner(move, kvm_move_text(move, disk, "string(/domain/seclabel[@model='dac']/label)"), &copy);
 	result = make_place(move, directory, err);
 	return result < 0 ? result : make_file(move, directory, &copy, err);
 }
 
 int kvm_move_make_places(struct kvm_move *move, struct hyfw_error **err)
 {
-	xmlDoc *doc = xmlReadMemory(move->target_xml, (int)strlen(move->target_xml), "domain.xml", NULL,
-				    XML_PARSE_NONET | XML_PARSE_NOERROR);
-	xmlXPathContext *context = doc ? xmlXPathNewContext(doc) : NULL;
-	xmlXPathObject *found = context ? xmlXPathEvalExpression(
-		(const xmlChar *)"/domain/devices/disk[not(readonly)]", context) : NULL;
-	int i, result = 0;
-
-	for (i = 0; result == 0 && found && found->nodesetval && i < found->nodesetval->nodeNr; i++)
-		result = make_for_disk(move, context, found->nodesetval->nodeTab[i], err);
-	xmlXPathFreeObject(found);
-	xmlXPathFreeContext(context);
-	xmlFreeDoc(doc);
-	return result;
+	return kvm_move_each(move, "/domain/devices/disk[not(readonly)]", make_for_disk, NULL, err);
 }
 
 void kvm_move_drop_places(struct kvm_move *move, bool moved)

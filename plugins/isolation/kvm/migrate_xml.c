@@ -5,22 +5,68 @@
  * ("eth0=bridge:br0", "eth0=network:default").  What the guest sees stays the same,
  * or libvirt would refuse it (its ABI check). */
 #include "migrate.h"
+#include "xml.h"
 
 #include <libxml/parser.h>
-#include <libxml/tree.h>
-
 
 #define XML_LIMIT (1 << 20)
 
-static xmlNode *child(xmlNode *parent, const char *name)
-{
-	xmlNode *node;
+/* ---- reading --------------------------------------------------------------------- */
 
-	for (node = parent ? parent->children : NULL; node; node = node->next)
-		if (node->type == XML_ELEMENT_NODE && strcmp((const char *)node->name, name) == 0)
-			return node;
-	return NULL;
+int kvm_move_read(struct kvm_move *move, const char *xml, struct hyfw_error **err)
+{
+	const size_t length = strlen(xml);
+
+	if (length < XML_LIMIT)
+		move->doc = xmlReadMemory(xml, (int)length, "domain.xml", NULL, XML_PARSE_NONET | XML_PARSE_NOERROR);
+	move->xpath = move->doc ? xmlXPathNewContext(move->doc) : NULL;
+	return move->xpath ? 0 : move->run->kvm->host->fail(err, EPROTO, "libvirt's description of the machine "
+							     "cannot be read");
 }
+
+static xmlXPathObject *find(const struct kvm_move *move, xmlNode *from, const char *expression)
+{
+	move->xpath->node = from ? from : xmlDocGetRootElement(move->doc);
+	return xmlXPathEvalExpression(BAD_CAST expression, move->xpath);
+}
+
+const char *kvm_move_text(const struct kvm_move *move, xmlNode *from, const char *expression)
+{
+	xmlXPathObject *object = find(move, from, expression);
+	xmlChar *text = object ? xmlXPathCastToString(object) : NULL;
+	const char *copy = move->run->kvm->host->format(move->operation->arena, "%s", text ? (const char *)text : "");
+
+	xmlFree(text);
+	xmlXPathFreeObject(object);
+	return copy;
+}
+
+int kvm_move_each(struct kvm_move *move, const char *expression,
+		  int (*look)(struct kvm_move *move, xmlNode *node, void *data, struct hyfw_error **err), void *data,
+		  struct hyfw_error **err)
+{
+	xmlXPathObject *object = find(move, NULL, expression);
+	int i, result = 0;
+
+	for (i = 0; result == 0 && object && object->nodesetval && i < object->nodesetval->nodeNr; i++)
+		result = look(move, object->nodesetval->nodeTab[i], data, err);
+	xmlXPathFreeObject(object);
+	return result;
+}
+
+const char *kvm_move_target(const struct kvm_move *move)
+{
+	xmlChar *text = NULL;
+	const char *copy;
+	int size;
+
+	xmlDocDumpMemory(move->doc, &text, &size);
+	copy = move->run->kvm->host->format(move->operation->arena, "%s", text ? (const char *)text : "");
+	xmlFree(text);
+	return copy;
+}
+
+/* ---- writing --------------------------------------------------------------------- */
 
 static void set(xmlNode *node, const char *name, const char *value)
 {
@@ -38,7 +84,7 @@ static void drop(xmlNode *node)
 /* The device's name: its alias without the mark of a user's alias; free(). */
 static char *device_name(xmlNode *device)
 {
-	xmlNode *alias = child(device, "alias");
+	xmlNode *alias = kvm_xml_child(device, "alias");
 	xmlChar *text = alias ? xmlGetProp(alias, (const xmlChar *)"name") : NULL;
 	const size_t mark = strlen(KVM_ALIAS);
 	char *name = NULL;
@@ -54,12 +100,12 @@ static char *device_name(xmlNode *device)
 static void write_console(xmlNode *device)
 {
 	set(device, "type", "pty");
-	drop(child(device, "source"));
+	drop(kvm_xml_child(device, "source"));
 }
 
 static void write_display(xmlNode *graphics)
 {
-	xmlNode *listen = child(graphics, "listen");
+	xmlNode *listen = kvm_xml_child(graphics, "listen");
 	xmlChar *type = listen ? xmlGetProp(listen, (const xmlChar *)"type") : NULL;
 
 	if (type && strcmp((char *)type, "socket") == 0) {
@@ -102,8 +148,8 @@ static int write_interface(const struct kvm_move *move, xmlNode *device, struct 
 	if (!bridge && strncmp(place, "network:", 8) != 0)
 		return host->fail(err, EINVAL, "network: '%s=%s' is not of the form %s=bridge:NAME or "
 				  "%s=network:NAME", name, place, name, name);
-	drop(child(device, "source"));
-	drop(child(device, "target"));
+	drop(kvm_xml_child(device, "source"));
+	drop(kvm_xml_child(device, "target"));
 	set(device, "type", bridge ? "bridge" : "network");
 	source = xmlNewChild(device, NULL, (const xmlChar *)"source", NULL);
 	set(source, bridge ? "bridge" : "network", strchr(place, ':') + 1);
@@ -133,21 +179,5 @@ static int write_devices(const struct kvm_move *move, xmlNode *devices, struct h
 
 int kvm_move_write(struct kvm_move *move, struct hyfw_error **err)
 {
-	const struct hyfw_host *host = move->run->kvm->host;
-	const size_t length = strlen(move->xml);
-	xmlDoc *doc = NULL;
-	xmlChar *text = NULL;
-	int result, size = 0;
-
-	if (length < XML_LIMIT)
-		doc = xmlReadMemory(move->xml, (int)length, "domain.xml", NULL, XML_PARSE_NONET | XML_PARSE_NOERROR);
-	if (!doc)
-		return host->fail(err, EPROTO, "libvirt's description of the machine cannot be read");
-	result = write_devices(move, child(xmlDocGetRootElement(doc), "devices"), err);
-	if (result == 0) {
-		xmlDocDumpMemory(doc, &text, &size);
-		move->target_xml = (char *)text;
-	}
-	xmlFreeDoc(doc);
-	return result;
+	return write_devices(move, kvm_xml_child(xmlDocGetRootElement(move->doc), "devices"), err);
 }

@@ -147,6 +147,16 @@ void kvm_xml_argument(struct kvm_xml *xml, const char *text)
 		out_of_memory(xml);
 }
 
+xmlNode *kvm_xml_child(xmlNode *parent, const char *name)
+{
+	xmlNode *node;
+
+	for (node = parent ? parent->children : NULL; node; node = node->next)
+		if (node->type == XML_ELEMENT_NODE && strcmp((const char *)node->name, name) == 0)
+			return node;
+	return NULL;
+}
+
 const char *kvm_xml_setting(const struct kvm_xml *xml, const char *key, const char *otherwise)
 {
 	const char *value = hyfw_map_get(xml->settings, key);

@@ -58,6 +58,9 @@ void kvm_xml_argument(struct kvm_xml *xml, const char *text);
 /* Keeps a failure, as hyfw_host.fail(), unless there is one already. */
 void kvm_xml_fail(struct kvm_xml *xml, int errnum, const char *text);
 
+/* The first child element of that name; NULL for none, and where 'parent' is NULL. */
+xmlNode *kvm_xml_child(xmlNode *parent, const char *name);
+
 /* ---- settings ------------------------------------------------------------------ */
 
 /* The value of a key, 'otherwise' when it is not set or empty. */
