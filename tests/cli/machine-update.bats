@@ -80,6 +80,17 @@ disks() {
 	[ "$(disks)" = "$before" ]
 }
 
+@test "processors and memory together: both, or neither" {
+	run --separate-stderr hyfw update --vcpus 1 --memory 4G vm # 2 processors, started with 256M
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"memory: the machine was started with 262144 KiB"* ]]
+	[ "$(settings vcpus)" = 2 ]
+	[ "$(settings memory)" = 209715200 ]
+	hyfw top vm | grep -q 'CPU 1/' # the second one is still there
+	hyfw update --vcpus 2 --memory 220M vm
+	[ "$(settings memory)" = 230686720 ]
+}
+
 @test "top shows QEMU's threads, reboot begins anew in the same QEMU" {
 	qemu=$(hyfw --format json inspect vm | json 0 pid)
 	hyfw top vm | grep -q "^$qemu "

@@ -14,6 +14,9 @@ struct kvm_operation {
 	struct hyfw_map *ret_result; /* empty until the function fills it */
 };
 
+/* update.c: what is asked for is put into effect as a whole, or nothing. */
+int kvm_update(struct kvm_operation *operation, struct hyfw_error **err);
+
 /* undo.c: removes what is kept of a machine whose workload is being removed. */
 int kvm_forget(struct kvm_operation *operation, struct hyfw_error **err);
 
