@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ struct hyfw_work {
 	struct hyfw_driver *driver;
 	struct hyfw_map record; /* in the arena, as all that 'operation' points to */
 	struct hyfw_client *client; /* NULL: nobody waits for it any more */
+	bool *stopped; /* of the run, struct hyfw_served */
 	pthread_t thread;
 	int news;
 
@@ -167,6 +169,7 @@ int hyfw_work_begin(struct hyfw_question *question, const struct hyfw_map *recor
 	work->driver = question->serve->worker->isolation;
 	work->record = copy_map(record, work->operation.arena);
 	work->client = question->client;
+	work->stopped = &question->serve->served->stopped;
 	work->news = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	result = read_question(work, question, err);
 	if (result == 0 && (work->news < 0 || (result = -start_thread(work)) < 0))
@@ -212,6 +215,17 @@ static void tell_progress(const struct hyfw_work *work)
 	json_object_put(body);
 }
 
+/* Somebody asked for the end that these bring, so no restart policy undoes it. */
+static bool ends_workload(const struct hyfw_work *work)
+{
+	const struct hyfw_operation *operation = &work->operation;
+
+	if (work->result < 0)
+		return false;
+	return strcmp(operation->verb, "save") == 0 ||
+	       (strcmp(operation->verb, "migrate") == 0 && !hyfw_map_bool(&operation->args, "check", false));
+}
+
 static void end(struct hyfw_answer *answer)
 {
 	struct hyfw_work *work = answer->work;
@@ -219,6 +233,8 @@ static void end(struct hyfw_answer *answer)
 
 	answer->work = NULL;
 	pthread_join(work->thread, NULL);
+	if (ends_workload(work))
+		*work->stopped = true;
 	if (work->result == 0)
 		json_object_object_add(result, "rows", hyfw_wire_map(&work->rows));
 	if (work->client)

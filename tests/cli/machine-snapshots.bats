@@ -70,10 +70,12 @@ qemu_of() { # NAME
 
 	# to a file, and on from there: not a boot
 	say vm 'echo three >/tmp/state'
+	hyfw update --restart always vm # which is not for an end that was asked for
 	hyfw save vm
 	is_status vm exited
 	run hyfw wait vm
 	[ "$output" = 0 ]
+	hyfw update --restart no vm
 	hyfw restore vm
 	is_status vm running
 	say vm 'echo "state $(cat /tmp/state) again"'
