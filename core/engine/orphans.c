@@ -11,8 +11,6 @@
 #include "engine/store.h"
 #include "plugin/registry.h"
 
-#define DISTINCT_SETTINGS 16 /* of one driver that are looked after */
-
 struct living {
 	struct hyfw_strings workloads, running, networks, volumes;
 };
@@ -97,18 +95,20 @@ static void gc_with(struct hyfw_strings *failed, const struct hyfw_plugin_report
 static void gc_as_defined(struct hyfw_strings *failed, const struct hyfw_plugin_report *found,
 			  struct hyfw_definition *const *definitions, size_t count)
 {
-	const struct hyfw_pairs *done[DISTINCT_SETTINGS];
+	HYFW_AUTO_FREE const struct hyfw_pairs **done = NULL;
 	size_t done_count = 0, i, j, k;
 
 	for (i = 0; i < count; i++)
 		for (j = 0; j < definitions[i]->plugins.count; j++) {
 			const struct hyfw_pairs *settings = &definitions[i]->plugin_settings[j];
 
+			if (strcmp(definitions[i]->plugins.items[j], found->name) != 0)
+				continue;
 			for (k = 0; k < done_count && !hyfw_pairs_same(done[k], settings); k++)
 				continue;
-			if (strcmp(definitions[i]->plugins.items[j], found->name) != 0 || k < done_count ||
-			    done_count == DISTINCT_SETTINGS)
+			if (k < done_count)
 				continue;
+			done = hyfw_grow(done, done_count + 1, sizeof(*done));
 			done[done_count++] = settings;
 			gc_with(failed, found, settings);
 		}

@@ -137,8 +137,12 @@ int fake_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
 
 int fake_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **err)
 {
+	const struct fake *fake = instance;
+
 	(void)alive;
-	return fake_fails(instance, "gc", err);
+	if (fake->fail_in && strncmp(fake->fail_in, "gc", 2) == 0)
+		return fake->host->fail(err, EIO, "%s failed as asked", fake->fail_in);
+	return 0;
 }
 
 int fake_step(struct fake *fake, struct hyfw_plan *plan, const char *verb, const char *name,

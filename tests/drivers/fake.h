@@ -9,7 +9,8 @@
  *                                              once: the file undo-misbehaved in the data
  *                                              directory remembers it; `fail_in = undo` is
  *                                              for ever
- *     fail_in = OP                             that operation ("plan", "open", ...)
+ *     fail_in = OP                             that operation ("plan", "open", ...); of gc
+ *                                              also "gc and more words", which it tells
  */
 #ifndef HYFW_TESTS_FAKE_H
 #define HYFW_TESTS_FAKE_H
