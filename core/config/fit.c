@@ -273,6 +273,8 @@ static const struct {
 	{ "disk", HYFW_TAKES_BLOCK, "takes no disks; a directory is given with volume =" },
 	{ "cdrom", HYFW_TAKES_BLOCK, "takes no disks; a directory is given with volume =" },
 	{ "disk_size", HYFW_TAKES_BLOCK, "takes no disks" },
+	{ "failover", HYFW_TAKES_BLOCK, "takes no disks, which is what another host would start it from" },
+	{ "failover_lease", HYFW_TAKES_BLOCK, "takes no disks, which is what another host would start it from" },
 };
 static const char *const command_keys[] = { "command", "entrypoint", "env" };
 

@@ -315,6 +315,8 @@ int hyfw_config_load_drivers_and_validate(struct hyfw_config *config, struct hyf
 		result = hyfw_config_check_honours(config, err);
 	if (result == 0)
 		result = hyfw_config_check_fit(config, err);
+	if (result == 0)
+		result = hyfw_config_check_failover(config, err);
 	if (result == 0) {
 		configure(config, &drivers);
 		set_verbosity(config);

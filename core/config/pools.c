@@ -34,6 +34,9 @@ void hyfw_config_expect_pools(struct hyfw_config *config)
 
 static int check_pool(const struct hyfw_config_section *pool, struct hyfw_error **err)
 {
+	if (!hyfw_map_get(&pool->map, "path") && hyfw_map_bool(&pool->map, "shared", false))
+		return hyfw_config_fail(err, EINVAL, pool, "shared",
+					"hyfw's own directory is not for several hosts; set `path`");
 	if (hyfw_map_get(&pool->map, "path") || strcmp(pool->name, DEFAULT_POOL) == 0)
 		return 0;
 	return hyfw_config_fail_section(err, EINVAL, pool, "set `path`, the directory of its disks");
@@ -49,7 +52,9 @@ static void hand_over(const struct hyfw_config *config, struct hyfw_config_secti
 	hyfw_pairs_add_map(&pairs, &before);
 	while ((pool = hyfw_config_next(config, "pool", &cursor))) {
 		const char *path = hyfw_map_get(&pool->map, "path"), *size = hyfw_map_get(&pool->map, "size");
-		HYFW_AUTO_FREE char *text = hyfw_format("%s|%s|%s", pool->name, path ? path : "", size ? size : "0");
+		const bool shared = hyfw_map_bool(&pool->map, "shared", false);
+		HYFW_AUTO_FREE char *text = hyfw_format("%s|%s|%s%s", pool->name, path ? path : "", size ? size : "0",
+							shared ? "|shared" : "");
 
 		hyfw_pairs_add(&pairs, HYFW_OPTION_POOL, text);
 	}

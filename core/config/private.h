@@ -110,6 +110,9 @@ bool hyfw_plugin_lists(const char *const *words, const char *word);
 /* honours.c: each key that was set is put into effect by somebody. */
 int hyfw_config_check_honours(const struct hyfw_config *config, struct hyfw_error **err);
 
+/* failover.c: after validation. */
+int hyfw_config_check_failover(const struct hyfw_config *config, struct hyfw_error **err);
+
 /* pools.c: before and after validation. */
 void hyfw_config_expect_pools(struct hyfw_config *config);
 int hyfw_config_hand_over_pools(struct hyfw_config *config, struct hyfw_error **err);

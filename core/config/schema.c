@@ -107,6 +107,12 @@ static const struct hyfw_key workload_keys[] = {
 	{ { "autostart", 0, HYFW_OPTION_BOOL,
 	    .help = "Start it with the host (hyfw-autostart.service); without it when restart is always or unless-stopped and it ran." },
 	  CORE },
+	{ { "failover", 0, HYFW_OPTION_STRING, LIST,
+	    .help = "Hosts that may start the machine when its own is lost (`hyfw failover`), as uname -n tells." },
+	  OWN | WORDS | CORE, hyfw_normalize_hostname, "HOST ..." },
+	{ { "failover_lease", 0, HYFW_OPTION_DURATION, .min = 2000, .max = 3600000,
+	    .help = "How long such a machine may run without its lease being renewed; 30s unless given." },
+	  OWN | CORE },
 	{ { "depends_on", 0, HYFW_OPTION_NAME, LIST, .help = "Workloads that are started before it." },
 	  OWN | WORDS | CORE, NULL, "WORKLOAD ..." },
 	{ { "stop_signal", 0, HYFW_OPTION_STRING, 0, "SIGTERM", .help = "Signal that asks it to end." },
@@ -154,6 +160,8 @@ static const struct hyfw_key pool_keys[] = {
 	  CORE },
 	{ { "size", 0, HYFW_OPTION_SIZE, .min = 1 << 20, .max = INT64_MAX,
 	    .help = "How large its disks may be together; without it there is no limit." }, CORE },
+	{ { "shared", 0, HYFW_OPTION_BOOL, 0, "no",
+	    .help = "Other hosts have the same directory, and fcntl(2) locks in it hold among them; for failover." }, CORE },
 	{ { NULL } },
 };
 

@@ -121,6 +121,9 @@ static void take_disk(struct hyfw_definition *definition, const struct hyfw_conf
 	hyfw_disk_pairs(text, &use->options);
 	options = hyfw_pairs_map(&use->options);
 	use->read_only = hyfw_map_bool(&options, "read_only", false);
+	/* What this host's memory kept would reach the disk when another host has it. */
+	if (!use->read_only && hyfw_definition_get(definition, "failover") && !hyfw_map_get(&options, "cache"))
+		hyfw_pairs_add(&use->options, "cache", "none");
 	use->anonymous = source[0] == '/';
 	if (use->anonymous)
 		use->driver = hyfw_dup(HYFW_DISK_DRIVER);

@@ -289,6 +289,52 @@ static void disks_have_a_normal_form(void **state)
 	}
 }
 
+/* Volumes of pools are in tests/cli/failover.bats: the fake driver has none. */
+#define POOLS "[pool san]\npath = /etc\nshared = yes\n[pool own]\npath = /opt\n[volume plain]\ndriver = qcow2\n"
+#define SHARED "disk = /etc/hostname:format=raw"
+
+static void failover_wants_disks_that_its_hosts_share(void **state)
+{
+	static const struct {
+		const char *keys, *message;
+	} cases[] = {
+		{ SHARED "\nfailover = b c.example\nfailover_lease = 5s\n", NULL },
+		{ SHARED "\ndisk = plain:ro\nfailover = b\n", NULL },
+		{ SHARED ",cache=directsync\nfailover = b\n", NULL },
+		{ SHARED "\ndisk = plain\nfailover = b\n", "pool default is none that its hosts share" },
+		{ SHARED "\ndisk = /proc/version\nfailover = b\n", "disk = /proc/version: the machine has failover" },
+		{ SHARED ",cache=writeback\nfailover = b\n", "what cache=writeback keeps" },
+		{ SHARED ",ro\nfailover = b\n", "no disk that it writes to" },
+		{ SHARED "\nimage = base\nfailover = b\n", "its image lies on this host alone" },
+		{ SHARED "\nfailover = a_b\n", "not a host name" },
+		{ SHARED "\nfailover_lease = 5s\n", "set `failover`" },
+		{ SHARED "\nfailover = b\nfailover_lease = 1s\n", "failover_lease = 1s" },
+	};
+	size_t i;
+
+	(void)state;
+	NEED_ROOT;
+	for (i = 0; i < HYFW_COUNT(cases); i++) {
+		HYFW_AUTO_ERROR struct hyfw_error *err = NULL;
+		HYFW_AUTO_FREE char *text = hyfw_format(POOLS FRONT VM "%s", cases[i].keys);
+		struct hyfw_config *config = load(text, &err);
+
+		if (!config != !!cases[i].message || (err && !strstr(err->message, cases[i].message)))
+			fail_msg("%s: %s", cases[i].keys, err ? err->message : "allowed");
+		hyfw_config_free(config);
+	}
+}
+
+static void the_directory_of_a_host_is_not_shared(void **state)
+{
+	HYFW_AUTO_ERROR struct hyfw_error *err = NULL;
+
+	(void)state;
+	NEED_ROOT;
+	assert_null(load("[pool default]\nshared = yes\n" FRONT VM "disk = /etc/hostname:ro\n", &err));
+	assert_non_null(strstr(err->message, "set `path`"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +346,8 @@ int main(void)
 		cmocka_unit_test(a_disk_that_is_written_to_has_one_user),
 		cmocka_unit_test(two_names_of_one_file_are_one_disk),
 		cmocka_unit_test(disks_have_a_normal_form),
+		cmocka_unit_test(failover_wants_disks_that_its_hosts_share),
+		cmocka_unit_test(the_directory_of_a_host_is_not_shared),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

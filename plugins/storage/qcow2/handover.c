@@ -205,19 +205,27 @@ static int note_number(struct qcow2 *qcow2, struct hyfw_call *call, const char *
 	return qcow2->host->note(call, key, qcow2->host->format(call->arena, "%" PRIuMAX, value), err);
 }
 
-/* All that undo() and attachment() need. */
+/* All that undo() and attachment() need.  A disk that hosts share may still be that of a
+ * user of the host that had it last: it goes back to root. */
 static int note_place(struct qcow2 *qcow2, struct hyfw_call *call, const struct place *place,
 		      struct hyfw_error **err)
 {
+	const bool shared = qcow2_is_shared(qcow2, place->path, call->arena);
 	const struct { const char *key; uintmax_t value; } numbers[] = {
-		{ "device", place->st.st_dev }, { "inode", place->st.st_ino },  { "rdev", place->st.st_rdev },
-		{ "old_uid", place->st.st_uid }, { "old_gid", place->st.st_gid }, { "old_mode", place->st.st_mode & 07777 },
+		{ "device", place->st.st_dev },
+		{ "inode", place->st.st_ino },
+		{ "rdev", place->st.st_rdev },
+		{ "old_uid", shared ? 0 : place->st.st_uid },
+		{ "old_gid", shared ? 0 : place->st.st_gid },
+		{ "old_mode", place->st.st_mode & 07777 },
 	};
 	int result = qcow2->host->note(call, "path", place->path, err);
 	size_t i;
 
 	if (result == 0)
 		result = qcow2->host->note(call, "format", place->format, err);
+	if (result == 0 && shared)
+		result = qcow2->host->note(call, "shared", "true", err);
 	for (i = 0; result == 0 && i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		result = note_number(qcow2, call, numbers[i].key, numbers[i].value, err);
 	return result;
@@ -296,6 +304,18 @@ static int give_back(struct qcow2 *qcow2, const struct hyfw_map *record, const c
 	return 0;
 }
 
+/* Our machine has ended, so who writes to it is on another host, which has it now. */
+static bool taken_over(struct qcow2 *qcow2, const struct hyfw_map *record, const char *path, int fd,
+		       const struct stat *st, const char *workload)
+{
+	struct hyfw_error *busy = NULL;
+	bool taken = hyfw_map_bool(record, "shared", false) &&
+		     qcow2_use_check(qcow2, fd, st, path, false, workload, &busy) < 0;
+
+	qcow2->host->forget(&busy);
+	return taken;
+}
+
 /* The file that was handed over, wherever its name leads now; another one in its place is
  * not ours. */
 int qcow2_disk_undo(struct qcow2 *qcow2, struct hyfw_call *call, struct hyfw_error **err)
@@ -312,7 +332,8 @@ int qcow2_disk_undo(struct qcow2 *qcow2, struct hyfw_call *call, struct hyfw_err
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd >= 0 && user.uid != 0 && fstat(fd, &st) == 0 &&
 	    (intmax_t)st.st_dev == hyfw_map_int(record, "device", -1) &&
-	    (intmax_t)st.st_ino == hyfw_map_int(record, "inode", -1) && (st.st_uid == user.uid || st.st_gid == user.gid))
+	    (intmax_t)st.st_ino == hyfw_map_int(record, "inode", -1) && (st.st_uid == user.uid || st.st_gid == user.gid) &&
+	    !taken_over(qcow2, record, path, fd, &st, workload))
 		result = give_back(qcow2, record, path, fd, err);
 	if (fd >= 0)
 		close(fd);

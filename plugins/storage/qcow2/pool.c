@@ -13,16 +13,19 @@
 
 /* ---- the settings ---- */
 
-/* "NAME|PATH|BYTES", as the core hands over [pool NAME]; the path may be empty. */
+/* "NAME|PATH|BYTES" or "NAME|PATH|BYTES|shared", as the core hands over [pool NAME]; the
+ * path may be empty. */
 static bool parse(const char *text, struct qcow2_pool *ret_pool)
 {
 	const char *path = strchr(text, '|'), *size = path ? strchr(path + 1, '|') : NULL;
+	char *end;
 
 	if (!size)
 		return false;
 	ret_pool->name = strndup(text, (size_t)(path - text));
 	ret_pool->path = size == path + 1 ? NULL : strndup(path + 1, (size_t)(size - path - 1));
-	ret_pool->size = strtoull(size + 1, NULL, 10);
+	ret_pool->size = strtoull(size + 1, &end, 10);
+	ret_pool->shared = strcmp(end, "|shared") == 0;
 	return ret_pool->name && (ret_pool->path || size == path + 1);
 }
 
@@ -93,6 +96,16 @@ const char *qcow2_pool_path(struct qcow2 *qcow2, const struct qcow2_pool *pool, 
 		path = qcow2->host->format(arena, "%s", real);
 	free(real);
 	return path;
+}
+
+bool qcow2_is_shared(struct qcow2 *qcow2, const char *path, struct hyfw_arena *arena)
+{
+	size_t i;
+
+	for (i = 0; i < qcow2->pool_count; i++)
+		if (qcow2->pools[i].shared && qcow2_is_below(path, qcow2_pool_path(qcow2, &qcow2->pools[i], arena)))
+			return true;
+	return false;
 }
 
 /* Names in it say what is trusted, so nobody else may write there. */

@@ -40,6 +40,7 @@
 struct qcow2_pool {
 	char *name, *path;
 	uint64_t size; /* most virtual bytes of all disks in it; 0 for no limit */
+	bool shared;   /* other hosts use it too */
 };
 
 /* A promise of room; see room.c. */
@@ -150,6 +151,9 @@ const char *qcow2_pool_path(struct qcow2 *qcow2, const struct qcow2_pool *pool, 
 
 /* Descriptor of the pool's directory, which is made when it is missing and 'make'. */
 int qcow2_pool_open(struct qcow2 *qcow2, const struct qcow2_pool *pool, bool make, struct hyfw_error **err);
+
+/* Whether the file at 'path', without links in it, lies in a pool that other hosts use too. */
+bool qcow2_is_shared(struct qcow2 *qcow2, const char *path, struct hyfw_arena *arena);
 
 /* Virtual bytes of all disks in it, and what the files of those hold that keep snapshots:
  * a guest may write its disk anew, and the snapshots keep what was. */

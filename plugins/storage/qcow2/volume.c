@@ -195,7 +195,8 @@ int qcow2_volume_apply(struct qcow2 *qcow2, struct hyfw_call *call, struct hyfw_
 	return make_volume(qcow2, call, err);
 }
 
-/* Only a disk that we made and that nobody has written to: data is never undone. */
+/* Only a disk that we made and that nobody has written to: data is never undone.  One on
+ * storage that hosts share may be another's by now. */
 int qcow2_volume_undo(struct qcow2 *qcow2, struct hyfw_call *call, struct hyfw_error **err)
 {
 	const char *made = hyfw_map_get(&call->record, NOTE_MADE), *path, *format;
@@ -210,7 +211,7 @@ int qcow2_volume_undo(struct qcow2 *qcow2, struct hyfw_call *call, struct hyfw_e
 		qcow2->host->forget(&missing);
 		return 0;
 	}
-	if (lstat(path, &st) < 0 || strcmp(stamp(qcow2, call->arena, &st), made) != 0)
+	if (qcow2_is_shared(qcow2, path, call->arena) || lstat(path, &st) < 0 || strcmp(stamp(qcow2, call->arena, &st), made) != 0)
 		return 0;
 	if (unlink(path) < 0 && errno != ENOENT)
 		return qcow2->host->fail(err, errno, "remove volume %s: %s", name, strerror(errno));

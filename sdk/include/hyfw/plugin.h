@@ -82,7 +82,8 @@ struct hyfw_option {
 
 /* A storage driver that declares a list of this name in HYFW_SCOPE_PLUGIN is given in it
  * "NAME|PATH|BYTES" for each section [pool NAME]: its directory ("" for the driver's own,
- * only for "default") and how much may be in it (0: no limit). */
+ * only for "default") and how much may be in it (0: no limit); with "|shared" behind it
+ * other hosts use the same directory. */
 #define HYFW_OPTION_POOL "pool"
 
 /* ---- probe -------------------------------------------------------------- */
