@@ -122,6 +122,7 @@ static void add_domain(struct kvm_xml *xml)
 	kvm_domain_power(xml, domain);
 	add_devices(xml, domain);
 	add_user(xml, domain);
+	kvm_domain_spare_questions(xml);
 }
 
 int kvm_domain_xml(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_workload *workload,

@@ -72,9 +72,26 @@ static void add_topology(struct kvm_xml *xml, xmlNode *cpu)
 		kvm_xml_format(xml, node, words[i], "%u", kvm_topology(text, words[i]));
 }
 
+static const char *cpu_model(const struct kvm_xml *xml)
+{
+	return kvm_xml_setting(xml, "cpu_model", default_model(xml));
+}
+
+/* Where QEMU alone decides what the CPU has, libvirt need not know it feature by
+ * feature: with this ability it asks 400 questions, which QEMU reads byte by byte, and
+ * uses no answer; without it there are three.  Features that are named are checked. */
+void kvm_domain_spare_questions(struct kvm_xml *xml)
+{
+	const char *model = cpu_model(xml);
+
+	if ((strcmp(model, "maximum") == 0 || strcmp(model, "host-passthrough") == 0) &&
+	    !kvm_xml_setting(xml, "cpu_feature", NULL) && !kvm_xml_is(xml, "nested", "on"))
+		kvm_xml_without(xml, "cpu-unavailable-features");
+}
+
 void kvm_domain_cpu(struct kvm_xml *xml, xmlNode *domain)
 {
-	const char *model = kvm_xml_setting(xml, "cpu_model", default_model(xml));
+	const char *model = cpu_model(xml);
 	const bool mode = strcmp(model, "host-model") == 0 || strcmp(model, "host-passthrough") == 0 ||
 			  strcmp(model, "maximum") == 0;
 	xmlNode *cpu = kvm_xml_with(xml, domain, "cpu", "mode", mode ? model : "custom"), *node;

@@ -127,6 +127,13 @@ xmlNode *kvm_xml_with(struct kvm_xml *xml, xmlNode *parent, const char *element,
 	return node;
 }
 
+static xmlNs *qemu_namespace(struct kvm_xml *xml)
+{
+	xmlNs *space = xmlSearchNs(xml->doc, xml->root, BAD_CAST "qemu");
+
+	return space ? space : xmlNewNs(xml->root, BAD_CAST KVM_QEMU_NAMESPACE, BAD_CAST "qemu");
+}
+
 /* <qemu:commandline><qemu:arg value='TEXT'/>, last in the domain. */
 void kvm_xml_argument(struct kvm_xml *xml, const char *text)
 {
@@ -135,9 +142,7 @@ void kvm_xml_argument(struct kvm_xml *xml, const char *text)
 
 	if (xml->result < 0)
 		return;
-	space = xmlSearchNs(xml->doc, xml->root, BAD_CAST "qemu");
-	if (!space)
-		space = xmlNewNs(xml->root, BAD_CAST KVM_QEMU_NAMESPACE, BAD_CAST "qemu");
+	space = qemu_namespace(xml);
 	if (space && !xml->qemu)
 		xml->qemu = xmlNewTextChild(xml->root, space, BAD_CAST "commandline", NULL);
 	argument = xml->qemu ? xmlNewTextChild(xml->qemu, space, BAD_CAST "arg", NULL) : NULL;
@@ -155,6 +160,22 @@ xmlNode *kvm_xml_child(xmlNode *parent, const char *name)
 		if (node->type == XML_ELEMENT_NODE && strcmp((const char *)node->name, name) == 0)
 			return node;
 	return NULL;
+}
+
+void kvm_xml_without(struct kvm_xml *xml, const char *capability)
+{
+	xmlNode *list, *entry;
+	xmlNs *space;
+
+	if (xml->result < 0)
+		return;
+	space = qemu_namespace(xml);
+	list = space ? xmlNewTextChild(xml->root, space, BAD_CAST "capabilities", NULL) : NULL;
+	entry = list ? xmlNewTextChild(list, space, BAD_CAST "del", NULL) : NULL;
+	if (entry)
+		kvm_xml_set(xml, entry, "capability", capability);
+	else
+		out_of_memory(xml);
 }
 
 const char *kvm_xml_setting(const struct kvm_xml *xml, const char *key, const char *otherwise)

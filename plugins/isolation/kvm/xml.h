@@ -55,6 +55,9 @@ xmlNode *kvm_xml_with(struct kvm_xml *xml, xmlNode *parent, const char *element,
 /* An argument of QEMU itself, for what libvirt has no words for. */
 void kvm_xml_argument(struct kvm_xml *xml, const char *text);
 
+/* Lets libvirt do without an ability of QEMU.  Once in a domain. */
+void kvm_xml_without(struct kvm_xml *xml, const char *capability);
+
 /* Keeps a failure, as hyfw_host.fail(), unless there is one already. */
 void kvm_xml_fail(struct kvm_xml *xml, int errnum, const char *text);
 
@@ -71,6 +74,7 @@ bool kvm_xml_is(const struct kvm_xml *xml, const char *key, const char *value);
 
 void kvm_domain_cpu(struct kvm_xml *xml, xmlNode *domain);      /* vcpu, cputune, cpu */
 void kvm_domain_vcpus(struct kvm_xml *xml, xmlNode *domain);
+void kvm_domain_spare_questions(struct kvm_xml *xml);
 void kvm_domain_boot(struct kvm_xml *xml, xmlNode *domain);     /* os */
 void kvm_domain_features(struct kvm_xml *xml, xmlNode *domain); /* features */
 void kvm_domain_clock(struct kvm_xml *xml, xmlNode *domain);    /* clock */
