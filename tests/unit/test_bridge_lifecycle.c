@@ -248,6 +248,34 @@ static void probe_finds_the_kernel_able(void **state)
 	assert_state(before);
 }
 
+/* Frames of 60 bytes, of a type that nobody answers. */
+static void stats_are_seen_from_the_workload(void **state)
+{
+	struct traffic_frame frame = { .interface = "eth0", .type = 0x88b5, .to = { 0x0a, 0x68, 10, 77, 3, 1 } };
+	struct hyfw_stats before = { .net_rx_bytes = HYFW_STAT_NONE, .net_tx_bytes = HYFW_STAT_NONE }, after = before;
+	struct workload web;
+	struct journal network;
+	struct hyfw_map notes;
+	int i;
+
+	(void)state;
+	OK(network_up(&network, "front", &network_map, &err));
+	OK(workload_up(&web, "web", NULL, NULL, &err));
+	notes = hyfw_pairs_map(&web.journal.steps[0].record);
+	traffic_mac(journal_note(&web.journal, HYFW_NOTE_MAC), frame.from);
+	OK(fixture.network->stats(fixture.instance, &notes, &before, &err));
+	for (i = 0; i < 50; i++)
+		assert_int_equal(traffic_run(web.netns, traffic_send_work, &frame), 0);
+	OK(fixture.network->stats(fixture.instance, &notes, &after, &err));
+	assert_in_range(after.net_tx_bytes - before.net_tx_bytes, 50 * 60, 2 * 50 * 60);
+	assert_in_range(after.net_rx_bytes - before.net_rx_bytes, 0, 50 * 60 - 1);
+	OK(fixture.network->stats(fixture.instance, &notes, &after, &err)); /* added to what is there */
+	assert_in_range(after.net_tx_bytes, 2 * (before.net_tx_bytes + 50 * 60), UINT32_MAX);
+	workload_down(&web);
+	OK(fixture.network->stats(fixture.instance, &(struct hyfw_map){ 0 }, &after, &err));
+	network_down(&network);
+}
+
 int bridge_lifecycle_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +286,7 @@ int bridge_lifecycle_tests(void)
 		cmocka_unit_test(orphans_are_collected),
 		cmocka_unit_test(strangers_of_our_name_are_left_alone),
 		cmocka_unit_test(starts_are_quick),
+		cmocka_unit_test(stats_are_seen_from_the_workload),
 		cmocka_unit_test(probe_finds_the_kernel_able),
 	};
 

@@ -88,23 +88,12 @@ static int driver_undo(void *instance, struct hyfw_call *call, struct hyfw_error
 	return step->undo(bridge, call, err);
 }
 
-/* What the host's side of the pair sent is what the workload received. */
 static int driver_stats(void *instance, const struct hyfw_map *endpoint, struct hyfw_stats *stats,
 			struct hyfw_error **err)
 {
-	const char *name = hyfw_map_get(endpoint, HYFW_NOTE_HOST_INTERFACE);
-	struct net_traffic traffic;
-	int r = name ? net_link_traffic(&((struct bridge *)instance)->route, name, &traffic, err) : 0;
+	struct bridge *bridge = instance;
 
-	if (r <= 0)
-		return r;
-	if (stats->net_rx_bytes == HYFW_STAT_NONE)
-		stats->net_rx_bytes = 0;
-	if (stats->net_tx_bytes == HYFW_STAT_NONE)
-		stats->net_tx_bytes = 0;
-	stats->net_rx_bytes += traffic.tx_bytes;
-	stats->net_tx_bytes += traffic.rx_bytes;
-	return 0;
+	return net_link_stats(&bridge->route, hyfw_map_get(endpoint, HYFW_NOTE_HOST_INTERFACE), NET_SIDE_HOST, stats, err);
 }
 
 static const struct hyfw_common_ops common = {

@@ -50,18 +50,24 @@ int net_link_find(struct net_route *route, struct hyfw_arena *arena, const char 
 	return 1;
 }
 
-int net_link_traffic(struct net_route *route, const char *name, struct net_traffic *ret_traffic,
-			struct hyfw_error **err)
+static void stats_add(uint64_t *total, uint64_t bytes)
 {
+	*total = (*total == HYFW_STAT_NONE ? 0 : *total) + bytes;
+}
+
+int net_link_stats(struct net_route *route, const char *name, enum net_side side, struct hyfw_stats *stats,
+		   struct hyfw_error **err)
+{
+	const bool swapped = side == NET_SIDE_HOST;
 	struct rtnl_link *link;
-	int r = link_get(route, name, &link, err);
+	int r = name ? link_get(route, name, &link, err) : 0;
 
 	if (r <= 0)
 		return r;
-	ret_traffic->rx_bytes = rtnl_link_get_stat(link, RTNL_LINK_RX_BYTES);
-	ret_traffic->tx_bytes = rtnl_link_get_stat(link, RTNL_LINK_TX_BYTES);
+	stats_add(&stats->net_rx_bytes, rtnl_link_get_stat(link, swapped ? RTNL_LINK_TX_BYTES : RTNL_LINK_RX_BYTES));
+	stats_add(&stats->net_tx_bytes, rtnl_link_get_stat(link, swapped ? RTNL_LINK_RX_BYTES : RTNL_LINK_TX_BYTES));
 	rtnl_link_put(link);
-	return 1;
+	return 0;
 }
 
 int net_link_delete(struct net_route *route, const char *name, int index, struct hyfw_error **err)

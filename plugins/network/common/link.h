@@ -8,6 +8,8 @@
 #include <net/if.h>
 #include <sys/types.h>
 
+#include <hyfw/workload.h>
+
 #include "address.h"
 #include "message.h"
 
@@ -29,14 +31,18 @@ struct net_link {
 	bool quiet;        /* it never carried a packet */
 };
 
-struct net_traffic {
-	uint64_t rx_bytes, tx_bytes;
+/* Whose side of its connection an interface is. */
+enum net_side {
+	NET_SIDE_HOST,     /* what it sent is what the workload received */
+	NET_SIDE_WORKLOAD, /* a macvtap */
 };
 
 int net_link_find(struct net_route *route, struct hyfw_arena *arena, const char *name, struct net_link *ret_link,
 		  struct hyfw_error **err); /* 1 or 0 */
-int net_link_traffic(struct net_route *route, const char *name, struct net_traffic *ret_traffic,
-		     struct hyfw_error **err); /* 1 or 0 */
+/* Adds the bytes that interface 'name' (NULL: none) carried, as hyfw_network_ops.stats
+ * wants them; success when it is gone. */
+int net_link_stats(struct net_route *route, const char *name, enum net_side side, struct hyfw_stats *stats,
+		   struct hyfw_error **err);
 int net_link_delete(struct net_route *route, const char *name, int index, struct hyfw_error **err);
 int net_link_mark(struct net_route *route, const char *name, const char *alias, struct hyfw_error **err);
 int net_link_up(struct net_route *route, const char *name, struct hyfw_error **err);
