@@ -150,6 +150,28 @@ can_ping() { hyfw exec "$1" -- ping -c 1 -W 1 "$2"; }
 	[ "$(vsctl list-br)" = ovs-theirs ]
 }
 
+@test "a plan says what a bridge of somebody else's means" {
+	write_stack theirs <<-END
+		[workload web]
+		image = box
+		command = true
+		network = office
+
+		[network office]
+		driver = ovs
+		bridge = ovs-theirs
+		datapath = netdev
+		subnet = 10.92.1.0/24
+	END
+	run hyfw plan "$STACK"
+	[ "$status" -eq 0 ]
+	[[ $output == *"ovs-theirs"*"not ours"*"can forge addresses until"* ]]
+	sed -i 's/ovs-theirs/ovs-own/' "$STACK"
+	run hyfw plan "$STACK"
+	[ "$status" -eq 0 ]
+	[[ $output != *"not ours"* ]]
+}
+
 @test "a trunk without a VLAN of its own has no use for an address" {
 	write_stack trunk <<-END
 		[workload web]

@@ -167,6 +167,30 @@ static int plan_controller(struct ovs *ovs, const struct hyfw_subject *subject, 
 	return host->plan_step(plan, &step, err);
 }
 
+/* A bridge that is there without our mark.  Ours drops everything while its flows are
+ * lost; how another one behaves is its owner's choice. */
+static int plan_foreign(struct ovs *ovs, const struct hyfw_subject *subject, const char *bridge,
+			struct hyfw_plan *plan, struct hyfw_arena *arena, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = ovs->host;
+	const struct hyfw_step step = {
+		.size = sizeof(step),
+		.verb = "foreign",
+		.object = host->format(arena, "bridge %s of network %s", bridge, subject->name),
+		.summary = host->format(arena, "use it as it is, since it is not ours: after a restart of ovs-vswitchd workloads "
+					       "on it can forge addresses until the next one starts there or hyfw recover "
+					       "runs; neighbours stay apart by protected ports"),
+		.lifetime = HYFW_LIFETIME_SHARED,
+		.flags = HYFW_STEP_NOTE,
+	};
+	struct net_link link;
+	int r = net_link_find(&ovs->route, arena, bridge, &link, err);
+
+	if (r <= 0 || strcmp(link.alias, ovs_mark_bridge(ovs, arena, subject->name)) == 0)
+		return r < 0 ? r : 0;
+	return host->plan_step(plan, &step, err);
+}
+
 int ovs_network_plan(struct ovs *ovs, const struct hyfw_subject *subject, struct hyfw_plan *plan,
 		     struct hyfw_arena *arena, struct hyfw_error **err)
 {
@@ -189,5 +213,7 @@ int ovs_network_plan(struct ovs *ovs, const struct hyfw_subject *subject, struct
 	ovs_bridge_words(ovs, &args, NULL, &words);
 	step.commands = ovs_words_command(&words);
 	r = host->plan_step(plan, &step, err);
+	if (r >= 0 && hyfw_map_get(&subject->settings, "bridge"))
+		r = plan_foreign(ovs, subject, bridge, plan, arena, err);
 	return r >= 0 && hyfw_map_get(&args, "controller") ? plan_controller(ovs, subject, plan, arena, err) : r;
 }
