@@ -100,7 +100,9 @@ char *hyfw_describe_status(const struct hyfw_state *state)
 	case HYFW_STATUS_RUNNING:
 	case HYFW_STATUS_PAUSED:
 		age = describe_age(state->started);
-		return hyfw_format("up %s%s", age, state->status == HYFW_STATUS_PAUSED ? " (paused)" : "");
+		return state->status == HYFW_STATUS_RUNNING ? hyfw_format("up %s", age) :
+		       *state->paused_by ? hyfw_format("up %s (paused: %s)", age, state->paused_by) :
+					   hyfw_format("up %s (paused)", age);
 	case HYFW_STATUS_EXITED:
 		age = describe_age(state->finished);
 		return hyfw_format("exited (%d%s) %s ago", state->exit_status,
@@ -201,6 +203,8 @@ struct json_object *hyfw_describe_json(const char *name, const struct hyfw_state
 	hyfw_json_add_text(object, "rootfs", hyfw_definition_get(state->definition, "rootfs"));
 	json_object_object_add(object, "command", words(state->definition));
 	hyfw_json_add_text(object, "status", hyfw_status_name(state->status));
+	hyfw_json_add_text(object, "paused_by",
+			   state->paused_by && *state->paused_by ? state->paused_by : NULL);
 	json_object_object_add(object, "exit_status",
 			       state->status == HYFW_STATUS_EXITED ? json_object_new_int(state->exit_status)
 								   : NULL);

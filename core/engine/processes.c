@@ -6,25 +6,27 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/files.h"
 #include "engine/store.h"
 #include "plugin/host.h"
 
-void hyfw_processes_mark(const char *name, bool paused)
+void hyfw_processes_mark(const char *name, const char *why)
 {
 	HYFW_AUTO_FREE char *path = hyfw_path_runtime(name, "paused");
-	HYFW_AUTO_CLOSE int fd = -1;
+	HYFW_AUTO_ERROR struct hyfw_error *err = NULL;
 
-	if (!paused)
+	if (!why)
 		unlink(path);
-	else if ((fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0)
-		hyfw_host_table()->log(HYFW_LOG_WARNING, "%s: %s", path, strerror(errno));
+	else if (hyfw_file_write(path, why, strlen(why), 0600, false, &err) < 0)
+		hyfw_host_table()->log(HYFW_LOG_WARNING, "%s", err->message);
 }
 
-bool hyfw_processes_marked(const char *name)
+char *hyfw_processes_marked(const char *name)
 {
 	HYFW_AUTO_FREE char *path = hyfw_path_runtime(name, "paused");
+	char *why = NULL;
 
-	return access(path, F_OK) == 0;
+	return hyfw_file_read(AT_FDCWD, path, 256, &why, NULL, NULL) < 0 ? NULL : why;
 }
 
 /* ---- isolation driver ---- */

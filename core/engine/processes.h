@@ -12,8 +12,9 @@ int hyfw_processes_pause(struct hyfw_worker *worker, bool paused, struct hyfw_er
 /* SIGKILL by every security module that can; none is no failure. */
 int hyfw_processes_kill(struct hyfw_worker *worker, struct hyfw_error **err);
 
-/* The mark RUNTIME/workloads/NAME/paused, for those who only look. */
-void hyfw_processes_mark(const char *name, bool paused);
-bool hyfw_processes_marked(const char *name);
+/* The mark RUNTIME/workloads/NAME/paused, for those who only look: why it stands still, ""
+ * because somebody asked for it; NULL when it does not. */
+void hyfw_processes_mark(const char *name, const char *why);
+char *hyfw_processes_marked(const char *name); /* free() */
 
 #endif

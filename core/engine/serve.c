@@ -21,7 +21,7 @@
 #include "engine/store.h"
 #include "plugin/host.h"
 
-enum { WAIT, SIGNALS, SOCKET, OUT, ERR, CONSOLE, INPUT_FROM, INPUT_TO, POLLED };
+enum { WAIT, CHANGED, SIGNALS, SOCKET, OUT, ERR, CONSOLE, INPUT_FROM, INPUT_TO, POLLED };
 
 static int64_t now(void)
 {
@@ -71,8 +71,34 @@ int hyfw_serve_pause(struct hyfw_serve *serve, bool paused, struct hyfw_error **
 	if (serve->paused != paused)
 		hyfw_event(serve->worker->definition->name, paused ? "pause" : "unpause", NULL, NULL);
 	serve->paused = paused;
-	hyfw_processes_mark(serve->worker->definition->name, paused);
+	serve->halted = NULL;
+	hyfw_processes_mark(serve->worker->definition->name, paused ? "" : NULL);
 	return 0;
+}
+
+/* It may have come to stand still, or have gone on, without being asked to. */
+static void on_change(struct hyfw_serve *serve)
+{
+	const char *name = serve->worker->definition->name, *why;
+	struct hyfw_pairs record;
+	struct hyfw_map map;
+	uint64_t count;
+
+	if (read(serve->worker->running.changed_fd, &count, sizeof(count)) < 0)
+		return; /* nothing was written to it */
+	record = hyfw_serve_record(serve);
+	map = hyfw_pairs_map(&record);
+	why = hyfw_isolation_halted(serve->worker->isolation, &map);
+	hyfw_pairs_finish(&record);
+	if (why && !serve->paused)
+		hyfw_event(name, "pause", "reason", why);
+	else if (!why && serve->halted)
+		hyfw_event(name, "unpause", NULL, NULL);
+	else
+		return;
+	serve->paused = why != NULL;
+	serve->halted = why;
+	hyfw_processes_mark(name, why);
 }
 
 /* Who stands still does not hear that it shall end. */
@@ -161,6 +187,7 @@ static void fill(const struct hyfw_serve *serve, struct pollfd *fds)
 	const bool pending = stdio->pending_size > 0;
 	const int all[POLLED] = {
 		[WAIT] = serve->worker->running.wait_fd,
+		[CHANGED] = serve->worker->running.changed_fd,
 		[SIGNALS] = serve->signals,
 		[SOCKET] = *serve->socket,
 		[OUT] = stdio->output[0],
@@ -204,6 +231,8 @@ static void dispatch(struct hyfw_serve *serve, const struct pollfd *fds)
 		on_message(serve);
 	if (fds[SIGNALS].revents)
 		on_signal(serve);
+	if (fds[CHANGED].revents)
+		on_change(serve);
 	hyfw_answer_dispatch(serve, fds + POLLED);
 	if (fds[WAIT].revents)
 		on_end(serve);
@@ -235,7 +264,7 @@ void hyfw_serve(struct hyfw_worker *worker, struct hyfw_stdio *stdio, struct hyf
 	hyfw_serve_drain(&serve, &worker->running.console_fd, 1);
 	hyfw_log_finish(&serve.log);
 	if (serve.paused)
-		hyfw_processes_mark(worker->definition->name, false);
+		hyfw_processes_mark(worker->definition->name, NULL);
 	hyfw_answer_close(answer, ret_served->exit.status);
 	ret_served->duration_ms = now() - start;
 }

@@ -20,6 +20,7 @@ struct hyfw_serve {
 	int64_t kill_at; /* milliseconds of hyfw_now_us(); 0: no stop is under way */
 	unsigned kills;  /* how often it was sent SIGKILL */
 	bool paused;
+	const char *halted; /* why it stands still by itself; NULL */
 	bool ended;
 };
 

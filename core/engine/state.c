@@ -98,7 +98,9 @@ static void read_run(struct hyfw_state *state, const char *isolation)
 	struct hyfw_map map;
 
 	state->status = state->monitor ? status_of(state->journal, start) : HYFW_STATUS_DEAD;
-	if (state->status == HYFW_STATUS_RUNNING && hyfw_processes_marked(state->definition->name))
+	if (state->status == HYFW_STATUS_RUNNING)
+		state->paused_by = hyfw_processes_marked(state->definition->name);
+	if (state->paused_by)
 		state->status = HYFW_STATUS_PAUSED;
 	state->started = state->journal->begin_time;
 	state->restarts = state->journal->operations > 0 ? state->journal->operations - 1 : 0;
@@ -130,5 +132,6 @@ void hyfw_state_finish(struct hyfw_state *state)
 {
 	hyfw_definition_free(state->definition);
 	hyfw_journal_close(state->journal);
+	free(state->paused_by);
 	memset(state, 0, sizeof(*state));
 }

@@ -66,6 +66,7 @@ struct hyfw_state {
 	pid_t pid;
 	int64_t started, finished;    /* CLOCK_REALTIME milliseconds; 0 */
 	int exit_status;              /* EXITED */
+	char *paused_by;              /* PAUSED: what made it stand still, "disk full"; "": somebody asked for it */
 	bool oom_killed;
 	unsigned restarts;
 };

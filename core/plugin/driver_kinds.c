@@ -37,7 +37,7 @@ static int command_status(int result, struct hyfw_error **err)
 }
 
 static const struct hyfw_running nothing_runs = {
-	.size = sizeof(struct hyfw_running), .wait_fd = -1, .netns_fd = -1, .console_fd = -1
+	.size = sizeof(struct hyfw_running), .wait_fd = -1, .netns_fd = -1, .console_fd = -1, .changed_fd = -1
 };
 
 static int incomplete(const struct hyfw_driver *driver, const char *op, const char *what, struct hyfw_error **err)
@@ -143,6 +143,11 @@ int hyfw_isolation_resume(struct hyfw_driver *driver, const struct hyfw_map *rec
 	if (!driver->ops.isolation.resume)
 		return hyfw_driver_lacks(driver, "let a paused workload continue", err);
 	return CALL(driver, "resume", err, driver->ops.isolation.resume(driver->instance, record, &why));
+}
+
+const char *hyfw_isolation_halted(struct hyfw_driver *driver, const struct hyfw_map *record)
+{
+	return driver->ops.isolation.halted ? driver->ops.isolation.halted(driver->instance, record) : NULL;
 }
 
 int hyfw_isolation_overhead(struct hyfw_driver *driver, const struct hyfw_map *settings, uint64_t *ret_bytes,

@@ -291,11 +291,18 @@ guest_ends() { # NAME STATUS FLAG... -- WORD...
 	sleep 1
 	echo 'dd if=/dev/zero of=/dev/vda bs=64k count=200 conv=fsync; echo written' >&8
 	wait_until 30 stands_still full
+	wait_until 10 is_status full paused
+	hyfw ps | grep -E ' up [0-9]+ [a-z]+ \(paused: disk full\) '
+	hyfw unpause full # there is no room yet: it stands still again
+	wait_until 10 is_status full paused
 	grep -q "disk $DISKS/small/disk.qcow2: no space left" "$DISKS/err"
 	absent -q '^written' "$DISKS/out"
 	mount -o remount,size=64M "$DISKS/small"
 	hyfw unpause full
 	wait_until 30 grep -q '^written' "$DISKS/out"
+	is_status full running
+	hyfw events --no-stream >"$DISKS/events"
+	grep -E 'pause +full +reason=disk full' "$DISKS/events"
 	exec 8>&-
 	hyfw rm -f full
 }

@@ -21,7 +21,7 @@ int kvm_run_get(struct kvm_instance *kvm, struct kvm_run **ret_run, struct hyfw_
 		return kvm->host->fail(err, ENOMEM, "out of memory");
 	if (!kvm->run) {
 		run->kvm = kvm;
-		run->end_fd = run->pidfd = run->pid_watch = run->late = -1;
+		run->end_fd = run->changed_fd = run->pidfd = run->pid_watch = run->late = -1;
 		memset(run->callbacks, -1, sizeof(run->callbacks));
 		pthread_mutex_init(&run->lock, NULL);
 		pthread_cond_init(&run->removed, NULL);
@@ -237,6 +237,18 @@ static int connect_console(struct creation *creation, int *ret_fd, struct hyfw_e
 	return 0;
 }
 
+/* The core's, and ours, which are written to from another thread. */
+static int make_eventfds(struct kvm_run *run, struct hyfw_running *ret_running)
+{
+	ret_running->wait_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ret_running->changed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (ret_running->wait_fd < 0 || ret_running->changed_fd < 0)
+		return -errno;
+	run->end_fd = fcntl(ret_running->wait_fd, F_DUPFD_CLOEXEC, 3);
+	run->changed_fd = fcntl(ret_running->changed_fd, F_DUPFD_CLOEXEC, 3);
+	return run->end_fd < 0 || run->changed_fd < 0 ? -errno : 0;
+}
+
 static int create(struct creation *creation, struct hyfw_running *ret_running, struct hyfw_error **err)
 {
 	struct kvm_run *run = creation->run;
@@ -255,11 +267,10 @@ static int create(struct creation *creation, struct hyfw_running *ret_running, s
 		r = connect_console(creation, &console, err);
 	if (r < 0)
 		return r;
-	ret_running->wait_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	run->end_fd = ret_running->wait_fd < 0 ? -1 : fcntl(ret_running->wait_fd, F_DUPFD_CLOEXEC, 3);
-	if (run->end_fd < 0) {
+	r = make_eventfds(run, ret_running);
+	if (r < 0) {
 		close(console);
-		return creation->host->fail(err, errno, "eventfd: %s", strerror(errno));
+		return creation->host->fail(err, -r, "eventfd: %s", strerror(-r));
 	}
 	ret_running->console_fd = console;
 	ret_running->pid = (int32_t)hyfw_map_int(&creation->call->record, HYFW_NOTE_PID, 0);

@@ -33,6 +33,41 @@ void kvm_events_ended(struct kvm_run *run, int status, int signal)
 	pthread_mutex_unlock(&run->lock);
 }
 
+/* ---- standing still ---------------------------------------------------------------- */
+
+static void tell_changed(struct kvm_run *run)
+{
+	const uint64_t one = 1;
+
+	pthread_mutex_lock(&run->lock);
+	if (run->changed_fd >= 0 && write(run->changed_fd, &one, sizeof(one)) < 0)
+		run->kvm->host->log(HYFW_LOG_ERROR, "a machine stands still: %s", strerror(errno));
+	pthread_mutex_unlock(&run->lock);
+}
+
+/* QEMU stops a guest whose disk cannot take more (werror=enospc): nobody asked for it. */
+const char *kvm_halted(void *instance, const struct hyfw_map *record)
+{
+	struct kvm_instance *kvm = instance;
+	struct hyfw_error *ended = NULL;
+	int state = 0, reason = 0;
+	struct kvm_run *run;
+	virDomainPtr domain;
+	bool halted;
+
+	(void)record;
+	if (kvm_domain_get(kvm, &run, &domain, &ended) < 0) {
+		kvm->host->forget(&ended);
+		return NULL;
+	}
+	halted = virDomainGetState(domain, &state, &reason, 0) == 0 && state == VIR_DOMAIN_PAUSED &&
+		 reason == VIR_DOMAIN_PAUSED_IOERROR;
+	kvm_domain_put(domain);
+	return !halted ? NULL : run->disk_full ? "disk full" : "disk error";
+}
+
+/* ---- the end ------------------------------------------------------------------------ */
+
 /* virDomainEventStoppedDetailType */
 static int on_lifecycle(virConnectPtr connection, virDomainPtr domain, int event, int detail, void *data)
 {
@@ -40,8 +75,11 @@ static int on_lifecycle(virConnectPtr connection, virDomainPtr domain, int event
 	struct kvm_run *run = data;
 
 	(void)connection;
-	if (event != VIR_DOMAIN_EVENT_STOPPED || virDomainGetUUIDString(domain, uuid) < 0 ||
-	    strcmp(uuid, run->uuid) != 0)
+	if (virDomainGetUUIDString(domain, uuid) < 0 || strcmp(uuid, run->uuid) != 0)
+		return 0;
+	if (event == VIR_DOMAIN_EVENT_SUSPENDED || event == VIR_DOMAIN_EVENT_RESUMED)
+		tell_changed(run);
+	if (event != VIR_DOMAIN_EVENT_STOPPED)
 		return 0;
 	switch (detail) {
 	case VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN:
@@ -74,7 +112,6 @@ static void on_removed(virConnectPtr connection, virDomainPtr domain, const char
 	pthread_mutex_unlock(&run->lock);
 }
 
-/* QEMU lets a guest stand still whose disk is full, until it is continued. */
 static void on_disk_error(virConnectPtr connection, virDomainPtr domain, const char *path, const char *alias,
 			  int action, const char *reason, void *data)
 {
@@ -83,9 +120,12 @@ static void on_disk_error(virConnectPtr connection, virDomainPtr domain, const c
 	(void)connection;
 	(void)domain;
 	(void)alias;
-	if (action == VIR_DOMAIN_EVENT_IO_ERROR_PAUSE)
-		run->kvm->host->log(HYFW_LOG_ERROR, "disk %s: %s: the machine stands still until it is unpaused",
-				    path, strcmp(reason, "enospc") == 0 ? "no space left" : "input/output error");
+	if (action != VIR_DOMAIN_EVENT_IO_ERROR_PAUSE)
+		return;
+	run->disk_full = strcmp(reason, "enospc") == 0;
+	run->kvm->host->log(HYFW_LOG_ERROR, "disk %s: %s: the machine stands still until it is unpaused", path,
+			    run->disk_full ? "no space left" : "input/output error");
+	tell_changed(run);
 }
 
 /* ---- the process ------------------------------------------------------------------- */

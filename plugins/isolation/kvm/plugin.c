@@ -83,6 +83,7 @@ static const struct hyfw_isolation_ops ops = {
 	.overhead = kvm_overhead,
 	.plug = kvm_plug,
 	.operate = kvm_operate,
+	.halted = kvm_halted,
 };
 
 static const struct hyfw_plugin plugin = {

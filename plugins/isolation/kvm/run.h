@@ -59,6 +59,8 @@ struct kvm_run {
 	char *root;            /* of the embedded libvirt: stays the same in this process */
 	char uuid[VIR_UUID_STRING_BUFLEN];
 	int end_fd;            /* eventfd that tells the core of the end; -1 */
+	int changed_fd;        /* and one that tells it that the guest stands still, or goes on; -1 */
+	bool disk_full;        /* why, when a disk is the reason */
 	int pidfd;             /* QEMU; -1 */
 	int pid_watch, late;   /* of the event loop; -1 */
 	int callbacks[3];      /* of libvirt; -1 */

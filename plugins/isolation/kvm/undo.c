@@ -38,7 +38,9 @@ static void let_go(struct kvm_run *run)
 		close(run->pidfd);
 	if (run->end_fd >= 0)
 		close(run->end_fd);
-	run->pidfd = run->end_fd = -1;
+	if (run->changed_fd >= 0)
+		close(run->changed_fd);
+	run->pidfd = run->end_fd = run->changed_fd = -1;
 }
 
 void kvm_run_free(struct kvm_run *run)
@@ -55,6 +57,8 @@ void kvm_run_free(struct kvm_run *run)
 		close(run->pidfd);
 	if (run->end_fd >= 0)
 		close(run->end_fd);
+	if (run->changed_fd >= 0)
+		close(run->changed_fd);
 	free(run->removed_alias);
 	free(run->root);
 	free(run);

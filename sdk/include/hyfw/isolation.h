@@ -73,6 +73,8 @@ struct hyfw_running {
 	int netns_fd;     /* its network namespace; -1 when it has none of its own */
 	int console_fd;   /* the terminal's master side; -1 without a terminal */
 	void *handle;     /* the driver's; freed by wait() or undo("create") */
+	int changed_fd;   /* eventfd(2) of a workload that may come to stand still, or go on, by itself;
+			   * see halted(); -1: it does not */
 };
 
 struct hyfw_exit {
@@ -202,6 +204,11 @@ struct hyfw_isolation_ops {
 	 * verb that the driver does not know.  NULL: none. */
 	int (*operate)(void *instance, const struct hyfw_map *record, const struct hyfw_operation *operation,
 		       struct hyfw_map *ret_result, struct hyfw_error **err);
+
+	/* Why it stands still though nobody asked for that, in a few words ("disk full"),
+	 * until resume(); NULL when it does not.  Asked when changed_fd was written to.  Does
+	 * not block.  The text is static.  NULL: it never does. */
+	const char *(*halted)(void *instance, const struct hyfw_map *record);
 };
 
 #ifdef __cplusplus
