@@ -18,7 +18,8 @@ setup() {
 }
 
 teardown() {
-	umount "$DISKS/small" 2>/dev/null || true
+	umount "$DISKS/small" "$DISKS/mnt" 2>/dev/null || true
+	[ -z "${loop:-}" ] || losetup -d "$loop" 2>/dev/null || true
 	rm -rf --one-file-system "$DISKS"
 	[ ! -f "$STATE/lv/pid" ] || { hyfw rm -f vm; stop_libvirtd; } >/dev/null 2>&1 || true
 	common_teardown
@@ -173,6 +174,49 @@ refused() { # TEXT COMMAND...
 	hyfw snapshot delete vm disks
 	hyfw down "$STACK"
 	hyfw volume rm small
+}
+
+@test "a block device is the machine's own while it runs, and the host's while it is mounted" {
+	truncate -s 16M "$DISKS/back.raw"
+	loop=$(losetup -f --show "$DISKS/back.raw")
+	before=$(stat -c '%u:%g %a' "$loop")
+	mkfs.ext4 -q "$loop"
+	mkdir "$DISKS/mnt"
+
+	mount "$loop" "$DISKS/mnt"
+	SNAPSHOT=$BATS_TEST_TMPDIR/mounted
+	machine_snapshot >"$SNAPSHOT"
+	refused "$loop: the host itself uses it" bios vm -d --set disk="$loop"
+	refused "$loop: the host itself uses it" hyfw disk sparsify "$loop"
+	umount "$DISKS/mnt"
+	SNAPSHOT=$BATS_FILE_TMPDIR/before
+	refused "$loop (qcow2): it is not in format qcow2" bios vm -d --set disk="$loop:format=qcow2"
+
+	bios vm -d --set disk="$loop"
+	qemu=$(inspected vm pid)
+	[ "$(stat -c %u "$loop")" = "$(stat -c %u "/proc/$qemu")" ]
+	[ "$(stat -c %u "$loop")" != 0 ]
+	run ! mount "$loop" "$DISKS/mnt"
+	mknod "$DISKS/node" b "$(stat -c 0x%t "$loop")" "$(stat -c 0x%T "$loop")"
+	run --separate-stderr bios two -d --set disk="$DISKS/node"
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"$DISKS/node: used by workload vm"* ]]
+	run --separate-stderr hyfw disk sparsify "$loop"
+	[[ $stderr == *"used by workload vm"* ]]
+	hyfw rm -f vm
+	[ "$(stat -c '%u:%g %a' "$loop")" = "$before" ]
+	mount "$loop" "$DISKS/mnt"
+	umount "$DISKS/mnt"
+
+	# what a guest wrote there does not decide how it is read
+	qemu-img create -q -f qcow2 "$loop" 8M
+	refused "$loop: its content is in format qcow2" bios vm -d --set disk="$loop"
+	bios vm -d --set disk="$loop:format=raw"
+	kill -KILL "$(hyfw --format json inspect vm | json 0 monitor_pid)"
+	hyfw ps -a >/dev/null
+	[ "$(stat -c '%u:%g %a' "$loop")" = "$before" ]
+	hyfw rm -f vm
+	losetup -d "$loop"
 }
 
 @test "a killed dnsmasq is started again for the next machine, and goes with the last" {

@@ -100,7 +100,7 @@ static char *unlocked_name(struct qcow2 *qcow2, struct hyfw_arena *arena, const 
 
 	json_object_object_add(object, "driver", json_object_new_string(disk->format));
 	json_object_object_add(object, "force-share", json_object_new_boolean(1));
-	json_object_object_add(file, "driver", json_object_new_string("file"));
+	json_object_object_add(file, "driver", json_object_new_string(S_ISBLK(disk->st.st_mode) ? "host_device" : "file"));
 	json_object_object_add(file, "filename", json_object_new_string(disk->path));
 	json_object_object_add(object, "file", file);
 	name = qcow2->host->format(arena, "json:%s", json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));

@@ -38,6 +38,22 @@ static int check_content(struct qcow2 *qcow2, const char *source, const struct p
 				 "say format=raw", source);
 }
 
+/* A device is raw unless somebody says otherwise: a guest writes what stands in it. */
+static int check_device(struct qcow2 *qcow2, const char *source, const struct place *place, const char **ret_format,
+			struct hyfw_error **err)
+{
+	const char *shown = "raw";
+	int result = qcow2_header_probe(place->fd, &shown);
+
+	if (result < 0)
+		return qcow2->host->fail(err, -result, "disk %s: %s", source, strerror(-result));
+	if (strcmp(shown, "raw") != 0)
+		return qcow2->host->fail(err, EINVAL, "disk %s: its content is in format %s, or a guest made it look so; say "
+					 "format=%s, or format=raw for the device as it is", source, shown, shown);
+	*ret_format = "raw";
+	return 0;
+}
+
 /* 'source' is a volume's name or an absolute path. */
 static int find(struct qcow2 *qcow2, struct hyfw_arena *arena, const char *source, const char *pool,
 		const char *format, struct place *ret_place, struct hyfw_error **err)
@@ -54,9 +70,9 @@ static int find(struct qcow2 *qcow2, struct hyfw_arena *arena, const char *sourc
 	place.fd = qcow2_file_open(qcow2, arena, place.path, &place.path, &place.st, err);
 	if (place.fd < 0)
 		return qcow2->host->wrap(err, "disk");
-	if (S_ISBLK(place.st.st_mode) && !format)
-		format = "raw";
-	result = qcow2_format_of(qcow2, place.path, place.fd, place.format ? place.format : format, &place.format,
+	result = S_ISBLK(place.st.st_mode) && !format ? check_device(qcow2, source, &place, &format, err) : 0;
+	if (result == 0)
+		result = qcow2_format_of(qcow2, place.path, place.fd, place.format ? place.format : format, &place.format,
 				 &place.named, err);
 	if (result == 0)
 		result = check_content(qcow2, source, &place, err);
@@ -119,24 +135,6 @@ static int check_chain(struct qcow2 *qcow2, struct hyfw_arena *arena, const stru
 	}
 	qcow2_chain_close(&chain);
 	return result;
-}
-
-/* The kernel itself uses a device that is mounted, or part of something. */
-static int check_device(struct qcow2 *qcow2, const struct place *place, struct hyfw_error **err)
-{
-	char link[64];
-	int fd;
-
-	if (!S_ISBLK(place->st.st_mode))
-		return 0;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", place->fd);
-	fd = open(link, O_RDONLY | O_EXCL | O_CLOEXEC);
-	if (fd < 0)
-		return qcow2->host->fail(err, errno, "disk %s: %s", place->path,
-					 errno == EBUSY ? "the host itself uses it: it, or a part of it, is mounted" :
-							  strerror(errno));
-	close(fd);
-	return 0;
 }
 
 /* ---- check, plan ---- */
@@ -251,8 +249,6 @@ static int hand_over(struct qcow2 *qcow2, struct hyfw_call *call, const struct p
 	int result = qcow2_use_check(qcow2, place->fd, &place->st, place->path, !read_only, workload, err);
 
 	if (result == 0 && !read_only)
-		result = check_device(qcow2, place, err);
-	if (result == 0 && !read_only)
 		result = qcow2_no_clones(qcow2, place->path, NULL, err);
 	if (result == 0)
 		result = check_chain(qcow2, call->arena, place, user, err);
@@ -264,6 +260,8 @@ static int hand_over(struct qcow2 *qcow2, struct hyfw_call *call, const struct p
 		result = qcow2_use_add(qcow2, &place->st, workload, place->path, err);
 	if (result == 0 && exclusive)
 		result = qcow2->host->note(call, "changed", "true", err);
+	if (result == 0 && !read_only)
+		result = qcow2_device_claim(qcow2, place->fd, &place->st, place->path, err);
 	if (result == 0 && exclusive && user->uid != 0)
 		result = change(qcow2, place, user, read_only, err);
 	return result;
@@ -329,6 +327,7 @@ int qcow2_disk_undo(struct qcow2 *qcow2, struct hyfw_call *call, struct hyfw_err
 
 	if (!path || !workload || !hyfw_map_bool(record, "changed", false))
 		return 0;
+	qcow2_device_release((dev_t)hyfw_map_int(record, "rdev", 0));
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd >= 0 && user.uid != 0 && fstat(fd, &st) == 0 &&
 	    (intmax_t)st.st_dev == hyfw_map_int(record, "device", -1) &&

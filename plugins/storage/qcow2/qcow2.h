@@ -128,7 +128,8 @@ const char *qcow2_volume_format(const char *name, size_t *ret_length);
 /* ---- use.c ---- */
 
 /* -EBUSY when the file cannot be had for 'write' (else for reading, while nobody else
- * writes), by what hypervisors have locked, and by the workloads that were given it;
+ * writes), by what hypervisors have locked, by the workloads that were given it, and, of
+ * a device, by what the host has mounted;
  * 'but' (may be NULL) is a workload that does not count.  'what' names it in messages. */
 int qcow2_use_check(struct qcow2 *qcow2, int fd, const struct stat *st, const char *what, bool write,
 		    const char *but, struct hyfw_error **err);
@@ -139,6 +140,10 @@ int qcow2_use_add(struct qcow2 *qcow2, const struct stat *st, const char *worklo
 void qcow2_use_remove(struct qcow2 *qcow2, dev_t device, ino_t inode, const char *workload);
 /* The workload that uses the file; NULL for none. */
 const char *qcow2_use_by(struct qcow2 *qcow2, const struct stat *st, struct hyfw_arena *arena);
+/* Has the kernel refuse to mount a block device, or to give it to somebody else alone, until
+ * qcow2_device_release() or the end of this process, whichever instance is closed; -EBUSY. */
+int qcow2_device_claim(struct qcow2 *qcow2, int fd, const struct stat *st, const char *what, struct hyfw_error **err);
+void qcow2_device_release(dev_t device);
 void qcow2_use_gc(struct qcow2 *qcow2, const char *const *running);
 
 /* ---- pool.c ---- */

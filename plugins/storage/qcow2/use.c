@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -78,6 +79,88 @@ const char *qcow2_use_by(struct qcow2 *qcow2, const struct stat *st, struct hyfw
 	return used ? qcow2->host->format(arena, "%s", workload) : NULL;
 }
 
+/* ---- devices ---- */
+
+/* The kernel gives a device to one holder alone: itself, for what is mounted, or whoever
+ * opens it with O_EXCL. */
+static int open_alone(int fd)
+{
+	char link[64];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return open(link, O_RDONLY | O_EXCL | O_CLOEXEC);
+}
+
+static int fail_device(struct qcow2 *qcow2, const char *what, struct hyfw_error **err)
+{
+	return qcow2->host->fail(err, errno, "disk %s: %s", what,
+				 errno == EBUSY ? "the host itself uses it: it, or a part of it, is mounted" :
+						  strerror(errno));
+}
+
+static int check_device(struct qcow2 *qcow2, int fd, const char *what, struct hyfw_error **err)
+{
+	int alone = open_alone(fd);
+
+	if (alone < 0)
+		return fail_device(qcow2, what, err);
+	close(alone);
+	return 0;
+}
+
+/* Of the process: a monitor closes its instances while the machine runs. */
+static struct claim {
+	struct claim *next;
+	dev_t device;
+	int fd;
+} *claims;
+static pthread_mutex_t claims_lock = PTHREAD_MUTEX_INITIALIZER;
+
+int qcow2_device_claim(struct qcow2 *qcow2, int fd, const struct stat *st, const char *what, struct hyfw_error **err)
+{
+	struct claim *claim;
+
+	if (!S_ISBLK(st->st_mode))
+		return 0;
+	claim = calloc(1, sizeof(*claim));
+	if (!claim)
+		return qcow2->host->fail(err, ENOMEM, "out of memory");
+	claim->device = st->st_rdev;
+	claim->fd = open_alone(fd);
+	if (claim->fd < 0) {
+		int result = fail_device(qcow2, what, err);
+
+		free(claim);
+		return result;
+	}
+	pthread_mutex_lock(&claims_lock);
+	claim->next = claims;
+	claims = claim;
+	pthread_mutex_unlock(&claims_lock);
+	return 0;
+}
+
+void qcow2_device_release(dev_t device)
+{
+	struct claim **at = &claims;
+
+	pthread_mutex_lock(&claims_lock);
+	while (*at) {
+		struct claim *claim = *at;
+
+		if (claim->device != device) {
+			at = &claim->next;
+			continue;
+		}
+		*at = claim->next;
+		close(claim->fd);
+		free(claim);
+	}
+	pthread_mutex_unlock(&claims_lock);
+}
+
+/* ---- who ---- */
+
 int qcow2_use_check(struct qcow2 *qcow2, int fd, const struct stat *st, const char *what, bool write,
 		    const char *but, struct hyfw_error **err)
 {
@@ -92,6 +175,8 @@ int qcow2_use_check(struct qcow2 *qcow2, int fd, const struct stat *st, const ch
 		result = qcow2->host->fail(err, EBUSY, "disk %s: another program writes to it", what);
 	else if (write && (is_locked(fd, LOCK_HELD, LOCK_RIGHTS) || is_locked(fd, LOCK_DENIED, LOCK_RIGHTS)))
 		result = qcow2->host->fail(err, EBUSY, "disk %s: another program uses it", what);
+	else if (write && S_ISBLK(st->st_mode))
+		result = check_device(qcow2, fd, what, err);
 	qcow2->host->arena_free(arena);
 	return result;
 }
