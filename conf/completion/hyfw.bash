@@ -90,7 +90,8 @@ _hyfw_words() { # COMMAND VERB
 	stop | kill | pause | unpause | reboot) _hyfw_names ;;
 	attach | console) [ -n "$2" ] || _hyfw_names ;;
 	restart | update) _hyfw_names -a ;;
-	vnc | port | save | migrate | top) [ -n "$2" ] || _hyfw_names ;;
+	migrate) [ -n "$2" ] || _hyfw_names -a ;;
+	vnc | port | save | top) [ -n "$2" ] || _hyfw_names ;;
 	snapshot) [ -n "$2" ] && _hyfw_names -a || echo "create list revert delete" ;;
 	exec) [ -n "$2" ] || _hyfw_names ;;
 	rm | inspect | logs | wait | stats) _hyfw_names -a ;;

@@ -12,11 +12,14 @@
 #include "cli/operate.h"
 #include "cli/session.h"
 #include "config/normalize.h"
+#include "engine/adopt.h"
+#include "engine/store.h"
 
 /* ---- migrate ---- */
 
 static const char migrate_help[] =
 	"  --check            only say what would be in the way\n"
+	"  --offline          of a machine that is stopped (also --cold)\n"
 	"  --live             while it runs; else it stands still meanwhile\n"
 	"  --peer-to-peer     the hosts speak with each other, not with us\n"
 	"  --tunnelled        and through their own connection\n"
@@ -31,7 +34,7 @@ static const char migrate_help[] =
 	"  --name NAME        what it is called there\n";
 
 static const char *const truths[] = { "live", "peer_to_peer", "tunnelled", "copy_storage",
-				      "post_copy", "unsafe", "auto_converge", "check" };
+				      "post_copy", "unsafe", "auto_converge", "check", "offline" };
 
 static bool is_number(const char *text)
 {
@@ -66,6 +69,18 @@ static void print_outcome(const struct hyfw_map *outcome)
 		putchar('\n');
 }
 
+/* For the hyfw there, which may take it over. */
+static void add_definition(struct hyfw_pairs *args, const char *workload)
+{
+	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;
+	HYFW_AUTO_FREE char *text = NULL;
+
+	if (hyfw_store_definition(workload, &definition, NULL) < 0)
+		return; /* the operation says so */
+	text = hyfw_adopt_offer(definition);
+	hyfw_pairs_set(args, "definition", text);
+}
+
 static int migrate(struct hyfw_cli *cli, struct hyfw_pairs *args, const char *workload, const char *to)
 {
 	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
@@ -74,6 +89,7 @@ static int migrate(struct hyfw_cli *cli, struct hyfw_pairs *args, const char *wo
 
 	hyfw_pairs_set(args, "to", to);
 	hyfw_session_begin(cli);
+	add_definition(args, workload);
 	status = hyfw_cli_operate(cli, workload, "migrate", args, arena, &outcome);
 	if (status == 0 && !cli->quiet)
 		print_outcome(&outcome);
@@ -91,6 +107,8 @@ static int migrate_parse(int argc, char **argv, struct hyfw_pairs *args, bool *r
 					       { "unsafe", no_argument, NULL, TRUTH + 5 },
 					       { "auto-converge", no_argument, NULL, TRUTH + 6 },
 					       { "check", no_argument, NULL, TRUTH + 7 },
+					       { "offline", no_argument, NULL, TRUTH + 8 },
+					       { "cold", no_argument, NULL, TRUTH + 8 },
 					       { "interface", required_argument, NULL, INTERFACE },
 					       { "migrate-uri", required_argument, NULL, ADDRESS },
 					       { "max-downtime", required_argument, NULL, DOWNTIME },

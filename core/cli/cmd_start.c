@@ -6,13 +6,23 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/cleanup.h"
 #include "cli/attach.h"
 #include "cli/cli.h"
 #include "cli/session.h"
 #include "engine/autostart.h"
 #include "engine/launch.h"
+#include "engine/moved.h"
+#include "engine/store.h"
 
-static int start_one(const char *name, bool attach, bool interactive)
+static bool runs(const char *name)
+{
+	HYFW_AUTO_FREE char *journal = hyfw_path_runtime(name, "journal");
+
+	return hyfw_journal_owner(journal) > 0;
+}
+
+static int start_one(const char *name, bool attach, bool interactive, bool here)
 {
 	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;
 	struct hyfw_launch launch = { .foreground = attach, .interactive = interactive };
@@ -28,6 +38,8 @@ static int start_one(const char *name, bool attach, bool interactive)
 		return hyfw_cli_error(err);
 	}
 	settings = hyfw_pairs_map(&definition->settings);
+	if (here && !runs(name)) /* one that is just moving has a mark for good reason */
+		hyfw_moved_forget(name);
 	if (attach)
 		hyfw_attach_prepare();
 	if (hyfw_launch(definition, &launch, &launched, &err) < 0)
@@ -67,7 +79,7 @@ static void start_wanted(struct boot *boot, size_t which)
 			for (i = 0; i < boot->names.count; i++)
 				if (!boot->seen[i] && strcmp(boot->names.items[i], needed) == 0)
 					start_wanted(boot, i);
-		status = start_one(boot->names.items[which], false, false);
+		status = start_one(boot->names.items[which], false, false, false);
 	}
 	boot->status = status ? status : boot->status;
 	hyfw_state_finish(&state);
@@ -92,13 +104,14 @@ static int start_all_wanted(void)
 
 static int start_main(struct hyfw_cli *cli, int argc, char **argv)
 {
-	enum { AUTOSTART = 256 };
+	enum { AUTOSTART = 256, HERE };
 	static const struct option flags[] = { { "attach", no_argument, NULL, 'a' },
 					       { "interactive", no_argument, NULL, 'i' },
 					       { "autostart", no_argument, NULL, AUTOSTART },
+					       { "here", no_argument, NULL, HERE },
 					       { "help", no_argument, NULL, 'h' },
 					       { 0 } };
-	bool attach = false, interactive = false, autostart = false;
+	bool attach = false, interactive = false, autostart = false, here = false;
 	int flag, status = 0;
 
 	while ((flag = getopt_long(argc, argv, "aih", flags, NULL)) != -1) {
@@ -106,16 +119,19 @@ static int start_main(struct hyfw_cli *cli, int argc, char **argv)
 		case 'a': attach = true; break;
 		case 'i': attach = interactive = true; break;
 		case AUTOSTART: autostart = true; break;
+		case HERE: here = true; break;
 		case 'h':
 			hyfw_session_help(&hyfw_command_start,
 					  "  -a, --attach       stay in the foreground\n"
 					  "  -i, --interactive  and pass standard input on\n"
-					  "      --autostart    all that are to be started with the host\n");
+					  "      --autostart    all that are to be started with the host\n"
+					  "      --here         although it has moved to another host: it must not run\n"
+					  "                     there any more\n");
 			return 0;
 		default: return HYFW_EXIT_FAILED;
 		}
 	}
-	if (autostart && (attach || optind < argc))
+	if (autostart && (attach || here || optind < argc))
 		return hyfw_cli_usage(&hyfw_command_start, "--autostart goes without other flags and names");
 	if (!autostart && optind == argc)
 		return hyfw_cli_usage(&hyfw_command_start, "the name of a workload is missing");
@@ -125,7 +141,7 @@ static int start_main(struct hyfw_cli *cli, int argc, char **argv)
 	if (autostart)
 		return start_all_wanted();
 	for (; optind < argc; optind++) {
-		const int one = start_one(argv[optind], attach, interactive);
+		const int one = start_one(argv[optind], attach, interactive, here);
 
 		status = one ? one : status;
 	}
@@ -134,7 +150,7 @@ static int start_main(struct hyfw_cli *cli, int argc, char **argv)
 
 const struct hyfw_command hyfw_command_start = {
 	.name = "start",
-	.usage = "start [-a] [-i] WORKLOAD...\n       hyfw start --autostart",
+	.usage = "start [-a] [-i] [--here] WORKLOAD...\n       hyfw start --autostart",
 	.summary = "Start workloads that were created or have ended",
 	.main = start_main,
 };

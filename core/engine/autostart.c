@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "engine/moved.h"
 #include "plugin/host.h"
 
 static bool comes_back(const struct hyfw_definition *definition)
@@ -43,7 +44,9 @@ bool hyfw_autostart_wants(const struct hyfw_state *state)
 	const struct hyfw_map settings = hyfw_pairs_map(&definition->settings);
 	HYFW_AUTO_FREE char *mark = hyfw_path_workload(false, definition->name, "up");
 
-	if (definition->transient || (state->status != HYFW_STATUS_CREATED && state->status != HYFW_STATUS_EXITED))
+	HYFW_AUTO_FREE char *moved = hyfw_moved_to(definition->name);
+
+	if (definition->transient || moved || (state->status != HYFW_STATUS_CREATED && state->status != HYFW_STATUS_EXITED))
 		return false;
 	if (hyfw_map_get(&settings, "autostart"))
 		return hyfw_map_bool(&settings, "autostart", false);

@@ -18,6 +18,7 @@
 #include "engine/autostart.h"
 #include "engine/events.h"
 #include "engine/journal_format.h"
+#include "engine/moved.h"
 #include "engine/serve.h"
 #include "engine/signals.h"
 #include "engine/store.h"
@@ -117,9 +118,12 @@ static void refresh_policy(struct policy *policy, const struct hyfw_definition *
 	policy->limit = now.limit;
 }
 
-static bool wants_restart(struct policy *policy, const struct hyfw_served *served)
+static bool wants_restart(struct policy *policy, const struct hyfw_definition *definition,
+			  const struct hyfw_served *served)
 {
-	if (served->stopped)
+	HYFW_AUTO_FREE char *moved = served->stopped ? NULL : hyfw_moved_to(definition->name);
+
+	if (served->stopped || moved)
 		return false;
 	if (policy->on_failure && served->exit.status != 0)
 		return policy->limit == 0 || policy->restarts < policy->limit;
@@ -272,7 +276,7 @@ static int run_all(struct monitor *monitor, struct hyfw_error **err)
 			served.exit.status = 125;
 		}
 		refresh_policy(&policy, monitor->definition);
-		if (!wants_restart(&policy, &served) ||
+		if (!wants_restart(&policy, monitor->definition, &served) ||
 		    !pause_before_restart(&policy, &served, monitor->signals, monitor->socket))
 			return served.exit.status;
 		hyfw_journal_clear(monitor->worker.journal);

@@ -13,9 +13,11 @@
 #include "base/json.h"
 #include "engine/ask.h"
 #include "engine/launch.h"
+#include "engine/moved.h"
 #include "engine/reach.h"
 #include "engine/room.h"
 #include "engine/worker.h"
+#include "plugin/host.h"
 
 #define LOOK_MS 100 /* how often a caller's wish to cancel is looked for */
 #define RESULT_LIMIT (4u << 20)
@@ -114,6 +116,7 @@ struct here {
 	struct hyfw_driver *driver;
 	struct shared *shared;
 	int result_fd;
+	const struct hyfw_workload *workload; /* NULL; see hyfw_operation.workload */
 };
 
 static void tell_parent(const struct hyfw_operation *operation, uint64_t done, uint64_t total)
@@ -158,11 +161,40 @@ static int operate(struct here *here, struct hyfw_error **err)
 	operation.progress = tell_parent;
 	operation.cancelled = parent_cancels;
 	operation.core = here;
+	operation.workload = here->workload;
 	result = hyfw_isolation_operate(here->driver, &map, &operation, &rows, err);
 	if (result == 0)
 		result = write_rows(here->result_fd, &rows, err);
 	hyfw_pairs_finish(&record);
 	return result;
+}
+
+/* Its disks are held and its interfaces known meanwhile, as in a run. */
+static int operate_prepared(struct here *here, struct hyfw_worker *worker, struct hyfw_error **err)
+{
+	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
+	HYFW_AUTO_ERROR struct hyfw_error *undo = NULL;
+	struct hyfw_workload workload;
+	int result = hyfw_worker_prepare(worker, arena, &workload, err);
+
+	if (result < 0)
+		return result;
+	if (hyfw_moved_by(here->operation))
+		result = hyfw_moved_mark(worker->definition, here->operation, err);
+	here->workload = &workload;
+	if (result == 0)
+		result = operate(here, err);
+	if (result < 0 && hyfw_moved_by(here->operation))
+		hyfw_moved_forget(worker->definition->name);
+	if (hyfw_worker_bring_down(worker, &undo) < 0)
+		hyfw_host_table()->log(HYFW_LOG_ERROR, "%s", undo->message);
+	return result;
+}
+
+static bool wants_workload(const struct here *here)
+{
+	return strcmp(here->operation->verb, "migrate") == 0 &&
+	       hyfw_map_bool(&here->operation->args, "offline", false);
 }
 
 /* With the claim on its name, as somebody who runs it: nobody can start it. */
@@ -181,7 +213,7 @@ static int in_child(void *data, struct hyfw_error **err)
 		return lock;
 	result = hyfw_worker_open(&worker, definition, err);
 	if (result == 0)
-		result = operate(here, err);
+		result = wants_workload(here) ? operate_prepared(here, &worker, err) : operate(here, err);
 	hyfw_worker_close(&worker);
 	return result;
 }

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "engine/journal_format.h"
+#include "engine/moved.h"
 #include "engine/serve_parts.h"
 
 #define NEWS_US 100000u   /* between two tellings of progress */
@@ -31,6 +32,8 @@ struct hyfw_work {
 	/* Between the threads. */
 	_Atomic uint64_t done, total;
 	atomic_bool cancelled, finished;
+
+	const struct hyfw_definition *definition;
 
 	/* The thread's until it has finished. */
 	uint64_t told_us;
@@ -151,6 +154,23 @@ static int start_thread(struct hyfw_work *work)
 	return result;
 }
 
+/* One that moves away is marked so first, see moved.h. */
+static int begin(struct hyfw_work *work, struct hyfw_question *question, struct hyfw_error **err)
+{
+	int result = read_question(work, question, err);
+
+	if (result == 0 && hyfw_moved_by(&work->operation))
+		result = hyfw_moved_mark(work->definition, &work->operation, err);
+	if (result < 0)
+		return result;
+	if (work->news < 0 || (result = -start_thread(work)) < 0) {
+		result = hyfw_fail_errno(err, result < 0 ? -result : errno, "%s: thread", work->operation.verb);
+		if (hyfw_moved_by(&work->operation))
+			hyfw_moved_forget(work->definition->name);
+	}
+	return result;
+}
+
 int hyfw_work_begin(struct hyfw_question *question, const struct hyfw_map *record, struct hyfw_error **err)
 {
 	struct hyfw_answer *answer = question->serve->answer;
@@ -167,13 +187,12 @@ int hyfw_work_begin(struct hyfw_question *question, const struct hyfw_map *recor
 	work->operation.cancelled = is_cancelled;
 	work->operation.core = work;
 	work->driver = question->serve->worker->isolation;
+	work->definition = question->serve->worker->definition;
 	work->record = copy_map(record, work->operation.arena);
 	work->client = question->client;
 	work->stopped = &question->serve->served->stopped;
 	work->news = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	result = read_question(work, question, err);
-	if (result == 0 && (work->news < 0 || (result = -start_thread(work)) < 0))
-		result = hyfw_fail_errno(err, result < 0 ? -result : errno, "%s: thread", work->operation.verb);
+	result = begin(work, question, err);
 	if (result < 0) {
 		free_work(work);
 		return result;
@@ -233,6 +252,8 @@ static void end(struct hyfw_answer *answer)
 
 	answer->work = NULL;
 	pthread_join(work->thread, NULL);
+	if (work->result < 0 && hyfw_moved_by(&work->operation))
+		hyfw_moved_forget(work->definition->name);
 	if (ends_workload(work))
 		*work->stopped = true;
 	if (work->result == 0)

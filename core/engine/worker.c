@@ -16,6 +16,7 @@
 #include "engine/devices.h"
 #include "engine/hosts.h"
 #include "engine/ids.h"
+#include "engine/moved.h"
 #include "engine/peers.h"
 #include "engine/store.h"
 #include "plugin/host.h"
@@ -114,6 +115,7 @@ struct bring_up {
 	const int *stdio;
 	struct hyfw_workload workload;
 	const struct hyfw_planned *planned;
+	bool preparing; /* without the isolation driver's steps */
 };
 
 static void close_fd(int *fd)
@@ -238,6 +240,8 @@ static int apply_steps(struct bring_up *up, const struct hyfw_plan *plan, struct
 
 	for (i = 0; result == 0 && i < plan->count; i++) {
 		up->planned = &plan->steps[i];
+		if (up->preparing && up->planned->kind == HYFW_KIND_ISOLATION)
+			continue;
 		if (up->planned->about == HYFW_SUBJECT_ENDPOINT && peers < 0) {
 			peers = lock_peers(worker->definition, err);
 			if (peers < 0 && err && *err)
@@ -299,6 +303,8 @@ static int bring_up(struct bring_up *up, struct hyfw_plan *plan, struct hyfw_err
 
 	if (result == 0)
 		result = read_persistent(worker, err);
+	if (result == 0 && !definition->transient)
+		result = hyfw_moved_check(definition->name, err);
 	if (result == 0)
 		result = bring_up_transient(worker, err);
 	if (result == 0)
@@ -327,6 +333,26 @@ int hyfw_worker_bring_up(struct hyfw_worker *worker, const int stdio[3], struct 
 	hyfw_plan_finish(&plan);
 	hyfw_fds_close(&up.fds);
 	hyfw_arena_free(up.arena);
+	return result;
+}
+
+int hyfw_worker_prepare(struct hyfw_worker *worker, struct hyfw_arena *arena, struct hyfw_workload *ret_workload,
+			struct hyfw_error **err)
+{
+	HYFW_AUTO_ERROR struct hyfw_error *undo = NULL;
+	struct bring_up up = { .worker = worker, .arena = arena, .preparing = true };
+	struct hyfw_plan plan;
+	int result;
+
+	hyfw_plan_init(&plan);
+	result = bring_up(&up, &plan, err);
+	if (result == 0)
+		result = hyfw_build_workload(worker->definition, worker->persistent, worker->journal, arena, &up.fds,
+					     ret_workload, err);
+	if (result < 0 && hyfw_worker_bring_down(worker, &undo) < 0)
+		hyfw_host_table()->log(HYFW_LOG_ERROR, "%s", undo->message);
+	hyfw_fds_close(&up.fds);
+	hyfw_plan_finish(&plan);
 	return result;
 }
 

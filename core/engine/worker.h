@@ -45,6 +45,12 @@ struct hyfw_worker {
  * workload runs. */
 int hyfw_worker_open(struct hyfw_worker *worker, struct hyfw_definition *definition, struct hyfw_error **err);
 
+/* All steps but the isolation driver's, and in 'ret_workload' what that would be given:
+ * for an operation on a workload that does not run.  Ends with bring_down(); on failure
+ * everything is undone.  What it says lives in 'arena', and has no open descriptors. */
+int hyfw_worker_prepare(struct hyfw_worker *worker, struct hyfw_arena *arena, struct hyfw_workload *ret_workload,
+			struct hyfw_error **err);
+
 /* All steps of a run up to the command's exec.  'stdio' are borrowed.  On failure
  * everything is undone. */
 int hyfw_worker_bring_up(struct hyfw_worker *worker, const int stdio[3], struct hyfw_error **err);

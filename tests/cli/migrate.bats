@@ -31,6 +31,7 @@ teardown_file() {
 teardown() {
 	local name
 	for name in $(far list --name); do far destroy "$name" >/dev/null; done
+	for name in $(far list --all --name); do far undefine "$name" >/dev/null; done
 	common_teardown
 }
 
@@ -128,7 +129,7 @@ answers_there() { # NAME
 	hyfw create --name vm --isolation kvm --network none --set kernel="$GUEST/vmlinux"
 	run -125 --separate-stderr hyfw migrate vm "$URI"
 	echo "$stderr"
-	[[ "$stderr" == "hyfw: "*"does not run" ]]
+	[[ "$stderr" == "hyfw: "*"does not run; --offline moves a machine that is stopped" ]]
 	hyfw rm vm
 	start_guest vm
 	run -125 --separate-stderr hyfw migrate vm "qemu:///embed?root=/nowhere"
@@ -136,4 +137,53 @@ answers_there() { # NAME
 	run -125 --separate-stderr hyfw migrate vm "qemu+unix:///system?socket=/nowhere"
 	[[ "$stderr" == *"libvirtd at qemu+unix:///system?socket=/nowhere"*"No such file"* ]]
 	is_status vm running
+}
+
+# In the other host's own directory.
+there() { echo "$HOST/root$1"; }
+
+@test "cold: disks are copied, a disk that is based on another stands alone there, it starts here no more" {
+	command -v qemu-img >/dev/null || skip "qemu-img is not installed (qemu-utils)"
+	qemu-img create -q -f qcow2 "$OWN/base.qcow2" 16M
+	qemu-io -c "write -P 7 0 64k" "$OWN/base.qcow2" >/dev/null
+	qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 "$OWN/over.qcow2"
+	qemu-io -c "write -P 9 8M 64k" "$OWN/over.qcow2" >/dev/null
+	truncate -s 4M "$OWN/plain.raw"
+	printf data | dd of="$OWN/plain.raw" bs=1 seek=1048576 conv=notrunc status=none
+	hyfw create --name vm --isolation kvm --network none --set kernel="$GUEST/vmlinux" --set initrd="$GUEST/initrd" \
+		--disk "$OWN/over.qcow2:format=qcow2" --disk "$OWN/plain.raw:format=raw"
+
+	run -125 --separate-stderr hyfw migrate --offline vm "$URI"
+	[[ "$stderr" == *"storage: $OWN/over.qcow2 is on a file system of this host alone"*"storage: $OWN/plain.raw is"* ]]
+	run -125 --separate-stderr hyfw migrate --offline --live --copy-storage vm "$URI"
+	[[ "$stderr" == *"live is about a machine that runs"* ]]
+	run -0 hyfw migrate --offline --copy-storage --check vm "$URI"
+	[ -z "$(far list --all --name)" ]
+
+	# What fails leaves both sides as they were.
+	touch "$(there "$OWN")/plain.raw"
+	run -125 --separate-stderr hyfw migrate --offline --copy-storage vm "$URI"
+	echo "$stderr"
+	[[ "$stderr" == *"storage: make $OWN/plain.raw there"* ]]
+	[ ! -e "$(there "$OWN")/over.qcow2" ]
+	[ -z "$(far list --all --name)$(far pool-list --all --name)" ]
+	[ ! -e "$DATA/workloads/vm/moved" ]
+	rm "$(there "$OWN")/plain.raw"
+
+	run -0 hyfw migrate --offline --copy-storage vm "$URI"
+	[ "$(far list --inactive --name)" = vm ]
+	far dumpxml vm | grep -q '<hyfw:definition>'
+	[ -z "$(far pool-list --all --name)" ]
+	qemu-img info "$(there "$OWN")/over.qcow2" | absent "backing file"
+	qemu-io -r -c "read -P 7 0 64k" -c "read -P 9 8M 64k" "$(there "$OWN")/over.qcow2" | absent "verification failed"
+	cmp "$OWN/plain.raw" "$(there "$OWN")/plain.raw"
+	[ "$(stat -c %b "$(there "$OWN")/plain.raw")" -lt 1000 ]
+	is_status vm created
+
+	run -125 --separate-stderr hyfw start vm
+	echo "$stderr"
+	[[ "$stderr" == *"it has moved to $URI"*"hyfw start --here vm"* ]]
+	run -125 --separate-stderr hyfw migrate --offline --copy-storage vm "$URI"
+	[[ "$stderr" == *"it has moved to $URI"* ]]
+	hyfw rm vm
 }

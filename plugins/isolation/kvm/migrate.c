@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The operation "migrate": libvirt's call runs in a thread of its own while this one
+ * The operation "migrate".  Of a machine that runs: libvirt's call runs in a thread of its own while this one
  * tells how far it is, and ends it when the administrator wants that.  Whatever fails,
  * the machine goes on here. */
 #include "migrate.h"
@@ -14,6 +14,30 @@
 static bool is_set(const struct kvm_move *move, const char *key)
 {
 	return hyfw_map_bool(&move->operation->args, key, false);
+}
+
+static int check_running(struct kvm_move *move, struct hyfw_error **err)
+{
+	if (is_set(move, "offline"))
+		return move->run->kvm->host->fail(err, EBUSY, "it runs; stop it for a cold migration (`hyfw stop`), or "
+						  "leave --offline out");
+	return 0;
+}
+
+static int check_stopped(struct kvm_move *move, struct hyfw_error **err)
+{
+	static const char *const words[] = { "live", "peer_to_peer", "tunnelled", "post_copy", "auto_converge",
+					     "max_downtime", "bandwidth", "migrate_uri" };
+	const struct hyfw_host *host = move->run->kvm->host;
+	size_t i;
+
+	if (!is_set(move, "offline") || !move->operation->workload)
+		return host->fail(err, ESRCH, "it does not run; --offline moves a machine that is stopped");
+	for (i = 0; i < KVM_COUNT(words); i++)
+		if (hyfw_map_get(&move->operation->args, words[i]))
+			return host->fail(err, EINVAL, "%s is about a machine that runs: leave it out, or --offline",
+					  words[i]);
+	return 0;
 }
 
 static int read_arguments(struct kvm_move *move, struct hyfw_error **err)
@@ -35,12 +59,9 @@ static int read_arguments(struct kvm_move *move, struct hyfw_error **err)
 				  "a libvirtd");
 	if (move->tunnelled && move->copy_storage)
 		return host->fail(err, EINVAL, "a tunnel carries no disks: --tunnelled or --copy-storage, not both");
-	if (is_set(move, "offline"))
-		return host->fail(err, EBUSY, "it runs; stop it for a cold migration, or leave --offline out");
-	if (!move->name)
-		move->name = virDomainGetName(move->domain);
+	move->check = is_set(move, "check");
 	move->peer_to_peer = move->peer_to_peer || move->tunnelled;
-	return 0;
+	return move->domain ? check_running(move, err) : check_stopped(move, err);
 }
 
 static unsigned flags_of(const struct kvm_move *move)
@@ -257,19 +278,27 @@ static int prepare(struct kvm_move *move, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = move->run->kvm->host;
 	struct hyfw_arena *arena = move->operation->arena;
-	KVM_AUTO_FREE char *xml = NULL;
+	KVM_AUTO_FREE char *live = NULL;
+	const char *xml = NULL;
 	int result = read_arguments(move, err);
 
+	if (result == 0)
+		result = kvm_loop_start(host, err);
+	if (result == 0 && !move->domain)
+		result = kvm_move_describe(move, &xml, err);
 	if (result < 0)
 		return result;
 	move->there = virConnectOpenAuth(move->uri, virConnectAuthPtrDefault, 0);
 	if (!move->there)
 		return kvm_fail_libvirt(host, err, host->format(arena, "libvirtd at %s", move->uri));
 	virConnectSetKeepAlive(move->there, 5, 3);
-	xml = virDomainGetXMLDesc(move->domain, VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_MIGRATABLE);
+	if (move->domain)
+		xml = live = virDomainGetXMLDesc(move->domain, VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_MIGRATABLE);
 	if (!xml)
 		return kvm_fail_libvirt(host, err, "the machine's description");
 	result = kvm_move_read(move, xml, err);
+	if (result == 0 && !move->name)
+		move->name = kvm_move_text(move, NULL, "string(/domain/name)");
 	if (result == 0)
 		result = kvm_move_write(move, err);
 	return result < 0 ? result : kvm_move_check(move, err);
@@ -277,14 +306,18 @@ static int prepare(struct kvm_move *move, struct hyfw_error **err)
 
 int kvm_migrate(struct kvm_operation *operation, struct hyfw_error **err)
 {
-	struct kvm_move move = { .run = operation->run, .operation = operation->asked,
+	struct kvm_move move = { .operation = operation->asked,
 				 .domain = operation->domain };
 	virDomainPtr there = NULL;
-	int result = prepare(&move, err);
+	int result = kvm_run_get(operation->kvm, &move.run, err);
 
-	if (result == 0 && !is_set(&move, "check") && move.copy_storage)
+	if (result == 0)
+		result = prepare(&move, err);
+	if (result == 0 && !move.check && !move.domain)
+		result = kvm_move_cold(&move, err);
+	if (result == 0 && !move.check && move.domain && move.copy_storage)
 		result = kvm_move_make_places(&move, err);
-	if (result == 0 && !is_set(&move, "check"))
+	if (result == 0 && !move.check && move.domain)
 		result = migrate(&move, &there, err);
 	if (result == 0)
 		fill_result(&move, there, operation->ret_result);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Moving a running machine to the libvirtd of another host.
+ * Moving a machine to the libvirtd of another host.
  *
  *     migrate.c         the operation: flags, connection, progress, figures
  *     migrate_check.c   what would fail, found before anything is done
  *     migrate_xml.c     the domain as the other host takes it
  *     migrate_disks.c   places for copied disks there
+ *     migrate_cold.c    a machine that does not run: defined there, its disks sent
  *
  * An embedded libvirt can send a machine and not receive one, so the other side is
  * always a libvirtd.  Memory, disks that are not shared, and devices go through
@@ -20,14 +21,16 @@
 #include <libxml/tree.h>
 #include <libxml/xpath.h>
 
+#define KVM_MOVE_DEFINITION "definition" /* in our metadata: what create() was told, as text */
+
 struct kvm_move {
 	struct kvm_run *run;
 	const struct hyfw_operation *operation;
-	virDomainPtr domain;      /* here */
+	virDomainPtr domain;      /* here; NULL when it does not run */
 	virConnectPtr there;
 	const char *uri;          /* of the libvirtd there */
 	const char *name;         /* of the domain there */
-	bool live, peer_to_peer, tunnelled, copy_storage, unsafe;
+	bool live, peer_to_peer, tunnelled, copy_storage, unsafe, check;
 	xmlDoc *doc;              /* the domain, as it will be there once it is written */
 	xmlXPathContext *xpath;   /* of 'doc' */
 	virStoragePoolPtr *places; /* pools that were made there */
@@ -62,6 +65,22 @@ const char *kvm_move_target(const struct kvm_move *move);
  * takes the pools that they are in.  The files stay only when the machine has moved. */
 int kvm_move_make_places(struct kvm_move *move, struct hyfw_error **err);
 void kvm_move_drop_places(struct kvm_move *move, bool moved);
+
+/* What is there of the last file that was made: for who fills it. */
+virStorageVolPtr kvm_move_last_file(const struct kvm_move *move);
+
+/* Makes the directory of 'path' a place there and in it a file: 'format' of 'bytes',
+ * which belongs to QEMU's user. */
+int kvm_move_make_file(struct kvm_move *move, const char *path, const char *format, unsigned long long bytes,
+		       struct hyfw_error **err);
+
+/* ---- migrate_cold.c ---- */
+
+/* Describes a machine that does not run, as kvm_move_read() takes it. */
+int kvm_move_describe(struct kvm_move *move, const char **ret_xml, struct hyfw_error **err);
+
+/* Sends its disks, where they are to be copied, and defines it there. */
+int kvm_move_cold(struct kvm_move *move, struct hyfw_error **err);
 
 /* Whether the file is on a file system that other hosts may have mounted too. */
 bool kvm_move_shared(const char *path);

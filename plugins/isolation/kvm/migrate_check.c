@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <libxml/parser.h>
 #include <libxml/xpath.h>
@@ -51,12 +52,11 @@ static const char *host_uuid(struct check *check, virConnectPtr connection)
 
 static void check_host(struct check *check)
 {
-	KVM_AUTO_FREE char *here = virConnectGetURI(check->move->run->connection);
-	const char *uuid = host_uuid(check, check->move->there);
+	const char *here = check->move->run->kvm->uri, *uuid = host_uuid(check, check->move->there);
 
 	if (here && strcmp(here, check->move->uri) == 0)
-		refuse(check, "host: it already runs there");
-	else if (check->move->run->kvm->uri && *uuid &&
+		refuse(check, "host: it is already there");
+	else if (here && *uuid && check->move->domain &&
 		 strcmp(uuid, host_uuid(check, check->move->run->connection)) == 0)
 		refuse(check, "host: both libvirtd say that they are the same host (host_uuid in libvirtd.conf)");
 }
@@ -84,7 +84,7 @@ static void check_version(struct check *check)
 static void check_name(struct check *check)
 {
 	virDomainPtr other = virDomainLookupByName(check->move->there, check->move->name);
-	char uuid[VIR_UUID_STRING_BUFLEN] = "";
+	const char *uuid = kvm_move_text(check->move, NULL, "string(/domain/uuid)");
 
 	if (other) {
 		refuse(check, check->host->format(check->arena, "name: there is a machine %s already",
@@ -92,7 +92,6 @@ static void check_name(struct check *check)
 		virDomainFree(other);
 		return;
 	}
-	virDomainGetUUIDString(check->move->domain, uuid);
 	other = virDomainLookupByUUIDString(check->move->there, uuid);
 	if (other)
 		refuse(check, check->host->format(check->arena, "name: the machine %s there has its uuid %s",
@@ -217,11 +216,22 @@ static int look_at_disk(struct kvm_move *move, xmlNode *node, void *data, struct
 		refuse(check, check->host->format(check->arena, "storage: %s is on a file system of this host alone; "
 						  "%s--unsafe if the other host has the same at this path", file,
 						  read_only ? "eject it, or " : "--copy-storage copies it, "));
-	else if (strcmp(cache, "none") != 0 && strcmp(cache, "directsync") != 0)
+	else if (move->domain && strcmp(cache, "none") != 0 && strcmp(cache, "directsync") != 0)
 		refuse(check, check->host->format(check->arena, "storage: %s is written through this host's page "
 						  "cache, so the other one may read old data; start it with "
 						  "cache=none, or --unsafe", file));
 	return 0;
+}
+
+/* QEMU sends the variables of EFI with a machine that runs. */
+static void check_variables(struct check *check)
+{
+	const char *path = kvm_move_text(check->move, NULL, "string(/domain/os/nvram)");
+
+	if (*path && !check->move->domain && !check->move->unsafe && !check->move->copy_storage &&
+	    access(path, F_OK) == 0 && !kvm_move_shared(path))
+		refuse(check, check->host->format(check->arena, "storage: %s, its EFI variables, is on a file system of "
+						  "this host alone; --copy-storage copies it", path));
 }
 
 /* ---- all of it ---------------------------------------------------------------------------------- */
@@ -229,13 +239,16 @@ static int look_at_disk(struct kvm_move *move, xmlNode *node, void *data, struct
 static void run_checks(struct check *check)
 {
 	check_host(check);
-	check_version(check);
+	if (check->move->domain) {
+		check_version(check);
+		check_memory(check);
+	}
 	check_name(check);
 	check_machine(check);
 	check_cpu(check);
-	check_memory(check);
 	kvm_move_each(check->move, "/domain/devices/interface", look_at_interface, check, NULL);
 	kvm_move_each(check->move, "/domain/devices/disk", look_at_disk, check, NULL);
+	check_variables(check);
 }
 
 int kvm_move_check(struct kvm_move *move, struct hyfw_error **err)

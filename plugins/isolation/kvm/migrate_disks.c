@@ -39,14 +39,13 @@ static int make_place(struct kvm_move *move, const char *directory, struct hyfw_
 	const struct hyfw_host *host = move->run->kvm->host;
 	struct hyfw_arena *arena = move->operation->arena;
 	virStoragePoolPtr pool = virStoragePoolLookupByTargetPath(move->there, directory), *places;
-	char uuid[VIR_UUID_STRING_BUFLEN] = "";
+	const char *uuid = kvm_move_text(move, NULL, "string(/domain/uuid)");
 	char *xml;
 
 	if (pool) {
 		virStoragePoolFree(pool);
 		return 0;
 	}
-	virDomainGetUUIDString(move->domain, uuid);
 	xml = pool_xml(host->format(arena, "%s-migrate-%s-%zu", host->owner, uuid, move->place_count), directory);
 	pool = xml ? virStoragePoolCreateXML(move->there, xml, 0) : NULL;
 	xmlFree(xml);
@@ -148,24 +147,38 @@ static void read_owner(const struct kvm_move *move, const char *label, struct co
 	copy->group = colon + 2;
 }
 
+virStorageVolPtr kvm_move_last_file(const struct kvm_move *move)
+{
+	return move->file_count > 0 ? move->files[move->file_count - 1] : NULL;
+}
+
+int kvm_move_make_file(struct kvm_move *move, const char *path, const char *format, unsigned long long bytes,
+		       struct hyfw_error **err)
+{
+	struct copy copy = { .path = path, .format = format, .bytes = bytes };
+	const char *directory = directory_of(move, path);
+	int result;
+
+	if (!directory)
+		return move->run->kvm->host->fail(err, ENOTSUP, "storage: %s is in no directory", path);
+	read_owner(move, kvm_move_text(move, NULL, "string(/domain/seclabel[@model='dac']/label)"), &copy);
+	result = make_place(move, directory, err);
+	return result < 0 ? result : make_file(move, directory, &copy, err);
+}
+
 static int make_for_disk(struct kvm_move *move, xmlNode *disk, void *data, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = move->run->kvm->host;
-	struct copy copy = { .path = kvm_move_text(move, disk, "string(source/@file)"),
-			     .format = kvm_move_text(move, disk, "string(driver/@type)") };
-	const char *directory = directory_of(move, copy.path);
+	const char *path = kvm_move_text(move, disk, "string(source/@file)");
+	const char *format = kvm_move_text(move, disk, "string(driver/@type)");
 	virDomainBlockInfo info;
-	int result;
 
 	(void)data;
-	if (!directory)
+	if (!directory_of(move, path))
 		return 0; /* a device, or no medium */
-	if (virDomainGetBlockInfo(move->domain, copy.path, &info, 0) < 0)
-		return kvm_fail_libvirt(host, err, host->format(move->operation->arena, "size of %s", copy.path));
-	copy.bytes = info.capacity;
-	read_owner(move, kvm_move_text(move, disk, "string(/domain/seclabel[@model='dac']/label)"), &copy);
-	result = make_place(move, directory, err);
-	return result < 0 ? result : make_file(move, directory, &copy, err);
+	if (virDomainGetBlockInfo(move->domain, path, &info, 0) < 0)
+		return kvm_fail_libvirt(host, err, host->format(move->operation->arena, "size of %s", path));
+	return kvm_move_make_file(move, path, format, info.capacity, err);
 }
 
 int kvm_move_make_places(struct kvm_move *move, struct hyfw_error **err)

@@ -156,6 +156,19 @@ static int write_interface(const struct kvm_move *move, xmlNode *device, struct 
 	return 0;
 }
 
+/* ---- what hyfw there needs to take it over ----------------------------------------- */
+
+static void write_definition(const struct kvm_move *move, xmlNode *domain)
+{
+	const char *definition = hyfw_map_get(&move->operation->args, "definition");
+	xmlNode *own = kvm_xml_child(kvm_xml_child(domain, "metadata"), "machine");
+
+	if (!definition || !own)
+		return;
+	drop(kvm_xml_child(own, KVM_MOVE_DEFINITION));
+	xmlNewTextChild(own, own->ns, BAD_CAST KVM_MOVE_DEFINITION, BAD_CAST definition);
+}
+
 /* ---- all of it ----------------------------------------------------------------------- */
 
 static int write_devices(const struct kvm_move *move, xmlNode *devices, struct hyfw_error **err)
@@ -179,5 +192,10 @@ static int write_devices(const struct kvm_move *move, xmlNode *devices, struct h
 
 int kvm_move_write(struct kvm_move *move, struct hyfw_error **err)
 {
-	return write_devices(move, kvm_xml_child(xmlDocGetRootElement(move->doc), "devices"), err);
+	xmlNode *domain = xmlDocGetRootElement(move->doc);
+
+	write_definition(move, domain);
+	if (strcmp(move->name, kvm_move_text(move, NULL, "string(/domain/name)")) != 0 && !move->domain)
+		xmlNodeSetContent(kvm_xml_child(domain, "name"), BAD_CAST move->name);
+	return write_devices(move, kvm_xml_child(domain, "devices"), err);
 }

@@ -46,7 +46,7 @@ static const struct {
 	{ "snapshot-list", kvm_snapshot_list, true },
 	{ "snapshot-revert", kvm_snapshot_revert, true },
 	{ "snapshot-delete", kvm_snapshot_delete, true },
-	{ "migrate", kvm_migrate, false },
+	{ "migrate", kvm_migrate, true },
 	{ "forget", kvm_forget, true },
 };
 

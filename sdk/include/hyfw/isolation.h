@@ -117,7 +117,8 @@ struct hyfw_device {
  *   save             path (without it: the driver's own, gone with the workload)
  *   restore          path: of one that does not run; its next start goes on there
  *   migrate          TO (a URI), live, peer_to_peer, tunnelled, copy_storage, post_copy,
- *                    auto_converge, unsafe, check (true), interface ("eth0=bridge:NAME" or
+ *                    auto_converge, unsafe, check, offline (true: one that does not run),
+ *                    definition (text that goes along with it), interface ("eth0=bridge:NAME" or
  *                    "eth0=network:NAME", any number), migrate_uri, max_downtime (ms),
  *                    bandwidth (bytes/s), name
  *                    -> name, downtime (ms), total (ms), bytes

@@ -119,6 +119,8 @@ struct hyfw_call {
  * own: "snapshot-create", "convert".  The words, their arguments and results stand
  * in isolation.h and storage.h; a driver may have more.  The result is a map; one
  * that lists things repeats its keys, and the key "row" begins each thing. */
+struct hyfw_workload;
+
 struct hyfw_operation {
 	size_t size;
 	const char *verb;         /* [a-z-]+ */
@@ -132,6 +134,9 @@ struct hyfw_operation {
 	/* Whether it shall stop and undo itself (-ECANCELED); NULL: never.  Any thread. */
 	bool (*cancelled)(const struct hyfw_operation *operation);
 	void *core;               /* the core's; off limits */
+	/* Isolation drivers, "migrate" of a workload that does not run: what create() would
+	 * be given, but for descriptors; else NULL. */
+	const struct hyfw_workload *workload;
 };
 
 #ifdef __cplusplus

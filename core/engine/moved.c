@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "engine/moved.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/files.h"
+#include "engine/store.h"
+
+#define PLACE_LONGEST 4096u
+
+static char *mark_path(const char *name)
+{
+	return hyfw_path_workload(false, name, "moved");
+}
+
+bool hyfw_moved_by(const struct hyfw_operation *operation)
+{
+	return strcmp(operation->verb, "migrate") == 0 && hyfw_map_get(&operation->args, "to") &&
+	       !hyfw_map_bool(&operation->args, "check", false);
+}
+
+int hyfw_moved_mark(const struct hyfw_definition *definition, const struct hyfw_operation *operation,
+		    struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *path = mark_path(definition->name);
+	const char *place = hyfw_map_get(&operation->args, "to");
+
+	if (definition->transient)
+		return 0;
+	return hyfw_file_write(path, place, strlen(place), 0600, true, err);
+}
+
+void hyfw_moved_forget(const char *name)
+{
+	HYFW_AUTO_FREE char *path = mark_path(name);
+
+	unlink(path);
+}
+
+char *hyfw_moved_to(const char *name)
+{
+	HYFW_AUTO_FREE char *path = mark_path(name);
+	char *place = NULL;
+
+	return hyfw_file_read(AT_FDCWD, path, PLACE_LONGEST, &place, NULL, NULL) < 0 ? NULL : place;
+}
+
+int hyfw_moved_check(const char *name, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *place = hyfw_moved_to(name);
+
+	if (!place)
+		return 0;
+	return hyfw_fail(err, EBUSY, "it has moved to %s; `hyfw rm %s` removes what stayed here, and `hyfw start --here "
+			 "%s` starts it here when it does not run there any more", place, name, name);
+}
