@@ -260,8 +260,8 @@ static size_t build_files(const struct hyfw_definition *definition, struct hyfw_
 			continue;
 		mount->size = sizeof(*mount);
 		mount->kind = HYFW_ATTACHMENT_BIND;
-		mount->flags = HYFW_ATTACH_PRIVATE_COPY | HYFW_ATTACH_IDMAP | HYFW_ATTACH_NOSUID |
-			       HYFW_ATTACH_NODEV | HYFW_ATTACH_NOEXEC | HYFW_ATTACH_READ_ONLY;
+		mount->flags = HYFW_ATTACH_PRIVATE_COPY | HYFW_ATTACH_NOSUID | HYFW_ATTACH_NODEV |
+			       HYFW_ATTACH_NOEXEC | HYFW_ATTACH_READ_ONLY;
 		mount->source = hyfw_arena_dup(arena, path);
 		mount->source_fd = -1;
 		mount->target = hyfw_arena_format(arena, "/etc/%s", files[i]);

@@ -30,13 +30,16 @@ bool hyfw_hosts_wanted(const struct hyfw_definition *definition)
 	return hyfw_hosts_networked(definition) && hyfw_definition_takes(definition, HYFW_TAKES_MOUNTS);
 }
 
+/* Root of the workload owns it, without an id mapping of the mount: the runtime
+ * directory is a tmpfs, which has none before Linux 6.3. */
 static int make_file(const struct hyfw_definition *definition, const char *file, const char *text,
 		     struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *path = hyfw_path_runtime(definition->name, file);
 	HYFW_AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 
-	if (fd < 0 || fchmod(fd, 0644) < 0 || hyfw_write_all(fd, text, strlen(text)) < 0)
+	if (fd < 0 || fchmod(fd, 0644) < 0 || hyfw_write_all(fd, text, strlen(text)) < 0 ||
+	    (definition->idmap.count && fchown(fd, definition->idmap.host_uid, definition->idmap.host_gid) < 0))
 		return hyfw_fail_errno(err, errno, "%s", path);
 	return 0;
 }
