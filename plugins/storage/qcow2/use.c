@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define LOCK_HELD 100
@@ -161,14 +162,31 @@ void qcow2_device_release(dev_t device)
 
 /* ---- who ---- */
 
+/* A machine that has external snapshots writes to files that lie on the disk, and notes
+ * its name on it: what is in the disk itself is old, and must stay as it is. */
+static const char *layered_by(struct qcow2 *qcow2, struct hyfw_arena *arena, int fd)
+{
+	char workload[WORKLOAD_SIZE];
+	const ssize_t length = fgetxattr(fd, HYFW_ATTRIBUTE_SNAPSHOTS, workload, sizeof(workload) - 1);
+
+	if (length <= 0)
+		return NULL;
+	workload[length] = '\0';
+	return qcow2->host->format(arena, "%s", workload);
+}
+
 int qcow2_use_check(struct qcow2 *qcow2, int fd, const struct stat *st, const char *what, bool write,
 		    const char *but, struct hyfw_error **err)
 {
 	struct hyfw_arena *arena = qcow2->host->arena_new();
-	const char *workload = qcow2_use_by(qcow2, st, arena);
+	const char *workload = qcow2_use_by(qcow2, st, arena), *layered = layered_by(qcow2, arena, fd);
 	int result = 0;
 
-	if (workload && (!but || strcmp(but, workload) != 0))
+	if (layered && (!but || strcmp(but, layered) != 0))
+		result = qcow2->host->fail(err, EBUSY, "disk %s: workload %s has external snapshots of it, and what it wrote "
+					   "since is in files beside it; `hyfw snapshot list %s` shows them, `hyfw snapshot "
+					   "delete %s NAME` merges them", what, layered, layered, layered);
+	else if (workload && (!but || strcmp(but, workload) != 0))
 		result = qcow2->host->fail(err, EBUSY, "disk %s: used by workload %s; `hyfw stop %s` first", what, workload,
 					   workload);
 	else if (is_locked(fd, LOCK_HELD + RIGHT_WRITE, 1) || is_locked(fd, LOCK_HELD + RIGHT_RESIZE, 1))

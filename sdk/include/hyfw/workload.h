@@ -43,6 +43,11 @@ enum hyfw_attachment_flags {
 	HYFW_ATTACH_ADOPT = 1u << 7,
 };
 
+/* An extended attribute that an isolation driver puts on the file of a disk while what the
+ * workload writes goes to files of its own on top of it: the workload's name.  Storage
+ * drivers give such a disk to no other workload and do nothing to it. */
+#define HYFW_ATTRIBUTE_SNAPSHOTS "trusted.hyfw.snapshots"
+
 struct hyfw_attachment {
 	size_t size;
 	enum hyfw_attachment_kind kind;
