@@ -11,6 +11,9 @@
 #include "cli/cli.h"
 #include "cli/operate.h"
 #include "cli/session.h"
+#include "engine/control.h"
+#include "engine/launch.h"
+#include "engine/store.h"
 
 static const char help[] =
 	"Verbs:\n"
@@ -21,7 +24,8 @@ static const char help[] =
 	"  --description TEXT  create: what it is for\n"
 	"  --memory            create: with the memory of a machine that runs\n"
 	"  --disk-only         create: its disks alone\n"
-	"  --external          create: in files of its own beside the disks\n"
+	"  --external          create: in files of its own beside the disks.  Going back to\n"
+	"                      one ends a machine that runs and starts it again\n"
 	"  --running           revert: and let it run\n"
 	"  --paused            revert: and have it stand still\n"
 	"  --children          delete: those made after it too\n"
@@ -68,13 +72,15 @@ static void add_row(struct hyfw_table *table, const struct hyfw_map *rows, size_
 	hyfw_table_add(table, when);
 	hyfw_table_add(table, value_in(rows, at, "type"));
 	hyfw_table_add(table, value_in(rows, at, "state"));
+	hyfw_table_add(table, value_in(rows, at, "memory") && strcmp(value_in(rows, at, "memory"), "true") == 0 ? "yes"
+														 : "no");
 	hyfw_table_add(table, value_in(rows, at, "parent"));
 	hyfw_table_add(table, bytes ? hyfw_cli_bytes(strtoull(bytes, NULL, 10)) : NULL);
 }
 
 static void print_table(const struct hyfw_map *rows)
 {
-	static const char *const head[] = { "NAME", "CREATED", "TYPE", "STATE", "PARENT", "SIZE" };
+	static const char *const head[] = { "NAME", "CREATED", "TYPE", "STATE", "MEMORY", "PARENT", "SIZE" };
 	struct hyfw_table *table = hyfw_table_new(HYFW_COUNT(head));
 	size_t i;
 
@@ -88,6 +94,45 @@ static void print_table(const struct hyfw_map *rows)
 
 /* ---- command ---- */
 
+static bool says(const struct hyfw_map *result, const char *key)
+{
+	return hyfw_map_bool(result, key, false);
+}
+
+static int start(const struct request *request, const char *workload, struct hyfw_error **err)
+{
+	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;
+	const struct hyfw_map args = hyfw_pairs_map(&request->args);
+	const struct hyfw_launch launch = { 0 };
+	struct hyfw_launched launched = { .socket = -1 };
+	int result = hyfw_store_definition(workload, &definition, err);
+
+	if (result == 0)
+		result = hyfw_launch(definition, &launch, &launched, err);
+	if (result < 0)
+		return result;
+	hyfw_launched_close(&launched);
+	return says(&args, "paused") ? hyfw_workload_pause(workload, true, err) : 0;
+}
+
+/* What a driver cannot do to a machine that runs: "stop" asks for its end and to be
+ * called again, "start" for its next start (isolation.h). */
+static int follow(struct hyfw_cli *cli, struct request *request, const char *workload, struct hyfw_arena *arena,
+		  struct hyfw_map *result)
+{
+	struct hyfw_error *err = NULL;
+	int status;
+
+	if (says(result, "stop")) {
+		if (hyfw_workload_stop(workload, 0, &err) < 0)
+			return hyfw_cli_error(err);
+		status = hyfw_cli_operate(cli, workload, "snapshot-revert", &request->args, arena, result);
+		if (status)
+			return status;
+	}
+	return says(result, "start") && start(request, workload, &err) < 0 ? hyfw_cli_error(err) : 0;
+}
+
 static int operate(struct hyfw_cli *cli, struct request *request, const char *verb, const char *workload,
 		   const char *name)
 {
@@ -100,6 +145,8 @@ static int operate(struct hyfw_cli *cli, struct request *request, const char *ve
 		hyfw_pairs_set(&request->args, "name", name);
 	hyfw_session_begin(cli);
 	status = hyfw_cli_operate(cli, workload, word, &request->args, arena, &rows);
+	if (status == 0 && strcmp(verb, "revert") == 0)
+		status = follow(cli, request, workload, arena, &rows);
 	if (status)
 		return status;
 	if (strcmp(verb, "list") != 0)

@@ -116,3 +116,58 @@ qemu_of() { # NAME
 	run --separate-stderr hyfw snapshot revert raw none
 	[[ $stderr == *"there is no snapshot none"* ]]
 }
+
+# Beside the disk, in a directory that says whose they are.
+layers() { # WORKLOAD [DIRECTORY]
+	find "${2:-$DATA/disks}" -path "*/.$(owner_mark)-$1/*" -name '*.qcow2' | wc -l
+}
+
+state_is() { # NAME TEXT
+	say "$1" 'echo "state $(cat /tmp/state) $(head -c 4 /dev/vda) $(head -c 4 /dev/vdb)"'
+	has_said "$1" "state $2"
+}
+
+@test "external snapshots: memory and disks go back, what is deleted is merged" {
+	hyfw disk create "$DATA/disks/second.qcow2" 8M
+	truncate -s 8M "$DATA/disks/raw.img"
+	run_machine -d -i --name ext --set disk="$DATA/disks/second.qcow2" --set disk="$DATA/disks/raw.img:format=raw"
+	has_said ext "guest: ready"
+	say ext 'echo one >/tmp/state; for d in a b; do printf AAAA | dd of=/dev/vd$d conv=notrunc 2>/dev/null; done; sync'
+	hyfw snapshot create --external ext first
+	[ "$(layers ext)" = 2 ]
+	say ext 'echo two >/tmp/state; for d in a b; do printf BBBB | dd of=/dev/vd$d conv=notrunc 2>/dev/null; done; sync'
+	hyfw snapshot create --external --disk-only ext second
+	say ext 'echo three >/tmp/state; for d in a b; do printf CCCC | dd of=/dev/vd$d conv=notrunc 2>/dev/null; done; sync'
+	state_is ext "three CCCC CCCC"
+	[ "$(head -c 4 "$DATA/disks/raw.img")" = AAAA ]
+	run --separate-stderr hyfw snapshot create ext inside
+	[ "$status" -ne 0 ]
+	[[ $stderr == *"external snapshots (first)"*"--external"* ]]
+	run --separate-stderr hyfw snapshot revert ext second
+	[[ $stderr == *"disks alone: stop the machine"* ]]
+	hyfw snapshot list ext >"$BATS_TEST_TMPDIR/list"
+	grep -q '^first .* external .* yes ' "$BATS_TEST_TMPDIR/list"
+	grep -q '^second \* .* external .* no .* first ' "$BATS_TEST_TMPDIR/list"
+
+	# the memory of then, on the disks of then; what follows is another branch
+	hyfw snapshot revert ext first
+	is_status ext running
+	state_is ext "one AAAA AAAA"
+	say ext 'echo four >/tmp/state; for d in a b; do printf DDDD | dd of=/dev/vd$d conv=notrunc 2>/dev/null; done; sync'
+	hyfw snapshot create --external ext third
+	[ "$(names ext)" = "first second third" ]
+
+	# merged while it runs: the middle, and then all
+	hyfw snapshot delete ext second
+	hyfw snapshot delete ext first
+	[ "$(names ext)" = third ]
+	state_is ext "four DDDD DDDD"
+	hyfw snapshot delete ext third
+	[ "$(layers ext)" = 0 ]
+	say ext 'for d in a b; do printf EEEE | dd of=/dev/vd$d conv=notrunc 2>/dev/null; done; sync'
+	state_is ext "four EEEE EEEE"
+	hyfw stop -t 0 ext
+	[ "$(head -c 4 "$DATA/disks/raw.img")" = EEEE ]
+	hyfw rm ext
+	rm "$DATA/disks/second.qcow2"
+}

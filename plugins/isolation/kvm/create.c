@@ -2,7 +2,7 @@
  * create(): the machine stands, paused before its first instruction, as a user of its
  * own, in its control groups, its console connected.  What undo() needs is noted
  * before it exists. */
-#include "keep.h"
+#include "layer.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -128,6 +128,8 @@ static int prepare(struct creation *creation, struct hyfw_error **err)
 				   &creation->workload.idmap, err);
 	if (r == 0)
 		r = kvm_keep_disks(creation->host, creation->call->arena, &creation->workload, err);
+	if (r == 0)
+		r = kvm_layers_use(creation->host, creation->call->arena, &creation->workload, err);
 	if (r == 0 && !creation->workload.transient)
 		r = kvm_saved_take(creation->host, creation->call->arena, creation->workload.name, &creation->saved, err);
 	if (r < 0 || run->kvm->uri || kvm_root_has_capabilities(run->kvm))

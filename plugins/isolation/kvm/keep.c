@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * The file of what is kept of a machine. */
 #include "keep.h"
+#include "overlay.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -136,8 +137,19 @@ int kvm_keep_store(const struct hyfw_host *host, struct hyfw_arena *arena, const
 
 /* ---- disks ---- */
 
+/* The storage driver has just looked at it: what it is based on later must be this. */
+static void add_backing(struct json_object *object, const char *path)
+{
+	KVM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct kvm_overlay overlay;
+
+	if (fd >= 0 && kvm_overlay_read(fd, &overlay) == 0)
+		json_object_object_add(object, "backing", json_object_new_string(overlay.backing));
+}
+
 static void add_disk(struct json_object *disks, const char *name, const struct hyfw_attachment *disk)
 {
+	const char *device = hyfw_map_get(&disk->options, "device");
 	struct json_object *object;
 
 	if (disk->kind != HYFW_ATTACHMENT_BLOCK || !disk->source || !*disk->source)
@@ -148,6 +160,9 @@ static void add_disk(struct json_object *disks, const char *name, const struct h
 	json_object_object_add(object, "format", json_object_new_string(disk->format ? disk->format : "raw"));
 	json_object_object_add(object, "read_only",
 			       json_object_new_boolean((disk->flags & HYFW_ATTACH_READ_ONLY) != 0));
+	json_object_object_add(object, "device", json_object_new_string(device ? device : "disk"));
+	if (disk->format && strcmp(disk->format, "qcow2") == 0)
+		add_backing(object, disk->source);
 	json_object_array_add(disks, object);
 }
 

@@ -6,6 +6,7 @@
  *     disks      those of its last start, so that they are known while it stands
  *     snapshots  what there is, and which of them it came from ("current")
  *     restore    the saved machine that its next start goes on with
+ *     layers, serial, fold   files of external snapshots: layer.h
  *
  * The states themselves are in the disks; gc() removes the files of workloads that are
  * gone.
@@ -71,9 +72,13 @@ int kvm_snapshot_delete(struct kvm_operation *operation, struct hyfw_error **err
 
 #define KVM_SNAPSHOT_MARK "hyfw-" /* before the name: no number of QEMU's is meant */
 
-/* What the machine has now, or had: [{name, path, format, read_only}]. */
+/* What the machine has now, or had: [{name, path, format, read_only, device}], and
+ * "target" while it runs. */
 int kvm_disks_of(struct kvm_operation *operation, struct json_object *kept, struct json_object **ret_disks,
 		 struct hyfw_error **err);
+
+/* As its owner knows it: "root", "disk1". */
+const char *kvm_disk_name(struct json_object *disk);
 
 /* Refuses disks that cannot keep a state, by name. */
 int kvm_disks_check(struct kvm_operation *operation, struct json_object *disks, struct hyfw_error **err);

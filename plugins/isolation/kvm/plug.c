@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * plug(): disks and interfaces that come and go while the machine runs.  The guest
  * has its say: a device is out when it has let go of it. */
-#include "run.h"
+#include "layer.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -16,11 +16,19 @@ static int attach(struct kvm_run *run, virDomainPtr domain, const struct hyfw_de
 	const struct hyfw_map settings = { 0 };
 	const struct kvm_facts facts = { .owner = host->owner, .emulator = run->kvm->emulator,
 					 .directory = run->root, .embedded = !run->kvm->uri, .uuid = run->uuid };
+	const char *workload = kvm_root_workload(host, arena, run->root);
+	struct hyfw_attachment disk = { 0 };
 	char *xml = NULL;
-	int r = device->disk ? kvm_disk_xml(host, arena, device->name, device->disk, &settings, &facts, &xml, err)
-			     : kvm_interface_xml(host, arena, device->name, device->endpoint, &settings, &facts,
-						 &xml, err);
+	int r = 0;
 
+	if (device->disk)
+		memcpy(&disk, device->disk, device->disk->size < sizeof(disk) ? device->disk->size : sizeof(disk));
+	if (device->disk && workload)
+		r = kvm_layers_use_disk(host, arena, workload, &disk, err);
+	if (r == 0)
+		r = device->disk ? kvm_disk_xml(host, arena, device->name, &disk, &settings, &facts, &xml, err)
+				 : kvm_interface_xml(host, arena, device->name, device->endpoint, &settings, &facts,
+						     &xml, err);
 	if (r == 0 && virDomainAttachDeviceFlags(domain, xml, VIR_DOMAIN_AFFECT_LIVE) < 0)
 		r = kvm_fail_libvirt(host, err, host->format(arena, "plug in %s", device->name));
 	host->arena_free(arena);

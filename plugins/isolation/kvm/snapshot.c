@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Snapshots: states of a machine's disks, with its memory when it ran, under names.
- * They are in the disks; what they are called and which came from which is in the
- * machine's file (keep.h). */
-#include "keep.h"
+ * Internal ones are in the disks (snapshot_disk.c), external ones in files beside them
+ * (external.c); what they are called and which came from which is in the machine's file
+ * (keep.h).  A machine has those of one kind: what QEMU keeps inside of a file that an
+ * overlay lies on could not be deleted any more. */
+#include "layer.h"
 #include "live.h"
 
 #include <ctype.h>
@@ -105,6 +107,41 @@ static int describe(struct kvm_operation *operation, const char **ret_text, stru
 
 /* ---- create ---- */
 
+static bool is_external(struct json_object *snapshot)
+{
+	return strcmp(kvm_keep_text(snapshot, "type"), KVM_EXTERNAL) == 0;
+}
+
+/* Files without a name that lie on its disks still. */
+static int check_layers(struct kvm_operation *operation, struct json_object *kept, struct hyfw_error **err)
+{
+	struct kvm_layers layers = { .host = operation->kvm->host, .arena = operation->asked->arena,
+				     .workload = operation->asked->object, .kept = kept, .operation = operation };
+	const int r = kvm_layer_any(kept) ? kvm_layers_settle(&layers, err) : 0;
+
+	return r < 0 ? layers.host->wrap(err, "merge what external snapshots have left") : 0;
+}
+
+static int check_kind(struct kvm_operation *operation, struct json_object *kept, struct hyfw_error **err)
+{
+	const bool external = is_asked(operation, "external");
+	struct json_object *snapshots = kvm_keep_array(kept, "snapshots");
+	size_t i, count = json_object_array_length(snapshots);
+
+	for (i = 0; i < count; i++) {
+		struct json_object *other = json_object_array_get_idx(snapshots, i);
+		const char *name = kvm_keep_text(other, "name"), *machine = operation->asked->object;
+
+		if (is_external(other) != external)
+			return operation->kvm->host->fail(
+				err, EBUSY, "the machine has %s snapshots (%s), and %s ones beside them could not be "
+				"deleted any more; %s, or `hyfw snapshot delete %s %s` and the others first",
+				external ? "internal" : "external", name, external ? "external" : "internal",
+				external ? "leave --external out" : "add --external", machine, name);
+	}
+	return external ? 0 : check_layers(operation, kept, err);
+}
+
 static int check_create(struct kvm_operation *operation, struct json_object *kept, const char *name,
 			struct hyfw_error **err)
 {
@@ -116,14 +153,11 @@ static int check_create(struct kvm_operation *operation, struct json_object *kep
 		return host->fail(err, EEXIST, "there is a snapshot %s already", name);
 	if (json_object_array_length(kvm_keep_array(kept, "snapshots")) >= MOST)
 		return host->fail(err, E2BIG, "it has %d snapshots, which is the most", MOST);
-	if (is_asked(operation, "external"))
-		return host->fail(err, ENOTSUP, "external snapshots cannot be made; leave --external out for one "
-				  "inside of its disks");
 	if (is_asked(operation, "memory") && is_asked(operation, "disk_only"))
 		return host->fail(err, EINVAL, "--memory and --disk-only exclude each other");
 	if (is_asked(operation, "memory") && !operation->domain)
 		return host->fail(err, EINVAL, "--memory: it does not run");
-	return 0;
+	return check_kind(operation, kept, err);
 }
 
 static int make(struct kvm_operation *operation, struct json_object *disks, const char *name, bool memory,
@@ -161,36 +195,21 @@ static struct json_object *new_snapshot(const struct kvm_operation *operation, s
 
 	json_object_object_add(snapshot, "name", json_object_new_string(name));
 	json_object_object_add(snapshot, "created", json_object_new_int64(time(NULL)));
-	json_object_object_add(snapshot, "type", json_object_new_string("internal"));
+	json_object_object_add(snapshot, "type", json_object_new_string(
+		is_asked(operation, "external") ? KVM_EXTERNAL : "internal"));
 	json_object_object_add(snapshot, "parent", json_object_new_string(kvm_keep_text(kept, "current")));
 	if (description)
 		json_object_object_add(snapshot, "description", json_object_new_string(description));
 	return snapshot;
 }
 
-int kvm_snapshot_create(struct kvm_operation *operation, struct hyfw_error **err)
+static int create_internal(struct kvm_operation *operation, struct json_object *kept, struct json_object *snapshot,
+			   struct json_object *disks, bool memory, struct hyfw_error **err)
 {
-	const bool memory = operation->domain && !is_asked(operation, "disk_only");
-	KVM_AUTO_PUT struct json_object *kept = NULL;
-	KVM_AUTO_PUT struct json_object *disks = NULL;
-	KVM_AUTO_PUT struct json_object *snapshot = NULL;
-	const char *name;
-	int64_t before;
-	int r = load(operation, &name, &kept, err);
+	const char *name = kvm_keep_text(snapshot, "name");
+	int64_t before = kvm_disks_bytes(disks);
+	int r = make(operation, disks, name, memory, err);
 
-	if (r == 0)
-		r = check_create(operation, kept, name, err);
-	if (r == 0)
-		r = kvm_disks_of(operation, kept, &disks, err);
-	if (r == 0)
-		r = kvm_disks_check(operation, disks, err);
-	if (r < 0)
-		return r;
-	before = kvm_disks_bytes(disks);
-	snapshot = new_snapshot(operation, kept, name);
-	r = add_facts(operation, snapshot, memory, err);
-	if (r == 0)
-		r = make(operation, disks, name, memory, err);
 	if (r < 0)
 		return r;
 	before = kvm_disks_bytes(disks) - before;
@@ -199,6 +218,32 @@ int kvm_snapshot_create(struct kvm_operation *operation, struct hyfw_error **err
 	json_object_array_add(kvm_keep_array(kept, "snapshots"), json_object_get(snapshot));
 	json_object_object_add(kept, "current", json_object_new_string(name));
 	return store(operation, kept, err);
+}
+
+int kvm_snapshot_create(struct kvm_operation *operation, struct hyfw_error **err)
+{
+	const bool memory = operation->domain && !is_asked(operation, "disk_only");
+	const bool external = is_asked(operation, "external");
+	KVM_AUTO_PUT struct json_object *kept = NULL;
+	KVM_AUTO_PUT struct json_object *disks = NULL;
+	KVM_AUTO_PUT struct json_object *snapshot = NULL;
+	const char *name;
+	int r = load(operation, &name, &kept, err);
+
+	if (r == 0)
+		r = check_create(operation, kept, name, err);
+	if (r == 0)
+		r = kvm_disks_of(operation, kept, &disks, err);
+	if (r == 0 && !external)
+		r = kvm_disks_check(operation, disks, err);
+	if (r < 0)
+		return r;
+	snapshot = new_snapshot(operation, kept, name);
+	r = add_facts(operation, snapshot, memory, err);
+	if (r < 0)
+		return r;
+	return external ? kvm_external_create(operation, kept, snapshot, err)
+			: create_internal(operation, kept, snapshot, disks, memory, err);
 }
 
 /* ---- list ---- */
@@ -210,32 +255,44 @@ static void add_pair(struct kvm_operation *operation, struct hyfw_pair *items, c
 			(struct hyfw_pair){ key, operation->kvm->host->format(operation->asked->arena, "%s", value) };
 }
 
-int kvm_snapshot_list(struct kvm_operation *operation, struct hyfw_error **err)
+static void add_row(struct kvm_operation *operation, struct json_object *kept, struct json_object *snapshot,
+		    struct hyfw_pair *items)
 {
 	static const char *const words[] = { "name", "created", "state", "type", "parent", "bytes", "description" };
+	const char *name = kvm_keep_text(snapshot, "name");
+	struct json_object *value;
+	size_t i;
+
+	if (is_external(snapshot))
+		json_object_object_add(snapshot, "bytes",
+				       json_object_new_int64(kvm_external_bytes(kept, snapshot)));
+	add_pair(operation, items, "row", name);
+	for (i = 0; i < KVM_COUNT(words); i++)
+		if (json_object_object_get_ex(snapshot, words[i], &value))
+			add_pair(operation, items, words[i], json_object_get_string(value));
+	add_pair(operation, items, "memory", *kvm_keep_text(snapshot, "devices") ? "true" : "false");
+	add_pair(operation, items, "current", strcmp(kvm_keep_text(kept, "current"), name) == 0 ? "true" : "false");
+}
+
+#define ROW_MOST 10 /* pairs */
+
+int kvm_snapshot_list(struct kvm_operation *operation, struct hyfw_error **err)
+{
 	const struct hyfw_host *host = operation->kvm->host;
 	KVM_AUTO_PUT struct json_object *kept = NULL;
-	struct json_object *snapshots, *value;
+	struct json_object *snapshots;
 	struct hyfw_pair *items;
-	size_t i, k, count;
+	size_t i, count;
 	int r = kvm_keep_load(host, operation->asked->arena, operation->asked->object, &kept, err);
 
 	if (r < 0)
 		return r;
 	snapshots = kvm_keep_array(kept, "snapshots");
 	count = json_object_array_length(snapshots);
-	items = host->alloc(operation->asked->arena, (count * (KVM_COUNT(words) + 2) + 1) * sizeof(*items));
+	items = host->alloc(operation->asked->arena, (count * ROW_MOST + 1) * sizeof(*items));
 	*operation->ret_result = (struct hyfw_map){ 0, items };
-	for (i = 0; i < count; i++) {
-		struct json_object *snapshot = json_object_array_get_idx(snapshots, i);
-		const char *name = kvm_keep_text(snapshot, "name");
-
-		add_pair(operation, items, "row", name);
-		for (k = 0; k < KVM_COUNT(words); k++)
-			if (json_object_object_get_ex(snapshot, words[k], &value))
-				add_pair(operation, items, words[k], json_object_get_string(value));
-		add_pair(operation, items, "current", strcmp(kvm_keep_text(kept, "current"), name) == 0 ? "true" : "false");
-	}
+	for (i = 0; i < count; i++)
+		add_row(operation, kept, json_object_array_get_idx(snapshots, i), items);
 	return 0;
 }
 
@@ -254,11 +311,23 @@ static bool same_disks(struct json_object *a, struct json_object *b)
 	return true;
 }
 
+/* Memory fits only what it was made with. */
+static int check_devices(struct kvm_operation *operation, struct json_object *snapshot, struct hyfw_error **err)
+{
+	const char *devices = kvm_keep_text(snapshot, "devices"), *now = NULL;
+	int r = operation->domain && *devices ? describe(operation, &now, err) : 0;
+
+	if (now && strcmp(now, devices) != 0)
+		r = operation->kvm->host->fail(err, EBUSY, "the machine has other memory or devices than when snapshot %s "
+					       "was made", kvm_keep_text(snapshot, "name"));
+	return r;
+}
+
 static int check_revert(struct kvm_operation *operation, struct json_object *kept, struct json_object *snapshot,
 			struct hyfw_error **err)
 {
 	const struct hyfw_host *host = operation->kvm->host;
-	const char *name = kvm_keep_text(snapshot, "name"), *devices = kvm_keep_text(snapshot, "devices"), *now = NULL;
+	const char *name = kvm_keep_text(snapshot, "name"), *devices = kvm_keep_text(snapshot, "devices");
 	KVM_AUTO_PUT struct json_object *disks = NULL;
 	int r = kvm_disks_of(operation, kept, &disks, err);
 
@@ -272,12 +341,7 @@ static int check_revert(struct kvm_operation *operation, struct json_object *kep
 		return host->fail(err, EBUSY, "snapshot %s is of its disks alone: stop the machine, then revert", name);
 	if (!operation->domain && (is_asked(operation, "running") || is_asked(operation, "paused")))
 		return host->fail(err, EINVAL, "snapshot %s has no memory that could run: revert, then start it", name);
-	if (!operation->domain)
-		return 0;
-	r = describe(operation, &now, err);
-	if (r == 0 && strcmp(now, devices) != 0)
-		r = host->fail(err, EBUSY, "the machine has other memory or devices than when snapshot %s was made", name);
-	return r;
+	return check_devices(operation, snapshot, err);
 }
 
 /* Nothing runs between the state that is left and the one that is asked for. */
@@ -307,6 +371,10 @@ int kvm_snapshot_revert(struct kvm_operation *operation, struct hyfw_error **err
 	const char *name;
 	int r = get(operation, &name, &kept, &snapshot, err);
 
+	if (r == 0 && is_external(snapshot)) {
+		r = check_devices(operation, snapshot, err);
+		return r < 0 ? r : kvm_external_revert(operation, kept, snapshot, err);
+	}
 	if (r == 0)
 		r = check_revert(operation, kept, snapshot, err);
 	if (r < 0)
@@ -321,17 +389,12 @@ int kvm_snapshot_revert(struct kvm_operation *operation, struct hyfw_error **err
 
 /* ---- delete ---- */
 
-static int delete_one(struct kvm_operation *operation, struct json_object *kept, const char *name,
-		      struct hyfw_error **err)
+/* Out of the record; those that came from it come from its parent now. */
+static void take_out(struct json_object *kept, const char *name, const char *parent)
 {
 	struct json_object *snapshots = kvm_keep_array(kept, "snapshots"), *snapshot;
 	size_t i, at = find(kept, name, &snapshot);
-	const char *parent = operation->kvm->host->format(operation->asked->arena, "%s", kvm_keep_text(snapshot, "parent"));
-	int r = operation->domain ? kvm_live_snapshot(operation, "delvm", name, err)
-				  : kvm_idle_snapshot(operation, kvm_keep_array(snapshot, "disks"), "-d", name, err);
 
-	if (r < 0)
-		return r;
 	json_object_array_del_idx(snapshots, at, 1);
 	for (i = 0; i < json_object_array_length(snapshots); i++) {
 		struct json_object *other = json_object_array_get_idx(snapshots, i);
@@ -341,7 +404,31 @@ static int delete_one(struct kvm_operation *operation, struct json_object *kept,
 	}
 	if (strcmp(kvm_keep_text(kept, "current"), name) == 0)
 		json_object_object_add(kept, "current", json_object_new_string(parent));
-	return store(operation, kept, err);
+}
+
+static int delete_one(struct kvm_operation *operation, struct json_object *kept, const char *name,
+		      struct hyfw_error **err)
+{
+	const struct hyfw_host *host = operation->kvm->host;
+	struct hyfw_arena *arena = operation->asked->arena;
+	const char *parent, *memory;
+	struct json_object *snapshot;
+	bool external;
+	int r = 0;
+
+	find(kept, name, &snapshot);
+	external = is_external(snapshot);
+	parent = host->format(arena, "%s", kvm_keep_text(snapshot, "parent"));
+	memory = host->format(arena, "%s", kvm_keep_text(snapshot, "memory"));
+	if (!external)
+		r = operation->domain ? kvm_live_snapshot(operation, "delvm", name, err)
+				      : kvm_idle_snapshot(operation, kvm_keep_array(snapshot, "disks"), "-d", name, err);
+	if (r < 0)
+		return r;
+	take_out(kept, name, parent);
+	if (*memory && strcmp(kvm_keep_text(kept, "restore"), memory) == 0)
+		json_object_object_del(kept, "restore");
+	return external ? kvm_external_clean(operation, kept, memory, err) : store(operation, kept, err);
 }
 
 /* One that came from 'name', in the arena; NULL. */

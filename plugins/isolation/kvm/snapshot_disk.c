@@ -3,16 +3,13 @@
  * and goes back to them, in the same process: control groups, console and display
  * stay.  (libvirt 9.0 would start another QEMU.)  When it stands, qemu-img does, as
  * the owner of the file, since what is in it comes from a guest. */
-#include "keep.h"
+#include "layer.h"
 #include "live.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
 
 #include <libvirt/libvirt-qemu.h>
-
-#define SHORT_MS 60000u
-#define MEMORY_MOST (UINT64_C(6) << 30) /* address space: stacks and arenas of qemu-img's worker threads */
 
 /* ---- which disks ---- */
 
@@ -43,6 +40,8 @@ static void add_disk(struct json_object *disks, xmlNode *node)
 	add_text(disk, "path", source, "dev");
 	add_text(disk, "path", source, "file");
 	add_text(disk, "format", child(node, "driver"), "type");
+	add_text(disk, "device", node, "device");
+	add_text(disk, "target", child(node, "target"), "dev");
 	add_text(disk, "name", child(node, "target"), "dev");
 	add_text(disk, "name", child(node, "alias"), "name");
 	json_object_object_add(disk, "read_only", json_object_new_boolean(child(node, "readonly") != NULL));
@@ -85,7 +84,7 @@ int kvm_disks_of(struct kvm_operation *operation, struct json_object *kept, stru
 	return 0;
 }
 
-static const char *disk_name(struct json_object *disk)
+const char *kvm_disk_name(struct json_object *disk)
 {
 	const char *name = kvm_keep_text(disk, "name");
 
@@ -104,7 +103,7 @@ int kvm_disks_check(struct kvm_operation *operation, struct json_object *disks, 
 			continue;
 		if (strcmp(kvm_keep_text(disk, "format"), "qcow2") != 0)
 			return host->fail(err, ENOTSUP, "%s (%s) is in format %s, which keeps no snapshots; `hyfw disk "
-					  "convert` makes qcow2 of it, or make it read-only", disk_name(disk),
+					  "convert` makes qcow2 of it, or make it read-only", kvm_disk_name(disk),
 					  kvm_keep_text(disk, "path"), kvm_keep_text(disk, "format"));
 		able++;
 	}
@@ -226,17 +225,13 @@ static int idle_snapshot(struct kvm_operation *operation, const char *path, cons
 {
 	const struct hyfw_host *host = operation->kvm->host;
 	struct hyfw_arena *arena = operation->asked->arena;
+	const char *const argv[] = { "snapshot", flag, host->format(arena, KVM_SNAPSHOT_MARK "%s", name),
+				     image_name(host, arena, path), NULL };
 	struct stat st;
-	const char *argv[] = { "setpriv", NULL, NULL, "--clear-groups", "--no-new-privs", "qemu-img", "snapshot", flag,
-			       host->format(arena, KVM_SNAPSHOT_MARK "%s", name), image_name(host, arena, path), NULL };
-	struct hyfw_program program = { .size = sizeof(program), .argv = argv, .timeout_ms = SHORT_MS,
-					.memory_limit = MEMORY_MOST };
 
 	if (stat(path, &st) < 0)
 		return host->fail(err, errno, "%s: %s", path, strerror(errno));
-	argv[1] = host->format(arena, "--reuid=%u", (unsigned)st.st_uid);
-	argv[2] = host->format(arena, "--regid=%u", (unsigned)st.st_gid);
-	return host->run(arena, &program, NULL, err);
+	return kvm_qemu_img(host, arena, st.st_uid, st.st_gid, argv, NULL, err);
 }
 
 int kvm_idle_snapshot(struct kvm_operation *operation, struct json_object *disks, const char *flag,

@@ -2,7 +2,7 @@
  * undo() of "create", in the monitor or, when that has died, in any process; and
  * gc().  What belongs to an embedded libvirt is found by its root, which is in QEMU's
  * arguments; what belongs to a libvirtd by its uuid, and it must carry our mark. */
-#include "keep.h"
+#include "layer.h"
 #include "xml.h"
 
 #include <dirent.h>
@@ -219,16 +219,47 @@ static bool is_kept(const struct hyfw_alive *alive, const char *file)
 	return false;
 }
 
-static void gc_kept(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_alive *alive)
+/* What a machine that is gone has written stays in its disks, or the record stays. */
+static int drop_layers(const struct hyfw_host *host, struct hyfw_arena *arena, const char *file,
+		       struct hyfw_error **err)
+{
+	const char *suffix = strrchr(file, '.');
+	struct hyfw_error *failure = NULL;
+	int r;
+
+	if (!suffix || strcmp(suffix, ".json") != 0 || strstr(file, ".saved.json"))
+		return 0;
+	r = kvm_layers_drop(host, arena, host->format(arena, "%.*s", (int)(suffix - file), file), &failure);
+	if (r < 0)
+		host->wrap(&failure, "external snapshots of %.*s, which is gone", (int)(suffix - file), file);
+	if (r < 0 && !*err)
+		*err = failure;
+	else
+		host->forget(&failure);
+	return r;
+}
+
+static int gc_kept(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_alive *alive,
+		   struct hyfw_error **err)
 {
 	DIR *dir = opendir(host->format(arena, "%s/" KVM_KEPT, host->directory("kvm", HYFW_DIRECTORY_DATA)));
+	struct hyfw_error *first = NULL;
 	struct dirent *entry;
+	int r = 0, dropped;
 
-	while (dir && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.' && !is_kept(alive, entry->d_name))
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' || is_kept(alive, entry->d_name))
+			continue;
+		dropped = drop_layers(host, arena, entry->d_name, &first);
+		if (dropped == 0)
 			unlinkat(dirfd(dir), entry->d_name, 0);
+		r = r < 0 ? r : dropped;
+	}
 	if (dir)
 		closedir(dir);
+	if (r < 0)
+		*err = first;
+	return r;
 }
 
 int kvm_forget(struct kvm_operation *operation, struct hyfw_error **err)
@@ -236,9 +267,11 @@ int kvm_forget(struct kvm_operation *operation, struct hyfw_error **err)
 	const struct hyfw_host *host = operation->kvm->host;
 	struct hyfw_arena *arena = operation->asked->arena;
 	const char *data = host->directory("kvm", HYFW_DIRECTORY_DATA), *name = operation->asked->object;
+	const int r = kvm_layers_drop(host, arena, name, err);
 	size_t i;
 
-	(void)err;
+	if (r < 0)
+		return host->wrap(err, "external snapshots");
 	for (i = 0; i < KVM_COUNT(endings); i++)
 		unlink(host->format(arena, "%s/" KVM_KEPT "/%s%s", data, name, endings[i]));
 	unlink(host->format(arena, "%s/" KVM_NVRAM "/%s.fd", data, name));
@@ -255,7 +288,8 @@ int kvm_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **e
 	for (; r == 0 && *parents; parents++)
 		r = gc_below(host, arena, *parents, alive, err);
 	gc_nvram(host, arena, alive);
-	gc_kept(host, arena, alive);
+	if (r == 0)
+		r = gc_kept(host, arena, alive, err);
 	host->arena_free(arena);
 	return r;
 }

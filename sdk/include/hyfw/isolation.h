@@ -111,8 +111,10 @@ struct hyfw_device {
  *   update           vcpus, memory (bytes, the balloon's), cdrom (a path, "" for none)
  *   display          -> type, address, port, socket, password_set
  *   snapshot-create  NAME, description, memory, disk_only, external (true, false)
- *   snapshot-list    -> row, name, created (seconds), state, type, parent, current, bytes
+ *   snapshot-list    -> row, name, created (seconds), state, type, memory, parent, current, bytes
  *   snapshot-revert  NAME, running, paused (true)
+ *                    -> stop (true: nothing was done; it is to be ended, then asked for
+ *                    again), start (true: the workload is to be started)
  *   snapshot-delete  NAME, children (true)
  *   save             path (without it: the driver's own, gone with the workload)
  *   restore          path: of one that does not run; its next start goes on there

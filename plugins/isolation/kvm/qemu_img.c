@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Running qemu-img on the disks of a machine. */
+#include "layer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ARGUMENTS 24
+#define SHORT_MS 60000u
+#define LONG_MS (24u * 3600 * 1000) /* what copies; it shows progress and can be cancelled */
+
+/* Address space, of which most is never touched: stacks and arenas of its threads. */
+#define MEMORY_MOST (UINT64_C(6) << 30)
+
+/* "    (12.34/100%)" */
+static void take_line(void *context, const char *line)
+{
+	const struct hyfw_operation *operation = context;
+	unsigned whole, part;
+
+	if (operation->progress && sscanf(line, " (%3u.%2u/100%%)", &whole, &part) == 2 && whole <= 100)
+		operation->progress(operation, whole * 100ull + part, 10000);
+}
+
+static bool ask_cancelled(void *context)
+{
+	const struct hyfw_operation *operation = context;
+
+	return operation->cancelled && operation->cancelled(operation);
+}
+
+static bool has(const char *const *argv, const char *word)
+{
+	while (*argv)
+		if (strcmp(*argv++, word) == 0)
+			return true;
+	return false;
+}
+
+int kvm_qemu_img(const struct hyfw_host *host, struct hyfw_arena *arena, uid_t uid, gid_t gid,
+		 const char *const *argv, const struct hyfw_operation *operation, struct hyfw_error **err)
+{
+	const char *whole[ARGUMENTS + 8] = { "setpriv", "--clear-groups", "--no-new-privs" };
+	struct hyfw_program program = { .size = sizeof(program), .argv = whole, .timeout_ms = SHORT_MS,
+					.memory_limit = MEMORY_MOST };
+	size_t count = 3, i;
+
+	whole[count++] = host->format(arena, "--reuid=%u", (unsigned)uid);
+	whole[count++] = host->format(arena, "--regid=%u", (unsigned)gid);
+	whole[count++] = "qemu-img";
+	for (i = 0; i < ARGUMENTS && argv[i]; i++)
+		whole[count++] = argv[i];
+	if (argv[i])
+		return host->fail(err, E2BIG, "qemu-img: too many arguments");
+	if (operation) {
+		program.timeout_ms = LONG_MS;
+		program.context = (void *)(uintptr_t)operation;
+		program.cancelled = ask_cancelled;
+		program.line = has(argv, "-p") ? take_line : NULL;
+	}
+	return host->run(arena, &program, NULL, err);
+}
