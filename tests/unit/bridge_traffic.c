@@ -231,3 +231,30 @@ void traffic_ip(const char *text)
 		argv[n++] = word;
 	OK(hyfw_host_table()->run(fixture.arena, &program, NULL, &err));
 }
+
+static int outside_configure(const void *network)
+{
+	traffic_ip("address add 192.0.2.9/24 dev eth0");
+	traffic_ip("link set eth0 up");
+	traffic_ip(hyfw_host_table()->format(fixture.arena, "route add %s via 192.0.2.1", (const char *)network));
+	return 0;
+}
+
+int traffic_outside_new(const char *network)
+{
+	int netns = netns_new();
+	HYFW_AUTO_FREE char *path = hyfw_format("/proc/%d/fd/%d", getpid(), netns),
+			    *make = hyfw_format("link add out0 type veth peer name eth0 netns %s", path);
+
+	traffic_ip(make);
+	traffic_ip("address add 192.0.2.1/24 dev out0");
+	traffic_ip("link set out0 up");
+	assert_int_equal(traffic_run(netns, outside_configure, network), 0);
+	return netns;
+}
+
+void traffic_outside_remove(int netns)
+{
+	traffic_ip("link del out0");
+	close(netns);
+}

@@ -36,6 +36,10 @@ bool traffic_udp_heard(int fd);
 bool traffic_udp_passed(int fd, uint16_t port);
 void traffic_mac(const char *text, uint8_t ret_mac[6]);
 
+/* A second machine, 192.0.2.9, behind the host's 192.0.2.1; it has a route to 'network'. */
+int traffic_outside_new(const char *network);
+void traffic_outside_remove(int netns);
+
 /* Runs ip(8) with the words of 'text'; the test fails when it does. */
 void traffic_ip(const char *text);
 

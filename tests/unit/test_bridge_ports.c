@@ -2,34 +2,6 @@
  * Published ports, and the way out. */
 #include "bridge_traffic.h"
 
-/* A second machine, 192.0.2.9, behind the host's 192.0.2.1. */
-static int outside_new(void)
-{
-	int netns = netns_new();
-	HYFW_AUTO_FREE char *path = hyfw_format("/proc/%d/fd/%d", getpid(), netns),
-			    *make = hyfw_format("link add out0 type veth peer name eth0 netns %s", path);
-
-	traffic_ip(make);
-	traffic_ip("address add 192.0.2.1/24 dev out0");
-	traffic_ip("link set out0 up");
-	return netns;
-}
-
-static int outside_configure(const void *unused)
-{
-	(void)unused;
-	traffic_ip("address add 192.0.2.9/24 dev eth0");
-	traffic_ip("link set eth0 up");
-	traffic_ip("route add 10.77.3.0/24 via 192.0.2.1");
-	return 0;
-}
-
-static void outside_remove(int netns)
-{
-	traffic_ip("link del out0");
-	close(netns);
-}
-
 static int web_up(struct workload *web, const char *name, const char *publish, struct hyfw_error **err)
 {
 	const struct hyfw_pair settings[] = { { "publish", publish } };
@@ -43,10 +15,9 @@ static void published_port_is_reached_from_everywhere(void **state)
 	struct journal network;
 	struct workload web;
 	pid_t server;
-	int outside = outside_new();
+	int outside = traffic_outside_new("10.77.3.0/24");
 
 	(void)state;
-	assert_int_equal(traffic_run(outside, outside_configure, NULL), 0);
 	OK(network_up(&network, "front", &network_map, &err));
 	OK(web_up(&web, "web", "|8888|80|tcp", &err));
 	server = traffic_serve(web.netns, "0.0.0.0", 80);
@@ -61,7 +32,7 @@ static void published_port_is_reached_from_everywhere(void **state)
 	workload_down(&web);
 	assert_int_equal(traffic_connect(-1, "127.0.0.1", 8888), ECONNREFUSED);
 	network_down(&network);
-	outside_remove(outside);
+	traffic_outside_remove(outside);
 	assert_state(before);
 }
 
@@ -70,11 +41,10 @@ static void workloads_go_out_unless_internal(void **state)
 	static const struct hyfw_pair internal[] = { { "subnet", "10.77.3.0/24" }, { "internal", "true" } };
 	struct journal network;
 	struct workload web;
-	int outside = outside_new(), i;
+	int outside = traffic_outside_new("10.77.3.0/24"), i;
 	pid_t server;
 
 	(void)state;
-	assert_int_equal(traffic_run(outside, outside_configure, NULL), 0);
 	server = traffic_serve(outside, "192.0.2.9", 80);
 	for (i = 0; i < 2; i++) {
 		OK(network_up(&network, "front", i ? &(struct hyfw_map){ 2, internal } : &network_map, &err));
@@ -84,7 +54,7 @@ static void workloads_go_out_unless_internal(void **state)
 		network_down(&network);
 	}
 	traffic_stop(server);
-	outside_remove(outside);
+	traffic_outside_remove(outside);
 }
 
 static void published_port_is_no_way_around_links(void **state)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "../common/dhcp.h"
+#include "../common/forwarding.h"
 #include "bridge.h"
 
 #define POOL_BASE 0x0a590000u /* 10.89.0.0, 256 subnets /24, for networks without a subnet */
@@ -274,23 +275,13 @@ int bridge_rules_undo(struct bridge *bridge, struct hyfw_call *call, struct hyfw
 	return with_lock(bridge, call, rules_remove, err);
 }
 
-static int forwarding_make(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err)
-{
-	(void)call;
-	return bridge_forwarding_enable(bridge, err);
-}
-
 int bridge_forwarding_apply(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err)
 {
-	return with_lock(bridge, call, forwarding_make, err);
-}
-
-static int forwarding_remove(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err)
-{
-	return bridge_forwarding_restore(bridge, arg(call, "interface"), err);
+	(void)call;
+	return net_forwarding_enable(&bridge->route, err);
 }
 
 int bridge_forwarding_undo(struct bridge *bridge, struct hyfw_call *call, struct hyfw_error **err)
 {
-	return with_lock(bridge, call, forwarding_remove, err);
+	return net_forwarding_restore(&bridge->route, arg(call, "interface"), err);
 }

@@ -8,7 +8,7 @@
  *     peers.c     who may open connections to whom
  *
  * These plan and carry out steps; below them are the kernel's interfaces: link.c
- * and ../common for rtnetlink, firewall.c and nft.c for nftables, forwarding.c for sysctls.
+ * and ../common for rtnetlink, firewall.c and nft.c for nftables.
  *
  * Two workloads on one bridge never talk to each other directly: their ports
  * are "isolated", so the bridge carries frames only between a workload and the
@@ -91,13 +91,6 @@ int bridge_firewall_gc(struct bridge *bridge, const struct hyfw_alive *alive, st
 /* firewall_rules.c: the commands that make our tables, as they are or new. */
 struct json_object;
 struct json_object *bridge_firewall_rules(const char *table);
-
-/* ---- forwarding.c: sysctls ------------------------------------------------ */
-
-int bridge_sysctl_interface(struct bridge *bridge, const char *interface, struct hyfw_error **err);
-int bridge_sysctl_localnet(struct bridge *bridge, const char *interface, struct hyfw_error **err);
-int bridge_forwarding_enable(struct bridge *bridge, struct hyfw_error **err);
-int bridge_forwarding_restore(struct bridge *bridge, const char *except, struct hyfw_error **err);
 
 /* ---- the two subjects, and the steps each is made of ---------------------- */
 

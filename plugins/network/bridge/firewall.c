@@ -3,7 +3,6 @@
  * elements of the sets and maps that firewall_rules.c makes.  Every function is
  * one transaction. */
 #include <json-c/json.h>
-#include <stdio.h>
 
 #include "nft.h"
 
@@ -14,10 +13,10 @@ int bridge_firewall_network(struct bridge *bridge, const char *interface, const 
 {
 	struct json_object *commands = bridge_firewall_rules(bridge_nft_table(bridge));
 
-	bridge_nft_put(bridge, commands, true,
-		     &(struct bridge_element){ "inet", "bridges", { interface }, .comment = network });
-	bridge_nft_put(bridge, commands, !internal,
-		     &(struct bridge_element){ "inet", "uplinked", { interface }, .comment = network });
+	net_nft_put(commands, bridge_nft_table(bridge), true,
+		     &(struct net_element){ "inet", "bridges", { interface }, .comment = network });
+	net_nft_put(commands, bridge_nft_table(bridge), !internal,
+		     &(struct net_element){ "inet", "uplinked", { interface }, .comment = network });
 	return bridge_nft_run(bridge, commands, err);
 }
 
@@ -26,8 +25,8 @@ int bridge_firewall_network_gone(struct bridge *bridge, const char *interface, s
 	struct json_object *commands = json_object_new_array(), *left;
 	int r;
 
-	bridge_nft_put(bridge, commands, false, &(struct bridge_element){ "inet", "bridges", { interface } });
-	bridge_nft_put(bridge, commands, false, &(struct bridge_element){ "inet", "uplinked", { interface } });
+	net_nft_put(commands, bridge_nft_table(bridge), false, &(struct net_element){ "inet", "bridges", { interface } });
+	net_nft_put(commands, bridge_nft_table(bridge), false, &(struct net_element){ "inet", "uplinked", { interface } });
 	r = bridge_nft_run_removal(bridge, commands, err);
 	if (r < 0)
 		return r;
@@ -37,8 +36,8 @@ int bridge_firewall_network_gone(struct bridge *bridge, const char *interface, s
 		return 0;
 	}
 	commands = json_object_new_array();
-	bridge_nft_drop_table(bridge, commands, "inet");
-	bridge_nft_drop_table(bridge, commands, "bridge");
+	net_nft_drop_table(commands, "inet", bridge_nft_table(bridge));
+	net_nft_drop_table(commands, "bridge", bridge_nft_table(bridge));
 	return bridge_nft_run_removal(bridge, commands, err);
 }
 
@@ -47,7 +46,7 @@ int bridge_firewall_network_gone(struct bridge *bridge, const char *interface, s
 static void firewall_put_admission(struct bridge *bridge, struct json_object *commands, bool present,
 				   const struct bridge_admission *a)
 {
-	const struct bridge_element elements[] = {
+	const struct net_element elements[] = {
 		{ "bridge", "endpoints", { a->interface, a->mac, a->address }, .comment = a->workload },
 		{ "bridge", "ports", { a->interface }, .comment = a->workload },
 		{ "inet", "selves", { a->address, a->address }, .comment = a->workload },
@@ -56,10 +55,10 @@ static void firewall_put_admission(struct bridge *bridge, struct json_object *co
 	size_t i;
 
 	for (i = 0; i < sizeof(elements) / sizeof(elements[0]); i++)
-		bridge_nft_put(bridge, commands, present, &elements[i]);
+		net_nft_put(commands, bridge_nft_table(bridge), present, &elements[i]);
 	if (a->dhcp)
-		bridge_nft_put(bridge, commands, present,
-			       &(struct bridge_element){ "bridge", "clients", { a->interface, a->mac },
+		net_nft_put(commands, bridge_nft_table(bridge), present,
+			       &(struct net_element){ "bridge", "clients", { a->interface, a->mac },
 							 .comment = a->workload });
 }
 
@@ -93,7 +92,7 @@ static void firewall_put_unlink(struct bridge *bridge, struct json_object *comma
 			   *to = json_object_get_string(json_object_array_get_idx(pair, 1));
 
 		if (from && to && (strcmp(from, address) == 0 || strcmp(to, address) == 0))
-			bridge_nft_put(bridge, commands, false, &(struct bridge_element){ "inet", "links", { from, to } });
+			net_nft_put(commands, bridge_nft_table(bridge), false, &(struct net_element){ "inet", "links", { from, to } });
 	}
 	json_object_put(links);
 }
@@ -112,34 +111,13 @@ int bridge_firewall_link(struct bridge *bridge, const char *from, const char *to
 			 bool permit, struct hyfw_error **err)
 {
 	struct json_object *commands = json_object_new_array();
-	const struct bridge_element element = { "inet", "links", { from, to }, .comment = comment };
+	const struct net_element element = { "inet", "links", { from, to }, .comment = comment };
 
-	bridge_nft_put(bridge, commands, permit, &element);
+	net_nft_put(commands, bridge_nft_table(bridge), permit, &element);
 	return permit ? bridge_nft_run(bridge, commands, err) : bridge_nft_run_removal(bridge, commands, err);
 }
 
 /* ---- published ports ------------------------------------------------------ */
-
-static void firewall_put_publication(struct bridge *bridge, struct json_object *commands, bool present,
-				     const char *workload, const struct net_publication *p)
-{
-	char port[8], to_port[8];
-	struct bridge_element element = { .family = "inet", .comment = workload };
-	size_t n = 0;
-
-	snprintf(port, sizeof(port), "%u", p->port & 0xffff);
-	snprintf(to_port, sizeof(to_port), "%u", p->to_port & 0xffff);
-	if (*p->address)
-		element.key[n++] = p->address;
-	element.key[n++] = p->protocol;
-	element.key[n++] = port;
-	element.set = *p->address ? "published_at_address" : "published_address";
-	element.data = p->to;
-	bridge_nft_put(bridge, commands, present, &element);
-	element.set = *p->address ? "published_at_port" : "published_port";
-	element.data = to_port;
-	bridge_nft_put(bridge, commands, present, &element);
-}
 
 int bridge_firewall_publish(struct bridge *bridge, const char *workload, const struct net_publication *list,
 			    size_t count, struct hyfw_error **err)
@@ -148,7 +126,7 @@ int bridge_firewall_publish(struct bridge *bridge, const char *workload, const s
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		firewall_put_publication(bridge, commands, true, workload, &list[i]);
+		net_nft_publish(commands, bridge_nft_table(bridge), true, workload, &list[i]);
 	return bridge_nft_run(bridge, commands, err);
 }
 
@@ -159,7 +137,7 @@ int bridge_firewall_unpublish(struct bridge *bridge, const char *workload,
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		firewall_put_publication(bridge, commands, false, workload, &list[i]);
+		net_nft_publish(commands, bridge_nft_table(bridge), false, workload, &list[i]);
 	return bridge_nft_run_removal(bridge, commands, err);
 }
 
@@ -188,7 +166,7 @@ static void firewall_collect(struct bridge *bridge, struct json_object *commands
 		struct json_object *element = json_object_array_get_idx(elements, i);
 
 		if (!firewall_is_alive(element, alive))
-			bridge_nft_delete(bridge, commands, family, set, element);
+			net_nft_delete(commands, bridge_nft_table(bridge), family, set, element);
 	}
 	json_object_put(elements);
 }
@@ -206,8 +184,8 @@ int bridge_firewall_gc(struct bridge *bridge, const struct hyfw_alive *alive, st
 	size_t i;
 
 	if (!alive->networks || !alive->networks[0]) {
-		bridge_nft_drop_table(bridge, commands, "inet");
-		bridge_nft_drop_table(bridge, commands, "bridge");
+		net_nft_drop_table(commands, "inet", bridge_nft_table(bridge));
+		net_nft_drop_table(commands, "bridge", bridge_nft_table(bridge));
 		return bridge_nft_run_removal(bridge, commands, err);
 	}
 	for (i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)

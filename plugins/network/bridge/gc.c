@@ -6,6 +6,7 @@
 
 #include "../common/conntrack.h"
 #include "../common/dhcp.h"
+#include "../common/forwarding.h"
 #include "../common/tap.h"
 #include "bridge.h"
 
@@ -94,7 +95,7 @@ int bridge_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error 
 	if (r >= 0)
 		r = bridge_firewall_gc(sweep.bridge, alive, err);
 	if (r >= 0 && (!alive->networks || !alive->networks[0]))
-		r = bridge_forwarding_restore(sweep.bridge, "", err);
+		r = net_forwarding_restore(&sweep.bridge->route, "", err);
 	if (sweep.err && r >= 0) {
 		*err = sweep.err;
 		return sweep.bridge->host->wrap(err, "orphans");

@@ -5,7 +5,9 @@
 #include <linux/rtnetlink.h>
 #include <netlink/netlink.h>
 #include <netlink/msg.h>
+#include <unistd.h>
 
+#include "../common/forwarding.h"
 #include "bridge.h"
 
 /* IFLA_INFO_DATA of a bridge: ports forward at once, no spanning tree. */
@@ -42,6 +44,29 @@ static int link_set_alias(struct nl_sock *socket, const char *name, const char *
 	return net_message_send(socket, message);
 }
 
+/* For neighbours on isolated ports (networking/ip-sysctl.rst): the host answers
+ * ARP for them at once, routes between them, and never tells them to go direct.
+ * No IPv6: the network gives none, and link-local is a way around the rules. */
+static int link_sysctls(struct bridge *bridge, const char *interface, struct hyfw_error **err)
+{
+	static const char *const settings[][3] = {
+		{ "ipv4/conf", "forwarding", "1" },     { "ipv4/conf", "proxy_arp_pvlan", "1" },
+		{ "ipv4/neigh", "proxy_delay", "0" },   { "ipv4/conf", "send_redirects", "0" },
+		{ "ipv4/conf", "accept_redirects", "0" }, { "ipv4/conf", "rp_filter", "1" },
+	};
+	size_t i;
+	int r;
+
+	for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		r = net_sysctl_set(bridge->host, settings[i][0], interface, settings[i][1], settings[i][2], err);
+		if (r < 0)
+			return r;
+	}
+	if (access("/proc/sys/net/ipv6", F_OK) < 0)
+		return 0;
+	return net_sysctl_set(bridge->host, "ipv6/conf", interface, "disable_ipv6", "1", err);
+}
+
 /* Also good for a bridge that is half made. */
 int bridge_link_make_bridge(struct bridge *bridge, const char *name, const char *alias,
 			    const struct net_subnet *subnet, struct hyfw_error **err)
@@ -60,7 +85,7 @@ int bridge_link_make_bridge(struct bridge *bridge, const char *name, const char 
 	if (r < 0)
 		return net_link_fail(&bridge->route, err, r, "mark it", name);
 	index = (int)if_nametoindex(name);
-	r = bridge_sysctl_interface(bridge, name, err);
+	r = link_sysctls(bridge, name, err);
 	if (r < 0)
 		return r;
 	r = net_link_address(&bridge->route, socket, index, subnet->gateway, subnet->prefix, err);

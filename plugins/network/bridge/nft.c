@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Our nftables tables through libnftables' JSON interface: the context, one
- * transaction at a time, and the commands it is made of. */
+ * Our nftables tables through libnftables: the context, one transaction at a time. */
 #include <errno.h>
 #include <json-c/json.h>
 #include <nftables/libnftables.h>
@@ -79,83 +78,17 @@ int bridge_nft_run_removal(struct bridge *bridge, struct json_object *commands, 
 	return r;
 }
 
-/* Takes a NULL-terminated list of strings: one value, or a concatenation. */
-static struct json_object *nft_value(const char *const *parts)
-{
-	struct json_object *object, *list;
-
-	if (!parts[1])
-		return TEXT(parts[0]);
-	object = json_object_new_object();
-	list = json_object_new_array();
-	for (; *parts; parts++)
-		json_object_array_add(list, TEXT(*parts));
-	json_object_object_add(object, "concat", list);
-	return object;
-}
-
-/* An element as a command names it: {"elem": {...}}, or [{"elem": {...}}, DATA]. */
-static struct json_object *nft_item(const struct bridge_element *element)
-{
-	struct json_object *item = json_object_new_object(), *inner = json_object_new_object(), *pair;
-
-	json_object_object_add(inner, "val", nft_value(element->key));
-	if (element->comment)
-		json_object_object_add(inner, "comment", TEXT(element->comment));
-	json_object_object_add(item, "elem", inner);
-	if (!element->data)
-		return item;
-	pair = json_object_new_array();
-	json_object_array_add(pair, item);
-	json_object_array_add(pair, TEXT(element->data));
-	return pair;
-}
-
-/* Takes 'item' over. */
-static void nft_command(struct bridge *bridge, struct json_object *commands, const char *verb,
-			const char *family, const char *set, struct json_object *item)
-{
-	struct json_object *command = json_object_new_object(), *object = json_object_new_object(),
-			   *body = json_object_new_object(), *list = json_object_new_array();
-
-	json_object_array_add(list, item);
-	json_object_object_add(body, "family", TEXT(family));
-	json_object_object_add(body, "table", TEXT(bridge_nft_table(bridge)));
-	json_object_object_add(body, "name", TEXT(set));
-	json_object_object_add(body, "elem", list);
-	json_object_object_add(object, "element", body);
-	json_object_object_add(command, verb, object);
-	json_object_array_add(commands, command);
-}
-
-void bridge_nft_put(struct bridge *bridge, struct json_object *commands, bool present,
-		    const struct bridge_element *element)
-{
-	nft_command(bridge, commands, "add", element->family, element->set, nft_item(element));
-	if (!present)
-		nft_command(bridge, commands, "delete", element->family, element->set, nft_item(element));
-}
-
-void bridge_nft_delete(struct bridge *bridge, struct json_object *commands, const char *family, const char *set,
-		       struct json_object *item)
-{
-	nft_command(bridge, commands, "delete", family, set, json_object_get(item));
-}
-
 struct json_object *bridge_nft_list(struct bridge *bridge, const char *family, const char *kind, const char *set)
 {
-	struct json_object *commands = json_object_new_array(), *command = json_object_new_object(),
-			   *object = json_object_new_object(), *body = json_object_new_object(), *root, *list;
-	struct json_object *found = NULL;
+	struct json_object *commands = json_object_new_array(), *body = json_object_new_object(), *root, *list,
+			   *object, *found = NULL;
 	struct hyfw_error *err = NULL;
 	size_t i;
 
 	json_object_object_add(body, "family", TEXT(family));
 	json_object_object_add(body, "table", TEXT(bridge_nft_table(bridge)));
 	json_object_object_add(body, "name", TEXT(set));
-	json_object_object_add(object, kind, body);
-	json_object_object_add(command, "list", object);
-	json_object_array_add(commands, command);
+	net_nft_command(commands, "list", kind, body);
 	if (bridge_nft_run(bridge, commands, &err) < 0) {
 		bridge->host->forget(&err);
 		return NULL;
@@ -169,21 +102,4 @@ struct json_object *bridge_nft_list(struct bridge *bridge, const char *family, c
 	}
 	json_object_put(root);
 	return found;
-}
-
-void bridge_nft_drop_table(struct bridge *bridge, struct json_object *commands, const char *family)
-{
-	static const char *const verbs[] = { "add", "delete" };
-	size_t i;
-
-	for (i = 0; i < 2; i++) {
-		struct json_object *command = json_object_new_object(), *object = json_object_new_object(),
-				   *body = json_object_new_object();
-
-		json_object_object_add(body, "family", TEXT(family));
-		json_object_object_add(body, "name", TEXT(bridge_nft_table(bridge)));
-		json_object_object_add(object, "table", body);
-		json_object_object_add(command, verbs[i], object);
-		json_object_array_add(commands, command);
-	}
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "../common/forwarding.h"
 #include "bridge.h"
 
 #define NOTE_TARGET "published_to" /* the address that the ports lead to */
@@ -30,19 +31,6 @@ int bridge_publish_check(struct bridge *bridge, const struct hyfw_subject *subje
 
 /* ---- plan ----------------------------------------------------------------- */
 
-static const char *publish_command(const struct hyfw_host *host, struct hyfw_arena *arena,
-				   const struct net_publication *p, const char *workload)
-{
-	const char *map = *p->address ? "published_at" : "published",
-		   *port = p->port ? host->format(arena, "%u", p->port) : "$PORT",
-		   *key = host->format(arena, "%s%s%s . %s", p->address, *p->address ? " . " : "", p->protocol, port);
-
-	return host->format(arena,
-			    "nft add element inet %s %s_address '{ %s comment \"%s\" : $ADDRESS }'\n"
-			    "nft add element inet %s %s_port '{ %s comment \"%s\" : %u }'",
-			    host->owner, map, key, workload, host->owner, map, key, workload, p->to_port);
-}
-
 int bridge_publish_plan(struct bridge *bridge, const struct hyfw_subject *subject, struct hyfw_plan *plan,
 			struct hyfw_arena *arena, struct hyfw_error **err)
 {
@@ -64,16 +52,13 @@ int bridge_publish_plan(struct bridge *bridge, const struct hyfw_subject *subjec
 	for (i = 0; i < count; i++) {
 		value = hyfw_map_next(&subject->settings, "publish", &cursor);
 		args[i + 3] = (struct hyfw_pair){ "publish", value };
-		text = host->format(arena, "%s%s%s%s%s as %u/%s", text, i ? ", " : "", list[i].address,
-				    *list[i].address ? ":" : "",
-				    list[i].port ? host->format(arena, "%u", list[i].port) : "a free port",
-				    list[i].to_port, list[i].protocol);
-		commands = host->format(arena, "%s%s%s", commands, i ? "\n" : "",
-					publish_command(host, arena, &list[i], subject->workload));
+		text = host->format(arena, "%s%s%s", text, i ? ", " : "", net_publication_text(host, arena, &list[i]));
+		commands = host->format(arena, "%s\n%s", commands,
+					net_publication_commands(host, arena, host->owner, subject->workload, &list[i]));
 	}
 	step.object = host->format(arena, "ports of %s", subject->workload);
 	step.summary = host->format(arena, "publish port %s of %s", text, subject->workload);
-	step.commands = host->format(arena, "sysctl -w net.ipv4.conf.%s.route_localnet=1\n%s", master, commands);
+	step.commands = host->format(arena, "sysctl -w net.ipv4.conf.%s.route_localnet=1%s", master, commands);
 	step.args = (struct hyfw_map){ count + 3, args };
 	return host->plan_step(plan, &step, err);
 }
@@ -97,7 +82,7 @@ int bridge_publish_apply(struct bridge *bridge, struct hyfw_call *call, struct h
 		r = net_port_take(host, call, &list[i], err);
 	}
 	if (r >= 0)
-		r = bridge_sysctl_localnet(bridge, arg(call, "master"), err);
+		r = net_sysctl_localnet(host, arg(call, "master"), err);
 	return r < 0 ? r : bridge_firewall_publish(bridge, call->workload, list, count, err);
 }
 

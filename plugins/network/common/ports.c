@@ -72,6 +72,28 @@ int net_publications(const struct hyfw_host *host, struct hyfw_arena *arena, con
 	return 0;
 }
 
+/* ---- for people ------------------------------------------------------------ */
+
+const char *net_publication_text(const struct hyfw_host *host, struct hyfw_arena *arena,
+				 const struct net_publication *p)
+{
+	return host->format(arena, "%s%s%s as %u/%s", p->address, *p->address ? ":" : "",
+			    p->port ? host->format(arena, "%u", p->port) : "a free port", p->to_port, p->protocol);
+}
+
+const char *net_publication_commands(const struct hyfw_host *host, struct hyfw_arena *arena, const char *table,
+				     const char *workload, const struct net_publication *p)
+{
+	const char *map = *p->address ? "published_at" : "published",
+		   *port = p->port ? host->format(arena, "%u", p->port) : "$PORT",
+		   *key = host->format(arena, "%s%s%s . %s", p->address, *p->address ? " . " : "", p->protocol, port);
+
+	return host->format(arena,
+			    "nft add element inet %s %s_address '{ %s comment \"%s\" : $ADDRESS }'\n"
+			    "nft add element inet %s %s_port '{ %s comment \"%s\" : %u }'",
+			    table, map, key, workload, table, map, key, workload, p->to_port);
+}
+
 /* ---- taking them ---------------------------------------------------------- */
 
 /* Whether a socket of the host is in the way; with port 0 the kernel chooses a

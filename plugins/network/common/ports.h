@@ -21,6 +21,13 @@ struct net_publication {
 int net_publications(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_map *map,
 		     struct net_publication **ret_list, size_t *ret_count, struct hyfw_error **err);
 
+/* "127.0.0.1:8080 as 80/tcp", for people. */
+const char *net_publication_text(const struct hyfw_host *host, struct hyfw_arena *arena,
+				 const struct net_publication *publication);
+/* The nft(8) commands that lead its port to a workload, a line each (net_nft_publish()). */
+const char *net_publication_commands(const struct hyfw_host *host, struct hyfw_arena *arena, const char *table,
+				     const char *workload, const struct net_publication *publication);
+
 /* Leases its port of the host; chooses and notes one where it is 0. */
 int net_port_take(const struct hyfw_host *host, struct hyfw_call *call, struct net_publication *publication,
 		  struct hyfw_error **err);
