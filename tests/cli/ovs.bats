@@ -132,6 +132,29 @@ can_ping() { hyfw exec "$1" -- ping -c 1 -W 1 "$2"; }
 	hyfw down "$STACK"
 }
 
+@test "a published port is reached from the host, and by no neighbour" {
+	local port own
+	port=$(free_port)
+	own=$(hostname -I | cut -d' ' -f1)
+	mkdir "$BATS_TEST_TMPDIR/srv"
+	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/srv"
+	head -c 2000000 /dev/urandom >"$BATS_TEST_TMPDIR/srv/large"
+	chmod 644 "$BATS_TEST_TMPDIR/srv/large"
+	hyfw run -d --name web --network lan -p "$port:80" -v "$BATS_TEST_TMPDIR/srv:/srv:ro" --rootfs "$ROOTFS" httpd -f -p 80 -h /srv
+	box other
+	hyfw ps | grep -F "$port->80"
+	wait_until 5 curl -fsS --max-time 3 -o /dev/null "http://127.0.0.1:$port/large"
+	curl -fsS --max-time 10 "http://$own:$port/large" | cmp - "$BATS_TEST_TMPDIR/srv/large"
+	run hyfw exec other -- probe connect 10.92.0.1 "$port" 1000
+	[ "$output" = "connect ECONNREFUSED" ]
+	hyfw rm -f web
+	run ! curl -fsS --max-time 2 -o /dev/null "http://127.0.0.1:$port/large"
+	run --separate-stderr hyfw run --rm --network lan -p 80 --set vlan=10 --rootfs "$ROOTFS" true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"publish: the host is in no VLAN"* ]]
+	hyfw rm -f other
+}
+
 @test "a plan shows what would be done and does nothing" {
 	write_stack plan <<-END
 		[workload web]

@@ -48,5 +48,6 @@ int ovs_port_tests(void);
 int ovs_bridge_tests(void);
 int ovs_restart_tests(void);
 int ovs_machine_tests(void);
+int ovs_publish_tests(void);
 
 #endif

@@ -135,18 +135,6 @@ static void dead_switch_is_a_clean_error(void **state)
 	ovs_switch_start();
 }
 
-static void what_cannot_work_is_refused(void **state)
-{
-	static const struct hyfw_pair publish[] = { { "publish", "|8080|80|tcp" } };
-	struct hyfw_error *err = NULL;
-	struct workload a;
-
-	(void)state;
-	assert_int_equal(ovs_workload_up(&a, "a", &(struct hyfw_map){ 1, publish }, NULL, &err), -EOPNOTSUPP);
-	hyfw_forget(&err);
-	close(a.netns);
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -155,7 +143,6 @@ int main(void)
 		cmocka_unit_test(vlans_are_apart),
 		cmocka_unit_test(undo_is_idempotent_and_gc_spares_others),
 		cmocka_unit_test(dead_switch_is_a_clean_error),
-		cmocka_unit_test(what_cannot_work_is_refused),
 	};
 	int failed = ovs_fixture_begin();
 
@@ -168,6 +155,7 @@ int main(void)
 	failed += ovs_bridge_tests();
 	failed += ovs_machine_tests();
 	failed += ovs_restart_tests();
+	failed += ovs_publish_tests();
 	ovs_fixture_end();
 	return failed;
 }

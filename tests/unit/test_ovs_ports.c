@@ -202,18 +202,18 @@ static void rates_are_kept(void **state)
 
 /* ---- beside the switch ----------------------------------------------------------- */
 
-/* The host hears a datagram for one of its other addresses at port 5000. */
-static void hears(const struct workload *from, const uint8_t *to_mac, const char *source, bool expected)
+/* The host hears a datagram for one of its addresses at port 5000. */
+static void hears(const struct workload *from, const uint8_t *to_mac, const char *source, const char *to, bool expected)
 {
 	uint8_t wire[28] = { 0x45, 0, 0, 29, 0, 0, 0, 0, 64, IPPROTO_UDP };
 	struct traffic_frame frame = { .interface = "eth0", .type = ETH_P_IP };
-	int ear = traffic_udp_socket("10.99.0.1");
+	int ear = traffic_udp_socket(to);
 	uint16_t sum;
 
 	memcpy(frame.to, to_mac, 6);
 	traffic_mac(mac_of(from), frame.from);
 	inet_pton(AF_INET, source, wire + 12);
-	inet_pton(AF_INET, "10.99.0.1", wire + 16);
+	inet_pton(AF_INET, to, wire + 16);
 	sum = traffic_checksum(wire, 20);
 	memcpy(wire + 10, &sum, 2);
 	wire[21] = wire[23] = 0x88;
@@ -239,14 +239,15 @@ static void nothing_passes_beside_the_switch(void **state)
 	traffic_ip("link set beside up");
 	OK(network_up(&network, "lan", &ovs_net, &err));
 	OK(ovs_workload_up(&a, "a", NULL, NULL, &err));
-	/* By the switch, from its own address: as a router the host takes it. */
+	/* By the switch, from its own address to the host's on this network. */
 	ovs_mac(ovs_bridge_of(&network), mac);
-	hears(&a, mac, "10.77.4.2", true);
-	hears(&a, mac, "10.77.4.9", false);
+	hears(&a, mac, "10.77.4.2", "10.77.4.1", true);
+	hears(&a, mac, "10.77.4.9", "10.77.4.1", false);
+	hears(&a, mac, "10.77.4.2", "10.99.0.1", false);
 	/* The interface that is the port has a MAC as well. */
 	ovs_mac(journal_note(&a.journal, HYFW_NOTE_HOST_INTERFACE), mac);
-	hears(&a, mac, "10.77.4.2", false);
-	hears(&a, mac, "10.77.4.9", false);
+	hears(&a, mac, "10.77.4.2", "10.99.0.1", false);
+	hears(&a, mac, "10.77.4.9", "10.99.0.1", false);
 	workload_down(&a);
 	network_down(&network);
 	traffic_ip("link delete beside");

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../common/dhcp.h"
+#include "../common/forwarding.h"
 #include "ovs.h"
 
 static const char *get(const struct hyfw_map *args, const char *key)
@@ -102,6 +103,20 @@ static void mirror_words(const struct hyfw_map *args, const struct ovs_label *la
 	ovs_words_add(words, "mirrors=@mirror");
 }
 
+/* A hardware address that stays, where the host has an address: flows tell what is for
+ * the host by it. */
+static void address_words(const struct ovs *ovs, const struct hyfw_map *args, struct ovs_words *words)
+{
+	struct hyfw_error *err = NULL;
+	struct net_subnet subnet;
+
+	if (get(args, "subnet") && !get(args, "uplink") &&
+	    net_subnet_parse(ovs->host, get(args, "subnet"), get(args, "gateway"), &subnet, &err) >= 0)
+		ovs_words_add(words, "other_config:hwaddr=\"%s\"",
+			      net_mac_text(ovs->host, words->arena, subnet.gateway));
+	ovs->host->forget(&err);
+}
+
 void ovs_bridge_words(const struct ovs *ovs, const struct hyfw_map *args, const char *run, struct ovs_words *words)
 {
 	const char *bridge = get(args, "bridge"), *tree = get(args, "stp") ? get(args, "stp") : "no",
@@ -114,6 +129,7 @@ void ovs_bridge_words(const struct ovs *ovs, const struct hyfw_map *args, const 
 	ovs_words_add(words, "datapath_type=%s", get(args, "datapath"));
 	ovs_words_add(words, "fail_mode=%s", mode ? mode : "secure");
 	ovs_words_add(words, "other_config:disable-in-band=true");
+	address_words(ovs, args, words);
 	ovs_words_add(words, "stp_enable=%s", strcmp(tree, "stp") == 0 ? "true" : "false");
 	ovs_words_add(words, "rstp_enable=%s", strcmp(tree, "rstp") == 0 ? "true" : "false");
 	ovs_words_set(words, "Port", bridge, &label);
@@ -344,7 +360,9 @@ static int network_remove(struct ovs *ovs, struct hyfw_call *call, struct hyfw_e
 		r = bridge_delete(ovs, call, err);
 	else if (r >= 0 && state == BRIDGE_NONE)
 		r = bridge_delete_tap(ovs, call, err);
-	return r < 0 ? r : bridge_guard(ovs, call, false, err);
+	if (r >= 0)
+		r = bridge_guard(ovs, call, false, err);
+	return r < 0 ? r : net_forwarding_restore(&ovs->route, arg(call, "bridge"), err);
 }
 
 static int with_lock(struct ovs *ovs, struct hyfw_call *call,

@@ -44,14 +44,13 @@ int ovs_endpoint_check(struct ovs *ovs, const struct hyfw_subject *subject, stru
 	const struct hyfw_map *keys = &subject->settings;
 	int r;
 
-	if (subject->index == 0 && hyfw_map_get(keys, "publish"))
-		return host->fail(err, EOPNOTSUPP, "network %s: driver ovs does not publish ports; use a network of "
-						   "driver bridge as the first one", subject->name);
 	if (hyfw_map_get(keys, "network_burst") && !hyfw_map_get(keys, "network_rate"))
 		return host->fail(err, EINVAL, "network_burst needs a network_rate beside it");
 	if (hyfw_map_get(keys, "network_burst_in") && !hyfw_map_get(keys, "network_rate_in"))
 		return host->fail(err, EINVAL, "network_burst_in needs a network_rate_in beside it");
-	r = check_vlan(ovs, subject, err);
+	r = ovs_publish_check(ovs, subject, err);
+	if (r >= 0)
+		r = check_vlan(ovs, subject, err);
 	if (r >= 0)
 		r = check_tap(ovs, subject, err);
 	if (r < 0 || !hyfw_map_get(keys, "links"))
@@ -145,5 +144,7 @@ int ovs_endpoint_plan(struct ovs *ovs, const struct hyfw_subject *subject, struc
 
 	step.commands = plan_commands(ovs, subject, &step.args, arena);
 	r = host->plan_step(plan, &step, err);
+	if (r >= 0)
+		r = ovs_publish_plan(ovs, subject, &step.args, plan, arena, err);
 	return r < 0 ? r : ovs_peers_plan(ovs, subject, plan, arena, err);
 }

@@ -7,6 +7,7 @@
  * asks for it; a linked packet forgets its port of entry (load:0) to pass. */
 #include "ovs.h"
 
+#define TO_HOST 31000  /* what the host's own stack would take for itself or others */
 #define SERVICE 30200  /* between a machine in a VLAN and the host that serves it */
 #define LINKED 30100   /* between linked workloads */
 #define ANSWER 30090   /* what a linked one answers */
@@ -24,10 +25,21 @@ static unsigned long long flows_cookie(const char *first, const char *second)
 	return (unsigned long long)ovs_name_number(first) << 32 | ovs_name_number(second);
 }
 
+/* What comes to the host is for its own address there: it carries nothing for workloads,
+ * neither outside nor to its 127.0.0.1.  A packet that is goes on as it came. */
+static void flows_host(struct ovs_words *lines, const char *gateway, const char *mac)
+{
+	ovs_words_add(lines, "add priority=%d,reg0=0,ip,dl_dst=%s,nw_dst=%s,actions=load:1->NXM_NX_REG0[],resubmit(,0)",
+		      TO_HOST + 1, mac, gateway);
+	ovs_words_add(lines, "add priority=%d,reg0=0,ip,dl_dst=%s,actions=drop", TO_HOST, mac);
+}
+
 /* For a bridge of ours, which drops what no flow lets through.  The host must not
  * carry between workloads what the ports do not. */
 void ovs_flows_network(struct ovs_words *lines, const char *const *uplinks, const char *gateway)
 {
+	uint32_t address;
+
 	ovs_words_add(lines, "add priority=0,actions=drop");
 	ovs_words_add(lines, "add priority=%d,in_port=LOCAL,actions=NORMAL", KNOWN);
 	for (; uplinks && *uplinks; uplinks++)
@@ -36,6 +48,8 @@ void ovs_flows_network(struct ovs_words *lines, const char *const *uplinks, cons
 		return;
 	ovs_words_add(lines, "add priority=%d,in_port=LOCAL,ip,nw_src=%s,actions=NORMAL", HOST_OWN, gateway);
 	ovs_words_add(lines, "add priority=%d,in_port=LOCAL,ip,actions=drop", HOST_ROUTED);
+	if (net_address_parse(gateway, &address))
+		flows_host(lines, gateway, net_mac_text(lines->host, lines->arena, address));
 }
 
 /* "add cookie=...,priority=...,in_port=..." */

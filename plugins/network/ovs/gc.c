@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 
 #include "../common/dhcp.h"
+#include "../common/forwarding.h"
 #include "../common/tap.h"
 #include "ovs.h"
 
@@ -119,7 +120,9 @@ static int sweep_all(struct sweep *sweep, struct hyfw_error **err)
 	if (r >= 0)
 		r = net_dhcp_gc(host, "ovs", sweep->alive, err);
 	if (r >= 0)
-		r = ovs_guard_gc(sweep->ovs, sweep->arena, err);
+		r = ovs_nft_gc(sweep->ovs, sweep->arena, err);
+	if (r >= 0 && (!sweep->alive->networks || !sweep->alive->networks[0]))
+		r = net_forwarding_restore(&sweep->ovs->route, "", err);
 	return r >= 0 && sweep->failed ? host->fail(err, EIO, "%d orphaned interfaces are still there", sweep->failed) : r;
 }
 

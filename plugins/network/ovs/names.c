@@ -66,6 +66,16 @@ const char *ovs_mark_bridge(const struct ovs *ovs, struct hyfw_arena *arena, con
 	return ovs->host->format(arena, "%s:ovs-bridge:%s", ovs->host->owner, network);
 }
 
+bool ovs_bridge_is_ours(struct ovs *ovs, struct hyfw_arena *arena, const char *network, const char *bridge)
+{
+	struct hyfw_error *err = NULL;
+	struct net_link link;
+	int r = net_link_find(&ovs->route, arena, bridge, &link, &err);
+
+	ovs->host->forget(&err);
+	return r > 0 && strcmp(link.alias, ovs_mark_bridge(ovs, arena, network)) == 0;
+}
+
 const char *ovs_mark(const struct ovs *ovs, struct hyfw_arena *arena, const char *network, const char *workload,
 		     const char *address)
 {

@@ -183,11 +183,9 @@ static int plan_foreign(struct ovs *ovs, const struct hyfw_subject *subject, con
 		.lifetime = HYFW_LIFETIME_SHARED,
 		.flags = HYFW_STEP_NOTE,
 	};
-	struct net_link link;
-	int r = net_link_find(&ovs->route, arena, bridge, &link, err);
 
-	if (r <= 0 || strcmp(link.alias, ovs_mark_bridge(ovs, arena, subject->name)) == 0)
-		return r < 0 ? r : 0;
+	if (!if_nametoindex(bridge) || ovs_bridge_is_ours(ovs, arena, subject->name, bridge))
+		return 0;
 	return host->plan_step(plan, &step, err);
 }
 

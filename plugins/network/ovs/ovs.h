@@ -9,7 +9,9 @@
  *     flows.c     the OpenFlow rules of ports: own addresses only, linked neighbours
  *     peers.c     who may open connections to whom
  *     restore.c   flows again after ovs-vswitchd has lost them
+ *     publish.c   ports of the host that lead to a workload
  *     guard.c     datapath netdev: keeps the host's own network stack off ports
+ *     nft.c       tables of nftables for the two
  *
  * Ports of workloads are "protected": the switch's NORMAL action never carries a
  * frame from one to another, on every datapath.  A link is a pair of flows around
@@ -55,6 +57,8 @@ bool ovs_name_is_interface(const char *name);
 uint32_t ovs_name_number(const char *name); /* never 0 */
 /* Alias of the interface that a bridge is for the host: "OWNER:ovs-bridge:NETWORK". */
 const char *ovs_mark_bridge(const struct ovs *ovs, struct hyfw_arena *arena, const char *network);
+/* Whether 'bridge' is one that we made for 'network', by that alias. */
+bool ovs_bridge_is_ours(struct ovs *ovs, struct hyfw_arena *arena, const char *network, const char *bridge);
 /* Alias of the outer interface: "OWNER:ovs:NETWORK:WORKLOAD:ADDRESS". */
 const char *ovs_mark(const struct ovs *ovs, struct hyfw_arena *arena, const char *network, const char *workload,
 		     const char *address);
@@ -208,8 +212,27 @@ int ovs_machine_name(struct ovs *ovs, struct hyfw_arena *arena, const struct ovs
  * they send would pass the flows and reach the host, and by its routes others. */
 int ovs_guard(struct ovs *ovs, struct hyfw_arena *arena, const char *interface, struct hyfw_error **err);
 int ovs_guard_remove(struct ovs *ovs, struct hyfw_arena *arena, const char *interface, struct hyfw_error **err);
-/* Removes the guards of interfaces that are gone. */
-int ovs_guard_gc(struct ovs *ovs, struct hyfw_arena *arena, struct hyfw_error **err);
+
+/* ---- nft.c ------------------------------------------------------------------------ */
+
+/* The table of 'interface', in whatever family. */
+const char *ovs_nft_table(struct ovs *ovs, struct hyfw_arena *arena, const char *interface);
+/* Runs 'commands' (../common/nft.h) as one transaction and frees them. */
+int ovs_nft_run(struct ovs *ovs, struct hyfw_arena *arena, struct json_object *commands, char **ret_output,
+		struct hyfw_error **err);
+int ovs_nft_drop(struct ovs *ovs, struct hyfw_arena *arena, const char *family, const char *table,
+		 struct hyfw_error **err);
+/* Removes the tables of interfaces that are gone. */
+int ovs_nft_gc(struct ovs *ovs, struct hyfw_arena *arena, struct hyfw_error **err);
+
+/* ---- publish.c -------------------------------------------------------------------- */
+
+int ovs_publish_check(struct ovs *ovs, const struct hyfw_subject *subject, struct hyfw_error **err);
+/* 'port': the arguments of the step that makes the port. */
+int ovs_publish_plan(struct ovs *ovs, const struct hyfw_subject *subject, const struct hyfw_map *port,
+		     struct hyfw_plan *plan, struct hyfw_arena *arena, struct hyfw_error **err);
+int ovs_publish_apply(struct ovs *ovs, struct hyfw_call *call, struct hyfw_error **err);
+int ovs_publish_undo(struct ovs *ovs, struct hyfw_call *call, struct hyfw_error **err);
 
 /* ---- restore.c ------------------------------------------------------------------- */
 

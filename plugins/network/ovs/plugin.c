@@ -58,6 +58,7 @@ static const struct driver_step {
 } steps[] = {
 	{ "bridge", ovs_network_apply, ovs_network_undo },
 	{ "port", ovs_endpoint_apply, ovs_endpoint_undo },
+	{ "publish", ovs_publish_apply, ovs_publish_undo },
 	{ "link", ovs_peers_apply, ovs_peers_undo },
 };
 
@@ -182,8 +183,8 @@ static const struct hyfw_option options[] = {
 static const char *const capabilities[] = { HYFW_GIVES_INTERFACE, HYFW_GIVES_TAP, NULL };
 
 static const char *const honours[] = {
-	"network.driver", "network.subnet", "network.gateway", "network.internal", "workload.network", "workload.links",
-	NULL,
+	"network.driver", "network.subnet", "network.gateway", "network.internal", "workload.network",
+	"workload.publish", "workload.links", NULL,
 };
 
 static const struct hyfw_plugin plugin = {

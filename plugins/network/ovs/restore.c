@@ -6,6 +6,7 @@
 #include <json-c/json.h>
 #include <unistd.h>
 
+#include "../common/forwarding.h"
 #include "ovs.h"
 
 struct restoring {
@@ -97,6 +98,9 @@ static int restore_bridge(struct restoring *restoring, struct json_object *rows,
 	ovs_flows_network(&restoring->lines, ids.uplinks,
 			  subnet.prefix ? net_address_text(host, restoring->arena, subnet.gateway) : NULL);
 	stamp_words(restoring, "Bridge", restoring->bridge);
+	if (*ovs_cell_key(rows, row, 1, "hyfw-localnet") &&
+	    net_sysctl_localnet(host, restoring->bridge, err) < 0)
+		return host->wrap(err, "bridge %s", restoring->bridge);
 	return subnet.prefix ? ovs_bridge_address(restoring->ovs, restoring->bridge, &subnet, err) : 0;
 }
 
