@@ -92,6 +92,7 @@ _hyfw_words() { # COMMAND VERB
 	restart | update) _hyfw_names -a ;;
 	migrate) [ -n "$2" ] || _hyfw_names -a ;;
 	vnc | port | save | top) [ -n "$2" ] || _hyfw_names ;;
+	failover) hyfw failover 2>/dev/null | awk 'NR > 1 { print $1 }' ;;
 	snapshot) [ -n "$2" ] && _hyfw_names -a || echo "create list revert delete" ;;
 	exec) [ -n "$2" ] || _hyfw_names ;;
 	rm | inspect | logs | wait | stats) _hyfw_names -a ;;

@@ -52,7 +52,7 @@ void hyfw_cli_print_json(struct json_object *object);
 /* Bytes for people: "50.0M"; in a static buffer of eight that are used in turn. */
 const char *hyfw_cli_bytes(unsigned long long bytes);
 
-extern const struct hyfw_command hyfw_command_doctor, hyfw_command_driver, hyfw_command_reboot,
+extern const struct hyfw_command hyfw_command_failover, hyfw_command_doctor, hyfw_command_driver, hyfw_command_reboot,
 	hyfw_command_top;
 extern const struct hyfw_command hyfw_command_migrate, hyfw_command_port, hyfw_command_save, hyfw_command_restore,
 	hyfw_command_snapshot, hyfw_command_update, hyfw_command_vnc;

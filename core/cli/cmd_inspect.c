@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "cli/cli.h"
 #include "engine/describe.h"
+#include "engine/failover_place.h"
 #include "cli/session.h"
 #include "engine/reach.h"
 
@@ -165,6 +166,8 @@ static struct json_object *inspect(const char *name, const struct hyfw_state *st
 	json_object_object_add(object, "volumes", volumes(state->definition));
 	json_object_object_add(object, "disks", disks(state->definition));
 	json_object_object_add(object, "idmap", idmap(state->definition));
+	if (hyfw_failover_wanted(state->definition))
+		json_object_object_add(object, "failover", hyfw_failover_noted(state->definition));
 	if (hyfw_status_is_up(state->status)) {
 		json_object_object_add(object, "confinement", confinement(state));
 		json_object_object_add(object, "security", security_records(state));

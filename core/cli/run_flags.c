@@ -327,6 +327,9 @@ static int make_definition(struct parse *parse, struct hyfw_error **err)
 	    strcmp(hyfw_definition_get(parse->request->definition, "autostart"), "true") == 0)
 		return hyfw_fail(err, EINVAL, "--rm and --autostart cannot go together: what is removed when it ends "
 				 "is not there when the host comes up");
+	if (parse->request->remove && hyfw_definition_get(parse->request->definition, "failover"))
+		return hyfw_fail(err, EINVAL, "--rm and failover cannot go together: what is removed when it ends "
+				 "is not there to be started elsewhere");
 	parse->request->definition->transient = parse->request->remove;
 	return hyfw_definition_add_image_defaults(parse->request->definition, err);
 }

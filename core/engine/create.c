@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "engine/apply.h"
 #include "engine/core_steps.h"
+#include "engine/failover_place.h"
 #include "engine/ids.h"
 #include "engine/store.h"
 #include "engine/worker.h"
@@ -182,6 +183,8 @@ static int remove_locked(const char *name, struct hyfw_error **err)
 	result = hyfw_journal_open(path, true, &journal, err);
 	if (result == 0)
 		result = hyfw_journal_resume(journal, "remove", err);
+	if (result == 0 && definition)
+		hyfw_failover_forget(definition);
 	if (result == 0)
 		result = remove_journaled(journal, definition, name, err);
 	if (result == 0 && definition)

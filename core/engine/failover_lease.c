@@ -49,12 +49,15 @@ bool hyfw_failover_lease_locked(int fd)
 	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-bool hyfw_failover_lease_is_at(int fd, const char *path)
+int hyfw_failover_lease_is_at(int fd, const char *path)
 {
 	struct stat open_file, named;
 
-	return fstat(fd, &open_file) == 0 && lstat(path, &named) == 0 && open_file.st_dev == named.st_dev &&
-	       open_file.st_ino == named.st_ino;
+	if (fstat(fd, &open_file) < 0)
+		return -errno;
+	if (lstat(path, &named) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
 }
 
 /* ---- the content ---- */

@@ -50,8 +50,9 @@ int hyfw_failover_lease_write(int fd, const struct hyfw_failover_lease *lease, s
 int hyfw_failover_lease_lock(int fd);
 bool hyfw_failover_lease_locked(int fd);
 
-/* Whether 'path' still leads to the open file. */
-bool hyfw_failover_lease_is_at(int fd, const char *path);
+/* 1 when 'path' still leads to the open file, 0 when it does not, a negative errno when
+ * that cannot be told. */
+int hyfw_failover_lease_is_at(int fd, const char *path);
 
 /* Both say the same taking; and the same renewal of it. */
 bool hyfw_failover_lease_same(const struct hyfw_failover_lease *a, const struct hyfw_failover_lease *b);

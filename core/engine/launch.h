@@ -11,6 +11,8 @@
 
 #include "engine/definition.h"
 
+struct hyfw_failover_lease;
+
 enum hyfw_message_type {
 	HYFW_MESSAGE_STEP = 1,  /* monitor: a step is done, start the clock anew */
 	HYFW_MESSAGE_STARTED,   /* monitor: the command runs */
@@ -36,6 +38,7 @@ struct hyfw_launch {
 	bool foreground;   /* output goes to this process's stdout and stderr as well */
 	bool interactive;  /* standard input is passed on */
 	unsigned step_timeout_ms;
+	const struct hyfw_failover_lease *seen; /* of a machine that is taken over, see failover_keeper.h; NULL */
 };
 
 /* A started workload as the launcher holds it. */

@@ -17,6 +17,8 @@
 #include "base/cleanup.h"
 #include "engine/autostart.h"
 #include "engine/events.h"
+#include "engine/failover_keeper.h"
+#include "engine/failover_place.h"
 #include "engine/journal_format.h"
 #include "engine/moved.h"
 #include "engine/serve.h"
@@ -178,8 +180,10 @@ struct monitor {
 	struct hyfw_definition *definition;
 	const struct hyfw_launch *launch;
 	struct hyfw_worker worker;
+	struct hyfw_failover_keeper keeper;
 	int socket, signals;
 	bool started;  /* the launcher knows that it runs */
+	bool fenced;   /* its lease is lost */
 	uint64_t told_us; /* when it was last told of a step */
 };
 
@@ -189,6 +193,8 @@ static void tell_step(void *data)
 	struct monitor *monitor = data;
 	const uint64_t now = hyfw_now_us();
 
+	/* Between create and start: it exists, and its guest does not run yet. */
+	hyfw_failover_keeper_watch(&monitor->keeper, monitor->worker.running.pid, NULL);
 	if (monitor->started || now - monitor->told_us < STEP_NEWS_US)
 		return;
 	monitor->told_us = now;
@@ -248,12 +254,27 @@ static int run_once(struct monitor *monitor, struct hyfw_served *served, unsigne
 	if (result == 0) {
 		hyfw_autostart_mark(monitor->definition);
 		hyfw_event(monitor->definition->name, "start", NULL, NULL);
-		hyfw_serve(&monitor->worker, &stdio, &answer, &monitor->socket, monitor->signals, served);
+		hyfw_serve(&monitor->worker, &stdio, &answer, &monitor->keeper, &monitor->socket, monitor->signals,
+			   served);
+		monitor->fenced = served->fenced;
 		end_run(monitor, served, restarts);
 	}
 	hyfw_answer_close(&answer, -1);
 	hyfw_stdio_close(&stdio);
 	return result;
+}
+
+/* Between two runs, when there is nothing to be ended. */
+static bool lost_lease(struct monitor *monitor)
+{
+	HYFW_AUTO_FREE char *reason = hyfw_failover_keeper_hear(&monitor->keeper);
+
+	if (!reason)
+		return false;
+	monitor->fenced = true;
+	hyfw_event(monitor->definition->name, "fence", "reason", reason);
+	hyfw_failover_note(monitor->definition, "fenced", reason);
+	return true;
 }
 
 /* All runs; the exit status of the last one. */
@@ -277,27 +298,54 @@ static int run_all(struct monitor *monitor, struct hyfw_error **err)
 		}
 		refresh_policy(&policy, monitor->definition);
 		if (!wants_restart(&policy, monitor->definition, &served) ||
-		    !pause_before_restart(&policy, &served, monitor->signals, monitor->socket))
+		    !pause_before_restart(&policy, &served, monitor->signals, monitor->socket) || lost_lease(monitor))
 			return served.exit.status;
 		hyfw_journal_clear(monitor->worker.journal);
 	}
+}
+
+/* ---- the lease of a machine that other hosts may run ---- */
+
+static int take_lease(struct monitor *monitor, struct hyfw_error **err)
+{
+	int result = hyfw_failover_keeper_start(&monitor->keeper, monitor->definition, monitor->launch->seen, err);
+
+	if (result == 0 && monitor->keeper.socket >= 0)
+		hyfw_failover_note(monitor->definition, "held", NULL);
+	return result;
+}
+
+/* What may still run here, and what was taken over and did not start, is not given
+ * back: it is as lost as before. */
+static void leave_lease(struct monitor *monitor, bool all_undone)
+{
+	const bool release = all_undone && !monitor->fenced && (monitor->started || !monitor->launch->seen);
+
+	if (monitor->keeper.socket < 0)
+		return;
+	hyfw_failover_keeper_stop(&monitor->keeper, release);
+	if (release)
+		hyfw_failover_note(monitor->definition, "released", NULL);
 }
 
 void hyfw_monitor_main(struct hyfw_definition *definition, const struct hyfw_launch *launch, int socket)
 {
 	struct monitor monitor = { .definition = definition, .launch = launch, .socket = socket };
 	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
+	bool all_undone;
 	int status = -1;
 
 	hyfw_caller_forget();
 	monitor.signals = set_up_process();
 	monitor.told_us = hyfw_now_us();
-	if (hyfw_worker_open(&monitor.worker, definition, &failure) == 0) {
+	if (take_lease(&monitor, &failure) == 0 && hyfw_worker_open(&monitor.worker, definition, &failure) == 0) {
 		monitor.worker.progress = tell_step;
 		monitor.worker.progress_data = &monitor;
 		status = run_all(&monitor, &failure);
 	}
+	all_undone = !monitor.worker.journal || hyfw_journal_live(monitor.worker.journal) == 0;
 	hyfw_worker_close(&monitor.worker);
+	leave_lease(&monitor, all_undone);
 	if (definition->transient && monitor.started)
 		hyfw_event(definition->name, "remove", NULL, NULL);
 	hyfw_registry_close();

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "engine/events.h"
+#include "engine/failover_place.h"
 #include "engine/journal_format.h"
 #include "engine/operation.h"
 #include "engine/processes.h"
@@ -21,7 +22,7 @@
 #include "engine/store.h"
 #include "plugin/host.h"
 
-enum { WAIT, CHANGED, SIGNALS, SOCKET, OUT, ERR, CONSOLE, INPUT_FROM, INPUT_TO, POLLED };
+enum { WAIT, CHANGED, SIGNALS, LEASE, SOCKET, OUT, ERR, CONSOLE, INPUT_FROM, INPUT_TO, POLLED };
 
 static int64_t now(void)
 {
@@ -141,6 +142,26 @@ static void kill_all(struct hyfw_serve *serve)
 		hyfw_host_table()->log(HYFW_LOG_WARNING, "%s", failure->message);
 }
 
+/* ---- the lease of a machine that other hosts may run ---- */
+
+static void on_lease(struct hyfw_serve *serve)
+{
+	const struct hyfw_definition *definition = serve->worker->definition;
+	HYFW_AUTO_FREE char *reason = hyfw_failover_keeper_hear(serve->keeper);
+	HYFW_AUTO_FREE char *line = reason ? hyfw_format("hyfw: ended at once: %s\n", reason) : NULL;
+
+	if (!reason)
+		return;
+	serve->served->stopped = serve->served->fenced = true;
+	hyfw_host_table()->log(HYFW_LOG_ERROR, "workload %s: ended at once: %s", definition->name, reason);
+	hyfw_log_write(&serve->log, 2, line, strlen(line));
+	hyfw_event(definition->name, "fence", "reason", reason);
+	hyfw_failover_note(definition, "fenced", reason);
+	if (serve->answer->work)
+		hyfw_work_cancel(serve->answer->work);
+	kill_all(serve);
+}
+
 /* ---- the launcher ---- */
 
 void hyfw_serve_resize(const struct hyfw_serve *serve, int rows_and_columns)
@@ -189,6 +210,7 @@ static void fill(const struct hyfw_serve *serve, struct pollfd *fds)
 		[WAIT] = serve->worker->running.wait_fd,
 		[CHANGED] = serve->worker->running.changed_fd,
 		[SIGNALS] = serve->signals,
+		[LEASE] = serve->served->fenced ? -1 : serve->keeper->socket,
 		[SOCKET] = *serve->socket,
 		[OUT] = stdio->output[0],
 		[ERR] = stdio->output[1],
@@ -233,19 +255,21 @@ static void dispatch(struct hyfw_serve *serve, const struct pollfd *fds)
 		on_signal(serve);
 	if (fds[CHANGED].revents)
 		on_change(serve);
+	if (fds[LEASE].revents)
+		on_lease(serve);
 	hyfw_answer_dispatch(serve, fds + POLLED);
 	if (fds[WAIT].revents)
 		on_end(serve);
 }
 
-void hyfw_serve(struct hyfw_worker *worker, struct hyfw_stdio *stdio, struct hyfw_answer *answer, int *socket,
-		int signals, struct hyfw_served *ret_served)
+void hyfw_serve(struct hyfw_worker *worker, struct hyfw_stdio *stdio, struct hyfw_answer *answer,
+		struct hyfw_failover_keeper *keeper, int *socket, int signals, struct hyfw_served *ret_served)
 {
 	const struct hyfw_map settings = hyfw_pairs_map(&worker->definition->settings);
 	HYFW_AUTO_FREE char *path = hyfw_path_workload(worker->definition->transient, worker->definition->name,
 						       "log");
 	struct hyfw_serve serve = { .worker = worker, .stdio = stdio, .served = ret_served,
-				    .answer = answer, .socket = socket, .signals = signals };
+				    .answer = answer, .keeper = keeper, .socket = socket, .signals = signals };
 	const int64_t start = now();
 
 	hyfw_log_init(&serve.log, path, (uint64_t)hyfw_map_int(&settings, "log_max_size", 10 << 20),

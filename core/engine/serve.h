@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "engine/answer.h"
+#include "engine/failover_keeper.h"
 #include "engine/launch.h"
 #include "engine/worker.h"
 
@@ -31,12 +32,13 @@ void hyfw_stdio_close(struct hyfw_stdio *stdio);
 struct hyfw_served {
 	struct hyfw_exit exit;
 	bool stopped;        /* somebody asked for it: no restart */
+	bool fenced;         /* it may not run here any more: ended, and no restart */
 	int64_t duration_ms;
 };
 
 /* Returns when the workload has ended and its output is drained; 'answer' is closed
  * then.  '*socket' becomes -1 when the launcher goes away. */
-void hyfw_serve(struct hyfw_worker *worker, struct hyfw_stdio *stdio, struct hyfw_answer *answer, int *socket,
-		int signals, struct hyfw_served *ret_served);
+void hyfw_serve(struct hyfw_worker *worker, struct hyfw_stdio *stdio, struct hyfw_answer *answer,
+		struct hyfw_failover_keeper *keeper, int *socket, int signals, struct hyfw_served *ret_served);
 
 #endif

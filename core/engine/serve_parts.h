@@ -14,6 +14,7 @@ struct hyfw_serve {
 	struct hyfw_stdio *stdio;
 	struct hyfw_served *served;
 	struct hyfw_answer *answer;
+	struct hyfw_failover_keeper *keeper;
 	struct hyfw_log log;
 	int *socket;     /* to the launcher */
 	int signals;

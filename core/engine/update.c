@@ -8,6 +8,7 @@
 #include "config/normalize.h"
 #include "config/schema.h"
 #include "engine/events.h"
+#include "engine/failover_place.h"
 #include "engine/reach.h"
 
 /* What the running thing itself is asked for; the other keys are limits of the
@@ -286,6 +287,8 @@ static int update_loaded(const struct hyfw_state *state, const struct hyfw_map *
 	if (result == 0)
 		result = hyfw_status_is_up(state->status) ? put_into_effect(&update, err)
 							  : hyfw_store_save(update.wanted, err);
+	if (result == 0)
+		hyfw_failover_refresh(update.wanted);
 	hyfw_strings_finish(&update.updated);
 	hyfw_definition_free(update.wanted);
 	return result;

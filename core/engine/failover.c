@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Taking machines over. */
+#include "engine/failover.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "engine/control.h"
+#include "engine/events.h"
+#include "engine/failover_parts.h"
+#include "engine/failover_place.h"
+#include "engine/launch.h"
+#include "engine/store.h"
+
+/* One that is to be taken over. */
+struct candidate {
+	const struct hyfw_failover_machine *machine;
+	struct hyfw_failover_lease seen;
+	int64_t since;              /* for how long it has been seen so */
+	bool ripe;
+	struct hyfw_error *failure; /* it is out of question */
+};
+
+/* ---- waiting ---- */
+
+static int open_lease(const struct hyfw_failover_machine *machine, struct hyfw_failover_lease *ret_lease,
+		      struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *path = hyfw_format("%s/lease", machine->directory);
+	HYFW_AUTO_CLOSE int fd = hyfw_failover_lease_open(path, false, err);
+	int result = fd < 0 ? fd : hyfw_failover_lease_read(fd, ret_lease, err);
+
+	if (result == 0 && hyfw_failover_lease_locked(fd))
+		result = hyfw_fail(err, EBUSY, "it runs on host %s, which holds its lease", ret_lease->host);
+	return result;
+}
+
+/* Opened anew each time: that is when a file system of the network asks for what is new. */
+static void look(struct candidate *candidate, bool first)
+{
+	struct hyfw_failover_lease now = { 0 };
+	char host[65] = "", boot[40];
+
+	hyfw_failover_here(host, boot, NULL);
+	if (open_lease(candidate->machine, &now, &candidate->failure) < 0)
+		return;
+	if (first) {
+		candidate->seen = now;
+		candidate->since = hyfw_keeping_now();
+	} else if (!hyfw_failover_lease_same(&now, &candidate->seen)) {
+		hyfw_fail(&candidate->failure, EBUSY, "host %s was quicker, and has it now", now.host);
+	} else if (!hyfw_failover_lease_unchanged(&now, &candidate->seen)) {
+		hyfw_fail(&candidate->failure, EBUSY, "host %s renews its lease", now.host);
+	}
+	candidate->ripe = !candidate->failure && (!now.held || strcmp(now.host, host) == 0 ||
+						  hyfw_keeping_now() - candidate->since > (int64_t)now.period_ms);
+}
+
+static unsigned left_ms(const struct candidate *candidate)
+{
+	const int64_t left = candidate->since + candidate->seen.period_ms + 1 - hyfw_keeping_now();
+
+	return left > 0 ? (unsigned)left : 0;
+}
+
+static void wait_for(struct candidate *candidates, size_t count, const struct hyfw_failover_report *report)
+{
+	bool first = true, waiting;
+	size_t i;
+
+	do {
+		waiting = false;
+		for (i = 0; i < count; i++) {
+			struct candidate *candidate = &candidates[i];
+
+			if (candidate->ripe || candidate->failure)
+				continue;
+			look(candidate, first);
+			if (candidate->ripe || candidate->failure)
+				continue;
+			waiting = true;
+			report->waiting(report->data, candidate->machine->name, candidate->seen.host, left_ms(candidate));
+		}
+		first = false;
+	} while (waiting && poll(NULL, 0, 250) >= 0);
+}
+
+/* ---- the definition, as this host can use it ---- */
+
+/* Where pools lie is this host's to say. */
+static void take_pools(struct hyfw_definition *definition, const struct hyfw_config *config)
+{
+	size_t i;
+
+	for (i = 0; i < definition->plugins.count; i++) {
+		const struct hyfw_config_section *plugin =
+			hyfw_config_find(config, "plugin", definition->plugins.items[i]);
+		const char *pool;
+		size_t cursor = 0;
+
+		hyfw_pairs_remove(&definition->plugin_settings[i], HYFW_OPTION_POOL);
+		while (plugin && (pool = hyfw_map_next(&plugin->map, HYFW_OPTION_POOL, &cursor)))
+			hyfw_pairs_add(&definition->plugin_settings[i], HYFW_OPTION_POOL, pool);
+	}
+}
+
+/* A network of this host's own configuration is what counts here. */
+static void take_networks(struct hyfw_definition *definition, const struct hyfw_config *config)
+{
+	size_t i;
+
+	for (i = 0; i < definition->network_count; i++) {
+		struct hyfw_use *use = &definition->networks[i];
+		const struct hyfw_config_section *network = hyfw_config_find(config, "network", use->name);
+		const char *driver = network ? hyfw_map_get(&network->map, "driver") : NULL;
+
+		if (!driver)
+			continue;
+		free(use->driver);
+		use->driver = hyfw_dup(driver);
+		hyfw_pairs_finish(&use->settings);
+		memset(&use->settings, 0, sizeof(use->settings));
+		hyfw_pairs_add_map(&use->settings, &network->map);
+	}
+}
+
+static int read_kept(const struct hyfw_failover_machine *machine, const struct hyfw_config *config,
+		     struct hyfw_definition **ret_definition, struct hyfw_error **err)
+{
+	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;
+	char host[65], boot[40];
+	int result = hyfw_failover_here(host, boot, err);
+
+	if (result == 0)
+		result = hyfw_failover_kept(machine->directory, &definition, err);
+	if (result < 0)
+		return result;
+	if (!hyfw_failover_names(definition, host))
+		return hyfw_fail(err, EPERM, "this host (%s) is none of its `failover` hosts", host);
+	take_pools(definition, config);
+	take_networks(definition, config);
+	free(HYFW_STEAL(definition->stack)); /* there is none of it here */
+	memset(&definition->idmap, 0, sizeof(definition->idmap));
+	*ret_definition = HYFW_STEAL(definition);
+	return 0;
+}
+
+/* ---- starting ---- */
+
+/* It was here before: what is kept on the storage is newer.  What lasts of a machine with
+ * failover is its range of ids only, and that stays. */
+static int renew_old(struct hyfw_definition *definition, bool *ret_there, struct hyfw_error **err)
+{
+	struct hyfw_state state;
+	int result = hyfw_state_load(definition->name, &state, NULL);
+
+	*ret_there = result == 0;
+	if (result < 0) {
+		hyfw_state_finish(&state);
+		return 0;
+	}
+	if (!hyfw_failover_wanted(state.definition))
+		result = hyfw_fail(err, EEXIST, "there is another workload of that name on this host");
+	else if (state.status != HYFW_STATUS_CREATED && state.status != HYFW_STATUS_EXITED)
+		result = hyfw_fail(err, EBUSY, "it is %s on this host", hyfw_status_name(state.status));
+	definition->idmap = state.definition->idmap;
+	definition->created = state.definition->created;
+	hyfw_state_finish(&state);
+	return result < 0 ? result : hyfw_store_save(definition, err);
+}
+
+/* Another host has it: what was made here for it is not wanted. */
+static void drop_new(const struct candidate *candidate)
+{
+	struct hyfw_failover_lease now = { 0 };
+	HYFW_AUTO_ERROR struct hyfw_error *ignored = NULL;
+	char host[65] = "", boot[40];
+
+	open_lease(candidate->machine, &now, &ignored);
+	hyfw_failover_here(host, boot, NULL);
+	if (*now.host && strcmp(now.host, host) != 0)
+		hyfw_workload_remove(candidate->machine->name, false, NULL);
+}
+
+static int start(const struct candidate *candidate, const struct hyfw_config *config, struct hyfw_error **err)
+{
+	const struct hyfw_config_section *core = hyfw_config_find(config, "hyfw", "");
+	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;
+	struct hyfw_launch launch = { .seen = &candidate->seen };
+	struct hyfw_launched launched = { .socket = -1 };
+	bool there = false;
+	int result = read_kept(candidate->machine, config, &definition, err);
+
+	if (core)
+		launch.step_timeout_ms = (unsigned)hyfw_map_int(&core->map, "step_timeout", 0);
+	if (result == 0)
+		result = renew_old(definition, &there, err);
+	if (result == 0 && !there)
+		result = hyfw_workload_create(definition, launch.step_timeout_ms, err);
+	if (result < 0)
+		return result;
+	result = hyfw_launch(definition, &launch, &launched, err);
+	if (result < 0) {
+		if (!there)
+			drop_new(candidate);
+		return result;
+	}
+	hyfw_event(definition->name, "failover", "from", candidate->seen.host);
+	hyfw_launched_close(&launched);
+	return 0;
+}
+
+/* ---- all of it ---- */
+
+static const struct hyfw_failover_machine *find(const struct hyfw_failover_machines *machines, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < machines->count; i++)
+		if (strcmp(machines->items[i].name, name) == 0)
+			return &machines->items[i];
+	return NULL;
+}
+
+/* Those whose silence is to be looked at. */
+static struct candidate *choose(const struct hyfw_failover_machines *machines, const struct hyfw_strings *names,
+				size_t *ret_count, struct hyfw_error **err)
+{
+	struct candidate *candidates = hyfw_new(((names ? names->count : machines->count) + 1) * sizeof(*candidates));
+	size_t i, count = 0;
+
+	for (i = 0; names && i < names->count; i++) {
+		candidates[count].machine = find(machines, names->items[i]);
+		if (!candidates[count++].machine) {
+			hyfw_fail(err, ENOENT, "there is no machine %s in the shared pools of this host; `hyfw failover` lists "
+				  "them", names->items[i]);
+			free(candidates);
+			return NULL;
+		}
+	}
+	for (i = 0; !names && i < machines->count; i++)
+		if (machines->items[i].verdict == HYFW_FAILOVER_LOST || machines->items[i].verdict == HYFW_FAILOVER_SILENT)
+			candidates[count++].machine = &machines->items[i];
+	*ret_count = count;
+	return candidates;
+}
+
+/* Before anything is waited for. */
+static void refuse_early(struct candidate *candidate, const struct hyfw_config *config)
+{
+	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;
+
+	if (candidate->machine->verdict == HYFW_FAILOVER_DAMAGED)
+		hyfw_fail(&candidate->failure, EBADMSG, "%s", candidate->machine->problem);
+	else
+		read_kept(candidate->machine, config, &definition, &candidate->failure);
+}
+
+/* Of all that may be lost: one that turned out to run, or is for other hosts. */
+static bool is_no_matter(const struct hyfw_error *failure)
+{
+	return failure && (failure->errnum == EBUSY || failure->errnum == EPERM);
+}
+
+int hyfw_failover_take(const struct hyfw_config *config, const struct hyfw_strings *names,
+		       const struct hyfw_failover_report *report, struct hyfw_error **err)
+{
+	struct hyfw_failover_machines machines;
+	HYFW_AUTO_FREE struct candidate *candidates = NULL;
+	size_t i, count = 0, failed = 0;
+	int result = hyfw_failover_list(config, &machines, err);
+
+	if (result < 0)
+		return result;
+	candidates = choose(&machines, names, &count, err);
+	if (!candidates)
+		result = -(*err)->errnum;
+	for (i = 0; i < count; i++)
+		refuse_early(&candidates[i], config);
+	wait_for(candidates, count, report);
+	for (i = 0; i < count; i++) {
+		if (!candidates[i].failure)
+			start(&candidates[i], config, &candidates[i].failure);
+		if (names || !is_no_matter(candidates[i].failure)) {
+			failed += candidates[i].failure != NULL;
+			report->done(report->data, candidates[i].machine->name, candidates[i].failure);
+		}
+		hyfw_error_free(candidates[i].failure);
+	}
+	hyfw_failover_machines_finish(&machines);
+	if (result == 0 && failed)
+		result = hyfw_fail(err, ECANCELED, "%zu of %zu machines could not be taken over", failed, count);
+	return result;
+}
