@@ -58,6 +58,68 @@ static void good_settings_pass(void **state)
 	}
 }
 
+static void hosts_of_uris(void **state)
+{
+	static const char *const here[] = { "qemu:///system", "qemu:///session", "qemu+unix:///system?socket=/run/s+t",
+					    "qemu:///embed?root=/a://b", "qemu" };
+	static const char *const away[] = { "qemu+ssh://root@host/system", "qemu+tcp://127.0.0.1:1/system",
+					    "qemu+tls://host/system", "qemu://host/system", "qemu+tcp:///system",
+					    "qemu+ext:///system?command=x", "qemu+libssh2://h/system" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < KVM_COUNT(here); i++)
+		assert_false(kvm_uri_is_remote(here[i]));
+	for (i = 0; i < KVM_COUNT(away); i++)
+		assert_true(kvm_uri_is_remote(away[i]));
+}
+
+/* What is this host's is refused for a machine on another. */
+static void keys_that_do_not_reach_another_host(void **state)
+{
+	static const struct {
+		const char *settings, *begins, *tells;
+	} bad[] = {
+		{ "network=none\nimage=debian", "image:", "libvirt_disk" },
+		{ "network=none\ndisk=/a.img", "disk:", "libvirt_disk" },
+		{ "network=lan\nlibvirt_disk=/a", "network:", "libvirt_network" },
+		{ "libvirt_disk=/a\npids=5", "pids:", "leave it out" },
+		{ "libvirt_disk=/a\ndisplay=vnc", "display on a unix socket:", "vnc_listen" },
+		{ "libvirt_disk=/a\nfirmware=efi", "firmware = efi:", "bios" },
+		{ "libvirt_disk=a", "libvirt_disk = a:", "POOL/VOLUME" },
+		{ "libvirt_disk=pool/", "libvirt_disk = pool/:", "POOL/VOLUME" },
+		{ "libvirt_disk=pool/a/b", "libvirt_disk = pool/a/b:", "POOL/VOLUME" },
+		{ "libvirt_disk=/a:boot=0", "libvirt_disk = /a:boot=0:", "from 1" },
+		{ "libvirt_disk=/a:fast", "libvirt_disk = /a:fast:", "options" },
+		{ "libvirt_disk=/a:bus=usb,bus=sata", "libvirt_disk = /a:bus=usb,bus=sata:", "twice" },
+		{ "libvirt_disk=/a:speed=1", "libvirt_disk = /a:speed=1:", "no such option" },
+		{ "libvirt_disk=/a:device=tape", "libvirt_disk = /a:device=tape:", "floppy" },
+	};
+	static const char *const good[] = {
+		"network=none\nlibvirt_disk=/a:device=cdrom,boot=1\npids=1024", "kernel=/not/here\npersistent=true",
+		"libvirt_disk=pool/a:format=raw,ro,cache=none\nlibvirt_network=default",
+		"libvirt_disk=/a\ndisplay=vnc\nvnc_listen=::1",
+	};
+	size_t i;
+
+	(void)state;
+	instance.uri = (char *)(uintptr_t)"qemu+tls://host/system";
+	for (i = 0; i < KVM_COUNT(bad); i++) {
+		struct hyfw_error *err = NULL;
+
+		assert_int_not_equal(check(bad[i].settings, &err), 0);
+		assert_int_equal(strncmp(err->message, bad[i].begins, strlen(bad[i].begins)), 0);
+		assert_non_null(strstr(err->message, bad[i].tells));
+		hyfw_error_free(err);
+	}
+	for (i = 0; i < KVM_COUNT(good); i++) {
+		struct hyfw_error *err = NULL;
+
+		if (check(good[i], &err) < 0)
+			fail_msg("%s: %s", good[i], err->message);
+	}
+}
+
 static void contradictions_are_refused_by_name(void **state)
 {
 	static const struct {
@@ -124,6 +186,8 @@ static void contradictions_are_refused_by_name(void **state)
 		{ BOOTS "watchdog=none\nwatchdog_action=pause", "watchdog_action:", "i6300esb" },
 		{ BOOTS "tpm=true", "tpm = yes:", "leave it out" },
 		{ BOOTS "libvirt_network=default", "libvirt_network:", "uri" },
+		{ BOOTS "libvirt_disk=/a", "libvirt_disk:", "disk" },
+		{ BOOTS "persistent=true", "persistent = yes:", "uri" },
 		{ BOOTS "description=a\001b", "m:", "control characters" },
 		{ BOOTS "metadata=a=\xff", "m:", "UTF-8" },
 	};
@@ -251,6 +315,8 @@ int kvm_check_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(good_settings_pass, begin, fake_host_end),
+		cmocka_unit_test_setup_teardown(hosts_of_uris, begin, fake_host_end),
+		cmocka_unit_test_setup_teardown(keys_that_do_not_reach_another_host, begin, fake_host_end),
 		cmocka_unit_test_setup_teardown(contradictions_are_refused_by_name, begin, fake_host_end),
 		cmocka_unit_test_setup_teardown(a_password_comes_from_the_first_line_of_its_file, begin, fake_host_end),
 		cmocka_unit_test_setup_teardown(a_password_that_others_can_read_is_refused, begin, fake_host_end),

@@ -11,7 +11,7 @@ static const struct machine {
 	const char *name, *settings;
 	struct kvm_test_disk root, disks[DISKS];
 	const char *endpoints[NETWORKS];
-	bool libvirtd, kvm;
+	bool libvirtd, kvm, hosted;
 	const char *password;
 } machines[] = {
 	{ "minimal", NULL, .root = { "/d/root.qcow2", "qcow2" } },
@@ -59,6 +59,8 @@ static const struct machine {
 	  "metadata=role'\"><x/>=a&b<c>\nmetadata=lonely\ncmdline=x</cmdline>&#10;&amp;\nkernel=/k'\"<&>\nuuid="
 	  KVM_TEST_UUID,
 	  .root = { "/d/<root>&'\".qcow2", "qcow2" } },
+	{ "hosted", "kernel=/boot/vmlinuz\ncpus=1500\ncpu_shares=512\ncpuset=0-1\nlibvirt_network=default",
+	  .disks = { { "pool/a b.qcow2", "qcow2" }, { "/dev/vg/b", "raw" } }, .libvirtd = true, .hosted = true, .kvm = true },
 	{ "libvirtd", "uuid=" KVM_TEST_UUID, .root = { "/d/root.qcow2", "qcow2" }, .libvirtd = true, .kvm = true },
 };
 
@@ -67,7 +69,8 @@ static char *domain_of(const struct machine *machine, struct hyfw_error **err)
 	struct hyfw_attachment disks[DISKS];
 	struct hyfw_endpoint endpoints[NETWORKS];
 	const struct kvm_facts facts = {
-		.owner = "hyfw", .accel = machine->kvm ? KVM_ACCEL_KVM : KVM_ACCEL_TCG, .emulator = KVM_EMULATOR,
+		.owner = "hyfw", .accel = machine->kvm ? KVM_ACCEL_KVM : KVM_ACCEL_TCG,
+		.emulator = machine->hosted ? NULL : KVM_EMULATOR, .hosted = machine->hosted,
 		.directory = "/run/hyfw/workloads/m/qemu", .embedded = !machine->libvirtd, .uuid = KVM_TEST_UUID,
 		.loader = "/usr/share/OVMF/OVMF_CODE_4M.fd", .nvram = "/var/lib/hyfw/kvm/m/nvram", .nested = machine->kvm ? "vmx" : "svm",
 		.password = machine->password,

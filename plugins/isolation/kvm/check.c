@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * check(): settings that cannot work, alone or together. */
 #include "check.h"
+#include "hosted.h"
 
 static int check_uuid(const struct kvm_checked *checked)
 {
@@ -87,6 +88,11 @@ static int check_user(const struct kvm_checked *checked)
 
 static int check_libvirtd(const struct kvm_instance *kvm, const struct kvm_checked *checked)
 {
+	if (!kvm->uri && hyfw_map_bool(checked->settings, "persistent", false))
+		return checked->host->fail(checked->err, ENOTSUP, "persistent = yes: there is no libvirtd that could keep the machine "
+					   "defined; give uri in [plugin kvm], or leave it out: the workload itself stays");
+	if (!kvm_is_hosted(kvm) && kvm_checked_get(checked, "libvirt_disk"))
+		return checked->host->fail(checked->err, ENOTSUP, "libvirt_disk: is for a libvirtd on another host; use the key disk");
 	if (!kvm->uri && kvm_checked_get(checked, "libvirt_network"))
 		return checked->host->fail(checked->err, ENOTSUP, "libvirt_network: there is no libvirtd that has networks; give uri in "
 					   "[plugin kvm], or use the key network");
@@ -100,7 +106,8 @@ int kvm_check(void *instance, const struct hyfw_subject *subject, struct hyfw_er
 		kvm_check_display, kvm_check_extras,
 	};
 	struct kvm_instance *kvm = instance;
-	struct kvm_checked checked = { .host = kvm->host, .settings = &subject->settings, .err = err };
+	struct kvm_checked checked = { .host = kvm->host, .settings = &subject->settings, .err = err,
+				       .hosted = kvm_is_hosted(kvm) };
 	struct hyfw_arena *arena;
 	char *xml;
 	size_t i;
@@ -113,6 +120,11 @@ int kvm_check(void *instance, const struct hyfw_subject *subject, struct hyfw_er
 		result = parts[i](&checked);
 	if (result == 0)
 		result = check_libvirtd(kvm, &checked);
+	if (result == 0 && subject->transient && hyfw_map_bool(&subject->settings, "persistent", false))
+		result = kvm->host->fail(err, EINVAL, "persistent = yes: a workload that is removed when it ends (--rm) does not stay "
+					 "defined; leave one of the two out");
+	if (result == 0 && checked.hosted)
+		result = kvm_check_hosted(kvm, subject, err);
 	if (result < 0)
 		return result;
 	arena = kvm->host->arena_new();

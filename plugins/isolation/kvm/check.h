@@ -9,6 +9,7 @@
 struct kvm_checked {
 	const struct hyfw_host *host;
 	const struct hyfw_map *settings;
+	bool hosted; /* on another host */
 	enum kvm_accel accel;
 	struct hyfw_error **err;
 };

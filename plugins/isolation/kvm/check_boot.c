@@ -84,7 +84,7 @@ static int check_kernel(const struct kvm_checked *checked)
 	for (i = 0; i < KVM_COUNT(files); i++) {
 		const char *path = kvm_checked_get(checked, files[i]);
 
-		if (path && access(path, R_OK) < 0)
+		if (path && !checked->hosted && access(path, R_OK) < 0)
 			return checked->host->fail(checked->err, errno, "%s = %s: %s", files[i], path, strerror(errno));
 	}
 	return 0;
@@ -99,7 +99,7 @@ static int check_firmware(const struct kvm_checked *checked)
 			return host->fail(checked->err, EINVAL, "firmware = qboot: knows no disks; give a kernel, or use bios or efi");
 		if (hyfw_map_bool(checked->settings, "boot_menu", false))
 			return host->fail(checked->err, EINVAL, "boot_menu = yes: qboot has none; use firmware = bios or efi");
-		if (access(KVM_QBOOT, R_OK) < 0)
+		if (!checked->hosted && access(KVM_QBOOT, R_OK) < 0)
 			return host->fail(checked->err, errno, "firmware = qboot: %s: %s; install qemu-system-data, or use bios",
 					  KVM_QBOOT, strerror(errno));
 	}
@@ -121,7 +121,7 @@ static bool boots_from(const struct kvm_checked *checked, const char *device)
 
 static int check_order(const struct kvm_checked *checked)
 {
-	static const char *const sources[] = { "image", "disk", "cdrom", "kernel" };
+	static const char *const sources[] = { "image", "disk", "cdrom", "libvirt_disk", "kernel" };
 	const char *value, *other;
 	size_t cursor = 0, before, i;
 

@@ -18,18 +18,6 @@
 #include <unistd.h>
 
 #define BUILT_IN_USER "libvirt-qemu"
-#define KEEPALIVE_S 5
-
-bool kvm_uri_is_remote(const char *uri)
-{
-	const char *scheme_end = strstr(uri, "://"), *plus = strchr(uri, '+');
-
-	if (!scheme_end)
-		return false;
-	if (plus && plus < scheme_end && strncmp(plus, "+unix:", 6) == 0)
-		return false;
-	return scheme_end[3] != '/' && scheme_end[3] != '\0';
-}
 
 int kvm_fail_libvirt(const struct hyfw_host *host, struct hyfw_error **err, const char *what)
 {
@@ -171,7 +159,7 @@ static int open_daemon(struct kvm_run *run, struct hyfw_error **err)
 
 	run->connection = virConnectOpen(run->kvm->uri);
 	if (run->connection) {
-		virConnectSetKeepAlive(run->connection, KEEPALIVE_S, 3);
+		virConnectSetKeepAlive(run->connection, KVM_KEEPALIVE_S, KVM_KEEPALIVES);
 		return 0;
 	}
 	arena = host->arena_new();

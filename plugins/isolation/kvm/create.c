@@ -2,7 +2,10 @@
  * create(): the machine stands, paused before its first instruction, as a user of its
  * own, in its control groups, its console connected.  What undo() needs is noted
  * before it exists. */
+#include "console.h"
+#include "hosted.h"
 #include "layer.h"
+#include "persist.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -64,6 +67,8 @@ static int note_facts(struct creation *creation, struct hyfw_error **err)
 		r = host->note(call, KVM_NOTE_DOMAIN, domain, err);
 	if (r == 0)
 		r = host->note(call, KVM_NOTE_ACCEL, creation->facts.accel == KVM_ACCEL_KVM ? "kvm" : "tcg", err);
+	if (r == 0 && kvm_is_persistent(&creation->workload.settings))
+		r = host->note(call, KVM_NOTE_KEPT, "yes", err);
 	return r;
 }
 
@@ -100,7 +105,8 @@ static int make_facts(struct creation *creation, struct hyfw_error **err)
 		return r;
 	let_use_kvm(creation);
 	facts->owner = host->owner;
-	facts->emulator = run->kvm->emulator;
+	facts->hosted = kvm_is_hosted(run->kvm);
+	facts->emulator = facts->hosted ? NULL : run->kvm->emulator;
 	facts->embedded = !run->kvm->uri;
 	facts->uuid = kvm_uuid(host, creation->call->arena, workload->name, &workload->settings);
 	snprintf(run->uuid, sizeof(run->uuid), "%s", facts->uuid);
@@ -166,11 +172,69 @@ static int restore_domain(struct creation *creation, const char *xml, struct hyf
 	return 0;
 }
 
+/* What only the libvirtd of another host knows. */
+static int settle_hosted(struct creation *creation, struct hyfw_error **err)
+{
+	int r = kvm_hosted_accel(creation->run, &creation->workload.settings, &creation->facts.accel, err);
+
+	return r < 0 ? r : kvm_hosted_settle(creation->run, creation->call->arena, &creation->workload, err);
+}
+
+/* A machine of another host may run already: this host or its monitor has ended since,
+ * or the libvirtd has started it by itself.  It goes on. */
+static int find_running(struct creation *creation, struct hyfw_error **err)
+{
+	struct kvm_run *run = creation->run;
+	const char *name = kvm_domain_name(creation->host, creation->call->arena, creation->workload.name,
+					   &creation->facts);
+	virDomainPtr domain = NULL;
+	int r = creation->facts.hosted ? kvm_libvirtd_find(run, run->uuid, name, &domain, err) : 0;
+
+	if (r <= 0)
+		return r;
+	if (virDomainIsActive(domain) == 1) {
+		run->domain = domain;
+		return 1;
+	}
+	virDomainFree(domain);
+	return 0;
+}
+
+static int start_domain(struct creation *creation, const char *xml, struct hyfw_error **err)
+{
+	struct kvm_run *run = creation->run;
+	virDomainPtr domain = NULL;
+	int r = 0;
+
+	if (kvm_is_persistent(&creation->workload.settings))
+		r = kvm_persist_define(run, &creation->workload.settings, xml, &domain, err);
+	if (r < 0)
+		return r;
+	if (creation->saved) {
+		if (domain)
+			virDomainFree(domain);
+		return restore_domain(creation, xml, err);
+	}
+	if (!domain)
+		run->domain = virDomainCreateXML(run->connection, xml, VIR_DOMAIN_START_PAUSED);
+	else if (virDomainCreateWithFlags(domain, VIR_DOMAIN_START_PAUSED) == 0)
+		run->domain = domain;
+	if (run->domain)
+		return 0;
+	r = fail_start(creation, err);
+	if (domain)
+		virDomainFree(domain);
+	return r;
+}
+
 static int make_domain(struct creation *creation, struct hyfw_error **err)
 {
 	struct kvm_run *run = creation->run;
 	char *xml = NULL;
 	int r = kvm_connect(run, err);
+
+	if (r == 0 && creation->facts.hosted)
+		r = settle_hosted(creation, err);
 
 	/* Not before: undo() of what was never begun shall not want the libvirtd either. */
 	if (r == 0)
@@ -180,16 +244,16 @@ static int make_domain(struct creation *creation, struct hyfw_error **err)
 				   &xml, err);
 	if (r == 0)
 		r = kvm_events_watch(run, err);
-	if (r < 0)
-		return r;
-	if (creation->saved)
-		return restore_domain(creation, xml, err);
-	run->domain = virDomainCreateXML(run->connection, xml, VIR_DOMAIN_START_PAUSED);
-	if (!run->domain)
-		return fail_start(creation, err);
-	if (creation->facts.embedded)
+	if (r == 0)
+		r = find_running(creation, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = start_domain(creation, xml, err);
+	if (r == 0 && creation->facts.hosted)
+		r = kvm_hosted_limit(run, &creation->workload.settings, creation->facts.accel, err);
+	if (r == 0 && creation->facts.embedded)
 		kvm_root_keep_capabilities(run->kvm, run->root);
-	return 0;
+	return r;
 }
 
 /* ---- the process --------------------------------------------------------------------- */
@@ -263,10 +327,11 @@ static int create(struct creation *creation, struct hyfw_running *ret_running, s
 	kvm_reap_begin();
 	r = make_domain(creation, err);
 	kvm_reap_end();
-	if (r == 0)
+	if (r == 0 && !creation->facts.hosted)
 		r = hold_process(creation, err);
 	if (r == 0)
-		r = connect_console(creation, &console, err);
+		r = creation->facts.hosted ? kvm_console_open(run, &console, err)
+					   : connect_console(creation, &console, err);
 	if (r < 0)
 		return r;
 	r = make_eventfds(run, ret_running);
@@ -287,10 +352,6 @@ int kvm_create(void *instance, struct hyfw_call *call, const struct hyfw_workloa
 	struct creation creation = { .host = kvm->host, .call = call, .gate = -1 };
 	int r;
 
-	/* Its disks, taps, control groups and sockets are this host's. */
-	if (kvm->uri && kvm_uri_is_remote(kvm->uri))
-		return kvm->host->fail(err, ENOTSUP, "uri = %s is a libvirtd on another host: machines are made by "
-				       "hyfw on the host that runs them, and come there by migration", kvm->uri);
 	r = kvm_run_get(kvm, &creation.run, err);
 	if (r < 0)
 		return r;

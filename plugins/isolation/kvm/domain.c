@@ -85,8 +85,11 @@ static void add_memory(struct kvm_xml *xml, xmlNode *domain)
 static void add_user(struct kvm_xml *xml, xmlNode *domain)
 {
 	const struct hyfw_idmap *idmap = &xml->workload->idmap;
-	xmlNode *label = kvm_xml_with(xml, domain, "seclabel", "type", "static");
+	xmlNode *label;
 
+	if (xml->facts->hosted) /* its libvirtd has a user for QEMU */
+		return;
+	label = kvm_xml_with(xml, domain, "seclabel", "type", "static");
 	kvm_xml_set(xml, label, "model", "dac");
 	kvm_xml_set(xml, label, "relabel", "no");
 	kvm_xml_text(xml, label, "label",
@@ -98,7 +101,8 @@ static void add_devices(struct kvm_xml *xml, xmlNode *domain)
 {
 	xmlNode *devices = kvm_xml_node(xml, domain, "devices");
 
-	kvm_xml_text(xml, devices, "emulator", xml->facts->emulator);
+	if (xml->facts->emulator)
+		kvm_xml_text(xml, devices, "emulator", xml->facts->emulator);
 	kvm_domain_disks(xml, devices);
 	kvm_domain_controllers(xml, devices);
 	kvm_domain_interfaces(xml, devices);
@@ -132,7 +136,7 @@ int kvm_domain_xml(const struct hyfw_host *host, struct hyfw_arena *arena, const
 			       .settings = &workload->settings, .facts = facts, .err = err };
 	int result;
 
-	if (strlen(kvm_display_socket(host, arena, facts)) > SOCKET_PATH_MAX)
+	if (!facts->hosted && strlen(kvm_display_socket(host, arena, facts)) > SOCKET_PATH_MAX)
 		return host->fail(err, ENAMETOOLONG, "%s: sockets in %s would have names longer than %d characters; "
 				  "use a shorter --state", workload->name, facts->directory, SOCKET_PATH_MAX);
 	kvm_xml_begin(&xml, "domain");

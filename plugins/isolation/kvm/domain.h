@@ -35,13 +35,14 @@ struct kvm_facts {
 	const char *owner;      /* hyfw_host.owner; the domain's name is OWNER-NAME with a libvirtd,
 				 * NAME in an embedded root */
 	enum kvm_accel accel;
-	const char *emulator;   /* absolute path */
+	const char *emulator;   /* absolute path; NULL: what the libvirtd takes */
 	const char *directory;  /* absolute; for sockets: QEMU's user may make files in it */
 	bool embedded;          /* a libvirt of the machine's own, else a libvirtd */
 	const char *uuid;       /* in its usual form; what kvm_uuid() says */
 	const char *loader;     /* firmware = efi: its code; NULL: that of kvm_efi() */
 	const char *nvram;      /* firmware = efi: file of the variables; see kvm_nvram_make() */
 	const char *nested;     /* "vmx" or "svm"; NULL: what this machine's processor has */
+	bool hosted;            /* a libvirtd on another host: see hosted.h */
 	const char *password;   /* of the display; NULL for none.  Never in a plan */
 };
 

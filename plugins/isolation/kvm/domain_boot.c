@@ -9,7 +9,7 @@ static const char *firmware(const struct kvm_xml *xml)
 
 	if (strcmp(word, "auto") != 0)
 		return word;
-	return kvm_xml_setting(xml, "kernel", NULL) && !hyfw_map_bool(xml->settings, "boot_menu", false) ? "qboot" :
+	return !xml->facts->hosted && kvm_xml_setting(xml, "kernel", NULL) && !hyfw_map_bool(xml->settings, "boot_menu", false) ? "qboot" :
 	       "bios";
 }
 

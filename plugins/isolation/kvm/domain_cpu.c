@@ -14,9 +14,14 @@ void kvm_domain_vcpus(struct kvm_xml *xml, xmlNode *domain)
 	kvm_xml_set(xml, node, "placement", "static");
 	if (now != most)
 		kvm_xml_format(xml, node, "current", "%u", now);
-	if (!hyfw_map_get(xml->settings, "vcpu_pin"))
+	if (xml->facts->hosted)
+		kvm_xml_set(xml, node, "cpuset", kvm_xml_setting(xml, "cpuset", NULL));
+	if (!hyfw_map_get(xml->settings, "vcpu_pin") &&
+	    !(xml->facts->hosted && (hyfw_map_get(xml->settings, "cpus") || hyfw_map_get(xml->settings, "cpu_shares"))))
 		return;
 	node = kvm_xml_node(xml, domain, "cputune");
+	if (xml->facts->hosted)
+		kvm_domain_tune_cpu(xml, node);
 	while ((value = hyfw_map_next(xml->settings, "vcpu_pin", &cursor))) {
 		const size_t length = strcspn(value, "=");
 		xmlNode *pin = kvm_xml_node(xml, node, "vcpupin");
@@ -79,12 +84,13 @@ static const char *cpu_model(const struct kvm_xml *xml)
 
 /* Where QEMU alone decides what the CPU has, libvirt need not know it feature by
  * feature: with this ability it asks 400 questions, which QEMU reads byte by byte, and
- * uses no answer; without it there are three.  Features that are named are checked. */
+ * uses no answer; without it there are three.  Features that are named are checked.
+ * Not at a libvirtd, which marks a domain as tainted for it. */
 void kvm_domain_spare_questions(struct kvm_xml *xml)
 {
 	const char *model = cpu_model(xml);
 
-	if ((strcmp(model, "maximum") == 0 || strcmp(model, "host-passthrough") == 0) &&
+	if (xml->facts->embedded && (strcmp(model, "maximum") == 0 || strcmp(model, "host-passthrough") == 0) &&
 	    !kvm_xml_setting(xml, "cpu_feature", NULL) && !kvm_xml_is(xml, "nested", "on"))
 		kvm_xml_without(xml, "cpu-unavailable-features");
 }

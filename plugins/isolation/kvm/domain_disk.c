@@ -131,8 +131,18 @@ static void add_target(struct kvm_xml *xml, xmlNode *node, const char *name, con
 static void add_source(struct kvm_xml *xml, xmlNode *node, const char *source)
 {
 	struct stat st;
-	const bool block = source && stat(source, &st) == 0 && S_ISBLK(st.st_mode);
+	const bool hosted = xml->facts->hosted; /* a path there is not one here */
+	const bool block = source && (hosted ? strncmp(source, "/dev/", 5) == 0
+					     : stat(source, &st) == 0 && S_ISBLK(st.st_mode));
+	const char *slash = source ? strchr(source, '/') : NULL;
 
+	if (hosted && slash && slash != source) {
+		kvm_xml_set(xml, node, "type", "volume");
+		node = kvm_xml_node(xml, node, "source");
+		kvm_xml_format(xml, node, "pool", "%.*s", (int)(slash - source), source);
+		kvm_xml_set(xml, node, "volume", slash + 1);
+		return;
+	}
 	kvm_xml_set(xml, node, "type", block ? "block" : "file");
 	if (source && *source) /* a drive may be empty */
 		kvm_xml_with(xml, node, "source", block ? "dev" : "file", source);

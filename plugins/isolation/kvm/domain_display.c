@@ -2,13 +2,17 @@
  * What a person sits at: <serial>, <graphics>, <video>, <sound>, <input>. */
 #include "xml.h"
 
-/* Text of the terminal.  The socket is made by libvirt and handed to QEMU. */
+/* Text of the terminal.  The socket is made by libvirt and handed to QEMU; on another
+ * host there is a terminal, which libvirt's streams reach. */
 void kvm_domain_console(struct kvm_xml *xml, xmlNode *devices)
 {
-	xmlNode *serial = kvm_xml_with(xml, devices, "serial", "type", "unix"), *source;
+	const bool hosted = xml->facts->hosted;
+	xmlNode *serial = kvm_xml_with(xml, devices, "serial", "type", hosted ? "pty" : "unix"), *source;
 
-	source = kvm_xml_with(xml, serial, "source", "mode", "bind");
-	kvm_xml_set(xml, source, "path", kvm_console_socket(xml->host, xml->arena, xml->facts));
+	if (!hosted) {
+		source = kvm_xml_with(xml, serial, "source", "mode", "bind");
+		kvm_xml_set(xml, source, "path", kvm_console_socket(xml->host, xml->arena, xml->facts));
+	}
 	kvm_xml_with(xml, serial, "target", "port", "0");
 	kvm_xml_with(xml, serial, "alias", "name", KVM_ALIAS "console");
 }

@@ -3,7 +3,7 @@
  * process says that it did, also when there is no libvirt to say so: after LATE_MS
  * that alone counts.  A libvirtd that goes away takes no machine with it: a thread
  * looks for its return. */
-#include "run.h"
+#include "console.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -165,21 +165,40 @@ static void forget_callbacks(struct kvm_run *run)
 	}
 }
 
-/* Under the lock; whether the machine was found again. */
-static bool look_again(struct kvm_run *run)
+/* Under the lock; the machine runs, or is not there any more. */
+static void take_again(struct kvm_run *run, virConnectPtr connection)
 {
-	virConnectPtr connection = virConnectOpen(run->kvm->uri);
-	virDomainPtr domain = connection ? virDomainLookupByUUIDString(connection, run->uuid) : NULL;
+	virDomainPtr domain = virDomainLookupByUUIDString(connection, run->uuid);
 
-	if (!connection)
-		return false;
+	if (domain && virDomainIsActive(domain) == 0) { /* one that is persistent */
+		virDomainFree(domain);
+		domain = NULL;
+	}
+	virConnectSetKeepAlive(connection, KVM_KEEPALIVE_S, KVM_KEEPALIVES);
 	if (run->domain)
 		virDomainFree(run->domain);
 	virConnectClose(run->connection);
 	run->connection = connection;
 	run->domain = domain;
 	memset(run->callbacks, -1, sizeof(run->callbacks));
-	return true;
+}
+
+/* Opening may take minutes where a host does not answer, so it is not done under the
+ * lock.  Whether there is nothing more to look for. */
+static bool look_again(struct kvm_run *run)
+{
+	virConnectPtr connection = virConnectOpen(run->kvm->uri);
+	bool wanted;
+
+	pthread_mutex_lock(&run->lock);
+	wanted = !run->ended && run->domain;
+	if (wanted && connection)
+		take_again(run, connection);
+	run->lost = wanted && !connection;
+	pthread_mutex_unlock(&run->lock);
+	if (!wanted && connection)
+		virConnectClose(connection);
+	return !wanted || connection;
 }
 
 static void *find_again(void *data)
@@ -190,18 +209,19 @@ static void *find_again(void *data)
 
 	while (!found) {
 		sleep(RETURN_S);
-		pthread_mutex_lock(&run->lock);
-		found = run->ended || !run->domain || look_again(run);
-		run->lost = !found;
-		pthread_mutex_unlock(&run->lock);
+		found = look_again(run);
 	}
 	if (run->ended || !run->domain) {
-		/* libvirtd does not know it any more; its process tells whether it is there. */
+		/* libvirtd does not know it any more; its process tells whether it is there,
+		 * where it is one of this host. */
+		if (!run->ended && run->pidfd < 0)
+			kvm_events_ended(run, 125, 0);
 		return NULL;
 	}
 	run->kvm->host->log(HYFW_LOG_WARNING, "libvirtd at %s is back", run->kvm->uri);
 	if (kvm_events_watch(run, &err) < 0)
 		run->kvm->host->forget(&err);
+	kvm_console_again(run);
 	return NULL;
 }
 

@@ -7,6 +7,7 @@
  *     check.c     what cannot work
  *     plan.c      the steps, as text
  *     domain*.c   the domain XML
+ *     hosted.c    what of it another host can have
  *
  * The pure half reads settings and facts and writes text; it opens nothing but
  * what check() looks at, and links libxml2 alone.  Its interface is domain.h.
@@ -33,6 +34,17 @@ struct kvm_instance {
 	struct kvm_run *run; /* NULL until a machine is made or looked at; kvm_run_free() */
 };
 
+/* ---- what a libvirtd keeps: persist.c --------------------------------------------- */
+
+#define KVM_VERB_DEFINE "define" /* step of lifetime WORKLOAD with persistent = yes; its arguments: */
+#define KVM_NOTE_DOMAIN "domain" /* name at a libvirtd */
+#define KVM_NOTE_UUID "uuid"
+
+static inline bool kvm_is_persistent(const struct hyfw_map *settings)
+{
+	return hyfw_map_bool(settings, "persistent", false);
+}
+
 /* ---- options.c: the keys of [plugin kvm] and [workload] ---------------------- */
 
 extern const struct hyfw_option kvm_options[];
@@ -51,6 +63,12 @@ int kvm_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **e
  * told in words, and no password is in it. */
 int kvm_planned_xml(struct kvm_instance *kvm, const struct hyfw_subject *subject, struct hyfw_arena *arena,
 		    char **ret_xml, struct hyfw_error **err);
+
+/* ---- uri.c --------------------------------------------------------------------- */
+
+/* Whether the libvirtd of this URI is reached through something else than a unix socket
+ * of this host. */
+bool kvm_uri_is_remote(const char *uri);
 
 /* ---- overhead.c -------------------------------------------------------------- */
 

@@ -35,13 +35,15 @@ int kvm_start(void *instance, struct hyfw_call *call, struct hyfw_running *runni
 {
 	struct kvm_instance *kvm = instance;
 	virDomainPtr domain;
-	int r = kvm_domain_get(kvm, NULL, &domain, err);
+	int r = kvm_domain_get(kvm, NULL, &domain, err), state = 0;
 
 	(void)call;
 	(void)running;
 	if (r < 0)
 		return r;
-	if (virDomainResume(domain) < 0)
+	/* One of another host may run already. */
+	if (virDomainGetState(domain, &state, NULL, 0) < 0 ||
+	    (state != VIR_DOMAIN_RUNNING && virDomainResume(domain) < 0))
 		r = kvm_fail_libvirt(kvm->host, err, "start the machine's CPUs");
 	kvm_domain_put(domain);
 	kvm_slim();

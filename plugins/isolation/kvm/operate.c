@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * operate(): changes of a running machine, and questions about it.  Each verb has a
  * function in the table below. */
+#include "hosted.h"
 #include "keep.h"
 #include "live.h"
 #include "migrate.h"
@@ -36,10 +37,11 @@ static const struct {
 	const char *verb;
 	int (*run)(struct kvm_operation *operation, struct hyfw_error **err);
 	bool idle; /* also for a machine that does not run; without 'domain' and 'run' then */
+	bool hosted; /* also for one on another host */
 } verbs[] = {
-	{ "update", kvm_update, false },
-	{ "display", display, false },
-	{ "reboot", reboot, false },
+	{ "update", kvm_update, false, true },
+	{ "display", display, false, true },
+	{ "reboot", reboot, false, true },
 	{ "save", kvm_save, false },
 	{ "restore", kvm_restore, true },
 	{ "snapshot-create", kvm_snapshot_create, true },
@@ -47,7 +49,7 @@ static const struct {
 	{ "snapshot-revert", kvm_snapshot_revert, true },
 	{ "snapshot-delete", kvm_snapshot_delete, true },
 	{ "migrate", kvm_migrate, true },
-	{ "forget", kvm_forget, true },
+	{ "forget", kvm_forget, true, true },
 };
 
 int kvm_operate(void *instance, const struct hyfw_map *record, const struct hyfw_operation *asked,
@@ -64,6 +66,9 @@ int kvm_operate(void *instance, const struct hyfw_map *record, const struct hyfw
 	if (i == KVM_COUNT(verbs))
 		return kvm->host->fail(err, ENOTSUP, "machines cannot %s", asked->verb);
 	operation.ret_result = &result;
+	if (kvm_is_hosted(kvm) && !verbs[i].hosted)
+		return kvm->host->fail(err, ENOTSUP, "%s: wants files of the host that the machine runs on, and uri = %s is on "
+				       "another", asked->verb, kvm->uri);
 	r = verbs[i].idle && record->count == 0 ? 0
 						: kvm_domain_get(kvm, &operation.run, &operation.domain, err);
 	if (r < 0)

@@ -43,6 +43,7 @@ const struct hyfw_option kvm_options[] = {
 	TEXT("uuid", "UUID of the machine; without it one that stays the same for its name."),
 	TEXT("description", "What the machine is for."),
 	TEXTS("metadata", "KEY=VALUE kept in the domain for other programs to read."),
+	FLAG("persistent", "no", "Keep it defined at the libvirtd, from its first start until the workload is removed."),
 
 	/* the machine */
 	CHOICE("machine", "q35", machines, "Chip set."),
@@ -79,6 +80,9 @@ const struct hyfw_option kvm_options[] = {
 	CHOICE("disk_bus", "virtio", buses, "Bus of disks that name none."),
 	CHOICE("nic_model", "virtio", nics, "Model of its network interfaces."),
 	TEXTS("libvirt_network", "A network of the libvirtd that it joins too."),
+	TEXTS("libvirt_disk",
+	      "With a libvirtd on another host, a disk there: PATH or POOL/VOLUME, then :OPTION=VALUE,... "
+	      "as of disk."),
 	NUMBER("hotplug_slots", "2", 0, 28, "Free slots for devices that are plugged in while it runs."),
 	CHOICE("display", "none", displays, "Its screen."),
 	NUMBER("vnc_port", NULL, 5900, 65535, "TCP port of VNC; without it the first free one from 5900."),

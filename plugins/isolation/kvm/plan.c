@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * plan(): the two steps of a machine, and its domain as a reader of the plan would
  * give it to virsh. */
-#include "kvm.h"
+#include "hosted.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -100,8 +100,19 @@ int kvm_planned_xml(struct kvm_instance *kvm, const struct hyfw_subject *subject
 	if (result < 0)
 		return result;
 	facts.uuid = kvm_uuid(host, arena, subject->name, &subject->settings);
-	plan_disks(host, arena, &workload);
-	plan_endpoints(host, arena, &workload);
+	facts.hosted = kvm_is_hosted(kvm);
+	if (facts.hosted) {
+		struct hyfw_attachment *disks;
+
+		facts.emulator = NULL;
+		result = kvm_hosted_disks(host, arena, &subject->settings, &disks, &workload.disk_count, err);
+		if (result < 0)
+			return result;
+		workload.disks = disks;
+	} else {
+		plan_disks(host, arena, &workload);
+		plan_endpoints(host, arena, &workload);
+	}
 	return kvm_domain_xml(host, arena, &workload, &facts, ret_xml, err);
 }
 
@@ -129,6 +140,26 @@ static const char *summary(struct kvm_instance *kvm, const struct hyfw_subject *
 				    ", QEMU as root");
 }
 
+/* Undone when the workload is removed; its journal outlives the host's restart, as the
+ * definition does. */
+static int plan_definition(struct kvm_instance *kvm, const struct hyfw_subject *subject, struct hyfw_plan *plan,
+			   struct hyfw_arena *arena, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = kvm->host;
+	const struct kvm_facts facts = { .owner = host->owner };
+	struct hyfw_pair *args = host->alloc(arena, 2 * sizeof(*args));
+	const struct hyfw_step step = {
+		.size = sizeof(step), .verb = KVM_VERB_DEFINE, .lifetime = HYFW_LIFETIME_WORKLOAD,
+		.object = host->format(arena, "definition of %s", subject->name),
+		.summary = host->format(arena, "keep machine %s defined at %s from its first start", subject->name, kvm->uri),
+		.args = { 2, args },
+	};
+
+	args[0] = (struct hyfw_pair){ KVM_NOTE_UUID, kvm_uuid(host, arena, subject->name, &subject->settings) };
+	args[1] = (struct hyfw_pair){ KVM_NOTE_DOMAIN, kvm_domain_name(host, arena, subject->name, &facts) };
+	return host->plan_step(plan, &step, err);
+}
+
 int kvm_plan(void *instance, const struct hyfw_subject *subject, struct hyfw_plan *plan,
 	     struct hyfw_arena *arena, struct hyfw_error **err)
 {
@@ -143,11 +174,14 @@ int kvm_plan(void *instance, const struct hyfw_subject *subject, struct hyfw_pla
 		.size = sizeof(start), .verb = HYFW_VERB_START, .lifetime = HYFW_LIFETIME_RUN,
 	};
 	char *xml;
-	int result;
+	int result = 0;
 
 	if (subject->kind != HYFW_SUBJECT_WORKLOAD)
 		return 0;
-	result = kvm_planned_xml(kvm, subject, arena, &xml, err);
+	if (kvm->uri && kvm_is_persistent(&subject->settings))
+		result = plan_definition(kvm, subject, plan, arena, err);
+	if (result == 0)
+		result = kvm_planned_xml(kvm, subject, arena, &xml, err);
 	if (result < 0)
 		return result;
 	domain = kvm_domain_name(host, arena, subject->name, &facts);

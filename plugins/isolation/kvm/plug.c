@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * plug(): disks and interfaces that come and go while the machine runs.  The guest
  * has its say: a device is out when it has let go of it. */
+#include "hosted.h"
 #include "layer.h"
 
 #include <stdio.h>
@@ -82,6 +83,8 @@ int kvm_plug(void *instance, const struct hyfw_map *record, const struct hyfw_de
 	int r;
 
 	(void)record;
+	if (in && kvm_is_hosted(kvm))
+		return kvm->host->fail(err, ENOTSUP, "%s is of this host, and uri = %s is on another", device->name, kvm->uri);
 	r = kvm_domain_get(kvm, &run, &domain, err);
 	if (r < 0)
 		return !in && r == -ESRCH ? (kvm->host->forget(err), 0) : r;

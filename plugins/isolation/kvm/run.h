@@ -15,6 +15,9 @@
  *     stale.c      control groups that a libvirtd forgets
  *     process.c    QEMU's process, named so that no stranger is meant
  *     live.c       the domain as libvirt has it now
+ *     persist.c    what a libvirtd keeps of a machine
+ *     hosted_libvirtd.c  what a libvirtd on another host tells about itself
+ *     console.c    the serial console of a machine there
  *     stats.c describe.c operate.c plug.c
  *
  * Threads: the core calls from the monitor's main thread, operate() from a second;
@@ -46,10 +49,10 @@ const char *kvm_nested(void);
 /* ---- the instance's running half ------------------------------------------------ */
 
 #define KVM_NOTE_ROOT "root"     /* directory of the embedded libvirt */
-#define KVM_NOTE_DOMAIN "domain" /* its name at a libvirtd */
-#define KVM_NOTE_UUID "uuid"
 #define KVM_NVRAM "nvram" /* below the data directory: WORKLOAD.fd, EFI variables */
 #define KVM_NOTE_ACCEL "accel"   /* "kvm", "tcg" */
+
+struct kvm_console; /* console.h */
 
 struct kvm_run {
 	struct kvm_instance *kvm;
@@ -65,6 +68,7 @@ struct kvm_run {
 	int pid_watch, late;   /* of the event loop; -1 */
 	int callbacks[3];      /* of libvirt; -1 */
 	bool lost;             /* its libvirtd is gone */
+	struct kvm_console *console; /* of a machine on another host; stays to the end of the process */
 	bool ended;
 	int exit_status, exit_signal;
 	int qemu_signal;       /* that ended QEMU, 0 for none */
@@ -126,10 +130,27 @@ const char *kvm_root_last_words(const struct hyfw_host *host, struct hyfw_arena 
 
 /* ---- connect.c ---------------------------------------------------------------------- */
 
-bool kvm_uri_is_remote(const char *uri);
+#define KVM_KEEPALIVE_S 5
+#define KVM_KEEPALIVES 3
 
 /* Opens run->connection when it is not: embedded in run->root, or to kvm->uri. */
 int kvm_connect(struct kvm_run *run, struct hyfw_error **err);
+
+/* ---- hosted_libvirtd.c: a libvirtd on another host --------------------------------------- */
+
+/* The disks of 'workload', each there and of a known format. */
+int kvm_hosted_settle(struct kvm_run *run, struct hyfw_arena *arena, struct hyfw_workload *workload,
+		      struct hyfw_error **err);
+
+/* Has it limit the memory of QEMU as a whole, and swap: before the machine runs, and in
+ * the definition of one that is persistent.  Not in the domain that it is started with:
+ * libvirt would let QEMU lock that much too, which not every host allows it. */
+int kvm_hosted_limit(struct kvm_run *run, const struct hyfw_map *settings, enum kvm_accel accel,
+		     struct hyfw_error **err);
+
+/* As kvm_accel(), asked of that host. */
+int kvm_hosted_accel(struct kvm_run *run, const struct hyfw_map *settings, enum kvm_accel *ret_accel,
+		     struct hyfw_error **err);
 
 /* ---- events.c ------------------------------------------------------------------------ */
 

@@ -2,7 +2,9 @@
  * undo() of "create", in the monitor or, when that has died, in any process; and
  * gc().  What belongs to an embedded libvirt is found by its root, which is in QEMU's
  * arguments; what belongs to a libvirtd by its uuid, and it must carry our mark. */
+#include "console.h"
 #include "layer.h"
+#include "persist.h"
 #include "xml.h"
 
 #include <dirent.h>
@@ -32,6 +34,7 @@ static void let_go(struct kvm_run *run)
 		virDomainFree(domain);
 	}
 	kvm_events_forget(run);
+	kvm_console_close(run->console);
 	if (run->pidfd >= 0)
 		process_end(run->pidfd);
 	if (run->pidfd >= 0)
@@ -86,40 +89,11 @@ static bool has_ended(const struct hyfw_map *record)
 	return pidfd == -ESRCH && hyfw_map_get(record, HYFW_NOTE_PID);
 }
 
-/* Only what bears the mark: the metadata that kvm_domain_xml() writes. */
-static int end_at_libvirtd(struct kvm_instance *kvm, const struct hyfw_map *record, struct hyfw_error **err)
+static int end_at_libvirtd(struct kvm_instance *kvm, const struct hyfw_map *record, bool keep, struct hyfw_error **err)
 {
 	const char *uuid = hyfw_map_get(record, KVM_NOTE_UUID), *name = hyfw_map_get(record, KVM_NOTE_DOMAIN);
-	struct kvm_run *run;
-	virDomainPtr domain;
-	char *mark;
-	int r = 0;
 
-	if (!uuid || !name)
-		return 0;
-	r = kvm_run_get(kvm, &run, err);
-	if (r == 0)
-		r = kvm_connect(run, err);
-	if (r < 0)
-		return r;
-	domain = virDomainLookupByUUIDString(run->connection, uuid);
-	if (!domain) {
-		const virErrorPtr error = virGetLastError();
-
-		return error && error->code == VIR_ERR_NO_DOMAIN
-			       ? 0 : kvm_fail_libvirt(kvm->host, err, "look for the machine");
-	}
-	mark = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, KVM_OWN_NAMESPACE, 0);
-	if (mark && strcmp(virDomainGetName(domain), name) == 0) {
-		if (virDomainIsActive(domain) == 1 && virDomainDestroy(domain) < 0)
-			r = kvm_fail_libvirt(kvm->host, err, "power off the machine");
-		if (r == 0 && virDomainIsPersistent(domain) == 1 &&
-		    virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_KEEP_NVRAM) < 0)
-			r = kvm_fail_libvirt(kvm->host, err, "undefine the machine");
-	}
-	free(mark);
-	virDomainFree(domain);
-	return r;
+	return uuid && name ? kvm_libvirtd_end(kvm, uuid, name, keep, err) : 0;
 }
 
 int kvm_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
@@ -129,12 +103,14 @@ int kvm_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
 	bool ours = kvm->run && kvm->run->root && root && strcmp(kvm->run->root, root) == 0;
 	int r = 0;
 
+	if (strcmp(call->step->verb, KVM_VERB_DEFINE) == 0 && kvm->uri)
+		return end_at_libvirtd(kvm, &call->step->args, false, err);
 	if (!root || strcmp(call->step->verb, HYFW_VERB_CREATE) != 0)
 		return 0;
 	if (ours)
 		let_go(kvm->run);
 	if (kvm->uri)
-		r = end_at_libvirtd(kvm, &call->record, err);
+		r = end_at_libvirtd(kvm, &call->record, hyfw_map_get(&call->record, KVM_NOTE_KEPT) != NULL, err);
 	if (r < 0 && has_ended(&call->record)) {
 		kvm->host->forget(err);
 		r = 0;
@@ -290,6 +266,8 @@ int kvm_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **e
 	gc_nvram(host, arena, alive);
 	if (r == 0)
 		r = gc_kept(host, arena, alive, err);
+	if (r == 0)
+		kvm_persist_gc(instance, arena, alive);
 	host->arena_free(arena);
 	return r;
 }

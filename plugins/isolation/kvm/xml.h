@@ -73,6 +73,7 @@ bool kvm_xml_is(const struct kvm_xml *xml, const char *key, const char *value);
 /* ---- the parts of a domain: each adds to 'parent' --------------------------------- */
 
 void kvm_domain_cpu(struct kvm_xml *xml, xmlNode *domain);      /* vcpu, cputune, cpu */
+void kvm_domain_tune_cpu(struct kvm_xml *xml, xmlNode *cputune);
 void kvm_domain_vcpus(struct kvm_xml *xml, xmlNode *domain);
 void kvm_domain_spare_questions(struct kvm_xml *xml);
 void kvm_domain_boot(struct kvm_xml *xml, xmlNode *domain);     /* os */

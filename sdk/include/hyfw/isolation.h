@@ -4,7 +4,8 @@
  *
  * Order of calls for a workload, all in its monitor process:
  *
- *     plan(WORKLOAD)       emits exactly the two steps "create" and "start"
+ *     plan(WORKLOAD)       emits the two steps "create" and "start", last and in this
+ *                          order; before them what lasts as long as the workload
  *     create()             everything is ready, nothing of the workload runs yet
  *       network endpoints are attached (TAKES_INTERFACE: now, with netns_fd)
  *     start()              the command runs

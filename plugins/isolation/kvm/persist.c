@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Machines that a libvirtd keeps: persistent = yes defines one at each start, so that
+ * the libvirtd knows it over its own end and that of its host; the step "define",
+ * which lasts as long as the workload, takes the definition away.  libvirtd starts by
+ * itself only machines of another host (autostart = yes): one of this host has taps,
+ * sockets and limits of our making, and without them it would run unconfined. */
+#include "hosted.h"
+#include "persist.h"
+#include "xml.h"
+
+/* Whether the domain is ours: it bears our mark and the name that we give. */
+static bool is_ours(virDomainPtr domain, const char *name)
+{
+	char *mark = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, KVM_OWN_NAMESPACE, 0);
+	const bool ours = mark && strcmp(virDomainGetName(domain), name) == 0;
+
+	free(mark);
+	return ours;
+}
+
+int kvm_libvirtd_find(struct kvm_run *run, const char *uuid, const char *name, virDomainPtr *ret_domain,
+		      struct hyfw_error **err)
+{
+	virErrorPtr error;
+
+	*ret_domain = virDomainLookupByUUIDString(run->connection, uuid);
+	if (*ret_domain && is_ours(*ret_domain, name))
+		return 1;
+	error = virGetLastError();
+	if (!*ret_domain && !(error && error->code == VIR_ERR_NO_DOMAIN))
+		return kvm_fail_libvirt(run->kvm->host, err, "look for the machine");
+	if (*ret_domain)
+		virDomainFree(*ret_domain);
+	*ret_domain = NULL;
+	return 0;
+}
+
+int kvm_persist_define(struct kvm_run *run, const struct hyfw_map *settings, const char *xml,
+		       virDomainPtr *ret_domain, struct hyfw_error **err)
+{
+	const bool autostart = kvm_is_hosted(run->kvm) && hyfw_map_bool(settings, "autostart", false);
+	virDomainPtr domain = virDomainDefineXML(run->connection, xml);
+
+	if (!domain)
+		return kvm_fail_libvirt(run->kvm->host, err, "define the machine");
+	if (virDomainSetAutostart(domain, autostart) < 0 && autostart) {
+		virDomainFree(domain);
+		return kvm_fail_libvirt(run->kvm->host, err, "autostart of the machine");
+	}
+	*ret_domain = domain;
+	return 0;
+}
+
+/* What belongs to it there goes with it; the variables of EFI are a file of ours. */
+static int undefine(struct kvm_run *run, virDomainPtr domain, struct hyfw_error **err)
+{
+	const unsigned flags = VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_MANAGED_SAVE |
+			       VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA | VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA;
+
+	if (virDomainIsPersistent(domain) == 1 && virDomainUndefineFlags(domain, flags) < 0)
+		return kvm_fail_libvirt(run->kvm->host, err, "undefine the machine");
+	return 0;
+}
+
+int kvm_libvirtd_end(struct kvm_instance *kvm, const char *uuid, const char *name, bool keep,
+		     struct hyfw_error **err)
+{
+	virDomainPtr domain = NULL;
+	struct kvm_run *run;
+	int r = kvm_run_get(kvm, &run, err);
+
+	if (r == 0)
+		r = kvm_connect(run, err);
+	if (r == 0)
+		r = kvm_libvirtd_find(run, uuid, name, &domain, err);
+	if (r <= 0)
+		return r;
+	r = 0;
+	if (virDomainIsActive(domain) == 1 && virDomainDestroy(domain) < 0)
+		r = kvm_fail_libvirt(kvm->host, err, "power off the machine");
+	if (r == 0 && !keep)
+		r = undefine(run, domain, err);
+	virDomainFree(domain);
+	return r;
+}
+
+/* ---- gc ---- */
+
+/* Names begin with the owner; see kvm_domain_name(). */
+static bool is_alive(const struct kvm_instance *kvm, struct hyfw_arena *arena, const char *name,
+		     const struct hyfw_alive *alive)
+{
+	const char *prefix = kvm->host->format(arena, "%s-", kvm->host->owner);
+
+	if (strncmp(name, prefix, strlen(prefix)) != 0)
+		return true; /* of another instance: not ours to judge */
+	name += strlen(prefix);
+	return hyfw_names_have(alive->workloads, name, strlen(name));
+}
+
+void kvm_persist_gc(struct kvm_instance *kvm, struct hyfw_arena *arena, const struct hyfw_alive *alive)
+{
+	virDomainPtr *domains = NULL;
+	struct hyfw_error *err = NULL;
+	struct kvm_run *run;
+	int count = 0, i;
+
+	/* A host that does not answer would hold this up for minutes. */
+	if (!kvm->uri || kvm_is_hosted(kvm))
+		return;
+	if (kvm_run_get(kvm, &run, &err) < 0 || kvm_connect(run, &err) < 0) {
+		kvm->host->forget(&err); /* next time */
+		return;
+	}
+	count = virConnectListAllDomains(run->connection, &domains,
+					 VIR_CONNECT_LIST_DOMAINS_INACTIVE | VIR_CONNECT_LIST_DOMAINS_PERSISTENT);
+	for (i = 0; i < count; i++) {
+		const char *name = virDomainGetName(domains[i]);
+
+		if (is_ours(domains[i], name) && !is_alive(kvm, arena, name, alive)) {
+			kvm->host->log(HYFW_LOG_INFO, "undefining the orphaned machine %s", name);
+			if (undefine(run, domains[i], &err) < 0)
+				kvm->host->forget(&err);
+		}
+		virDomainFree(domains[i]);
+	}
+	free(domains);
+}
