@@ -171,3 +171,171 @@ state_is() { # NAME TEXT
 	hyfw rm ext
 	rm "$DATA/disks/second.qcow2"
 }
+
+# Nothing boots in what follows: the disks are empty, and are written and read from
+# outside, at what lies on top of them.
+
+top_of() { # WORKLOAD DISK
+	python3 -c '
+import json, sys
+kept = json.load(open(sys.argv[1]))
+base = next(disk["path"] for disk in kept["disks"] if disk["name"] == sys.argv[2])
+print(next((layer["path"] for layer in kept.get("layers", []) if layer["base"] == base and layer.get("active")), base))
+' "$DATA/drivers/kvm/machines/$1.json" "$2"
+}
+
+put() { # FILE BYTE [FORMAT]
+	qemu-io -f "${3:-qcow2}" -c "write -q -P $2 0 64k" "$1"
+}
+
+holds() { # FILE BYTE [FORMAT]
+	run qemu-io -f "${3:-qcow2}" -c "read -q -P $2 0 64k" "$1"
+	[ "$output" = "" ]
+}
+
+has_no_merge() { # FILE
+	! pgrep -f "qemu-img commit .*$1"
+}
+
+has_mark() { # FILE
+	python3 -c 'import os, sys; print(os.getxattr(sys.argv[1], "trusted.hyfw.snapshots").decode())' "$1" 2>/dev/null
+}
+
+@test "external snapshots of a machine that stands: root, volume, file; crashes; removal" {
+	qemu-img create -q -f qcow2 "$BATS_TEST_TMPDIR/root.qcow2" 8M
+	hyfw image import empty "$BATS_TEST_TMPDIR/root.qcow2"
+	truncate -s 8M "$DATA/disks/raw.img"
+	write_stack idle <<-INI
+		[volume idledata]
+		driver = qcow2
+		size = 8M
+
+		[workload idle]
+		isolation = kvm
+		image = empty
+		disk = idledata
+		disk = $DATA/disks/raw.img:format=raw
+		network = none
+		memory = 64M
+		firmware = bios
+		stop_signal = SIGKILL
+	INI
+	hyfw up "$STACK" >/dev/null
+	volume=$(top_of idle disk1)
+	hyfw snapshot create idle --external --disk-only one
+	[ "$(has_mark "$volume")" = idle ]
+	hyfw stop idle
+	put "$(top_of idle root)" 2
+	put "$(top_of idle disk1)" 2
+	put "$(top_of idle disk2)" 2
+	holds "$(top_of idle disk2)" 2
+	holds "$DATA/disks/raw.img" 0 raw
+
+	# nobody else does anything to what lies below
+	run --separate-stderr hyfw disk resize "$volume" 16M
+	[ "$status" -ne 0 ]
+	[[ $stderr == *"workload idle has external snapshots"* ]]
+	run --separate-stderr hyfw disk convert "$DATA/disks/raw.img" "$DATA/disks/copy.qcow2" --format qcow2
+	[ "$status" -ne 0 ]
+	run --separate-stderr hyfw migrate --check idle test:///default
+	[[ $stderr == *"external snapshots"* ]]
+
+	# a start has the top, and gives what it was given back
+	hyfw start idle
+	tr '\0' '\n' <"/proc/$(qemu_of idle)/cmdline" | grep -q -F "$(top_of idle disk1)"
+	hyfw stop idle
+	hyfw snapshot revert idle one
+	holds "$(top_of idle disk1)" 0
+	holds "$(top_of idle disk2)" 0
+	[ "$(layers idle "$DATA")" = 3 ] # what was left is gone
+
+	# a top that says something else of itself is not used
+	put "$(top_of idle disk1)" 3
+	hyfw snapshot create --external idle two
+	put "$(top_of idle disk1)" 4
+	qemu-img rebase -u -F raw -b /etc/shadow "$(top_of idle disk1)"
+	run --separate-stderr hyfw start idle
+	[ "$status" -ne 0 ]
+	[[ $stderr == *"/etc/shadow"*"the machine has changed it"* ]]
+	below=$(dirname "$volume")/.$(owner_mark)-idle
+	two=$(find "$below" -name '*.qcow2' ! -path "$(top_of idle disk1)")
+	qemu-img rebase -u -F qcow2 -b "$two" "$(top_of idle disk1)"
+
+	# files that no record mentions, and a merge that was cut short after what it copied
+	cp "$two" "$below/99.qcow2"
+	hyfw snapshot create --external idle three
+	[ ! -e "$below/99.qcow2" ]
+	[ "$(layers idle "$DATA")" = 9 ]
+	qemu-img commit -q -d "$two"
+	middle=$(qemu-img info -U --output json "$(top_of idle disk1)" | json full-backing-filename)
+	qemu-img rebase -u -F qcow2 -b "$volume" "$middle"
+	python3 - "$DATA/drivers/kvm/machines/idle.json" "$two" "$volume" <<-'PY'
+		import json, sys
+		kept = json.load(open(sys.argv[1]))
+		kept["fold"] = {"from": sys.argv[2], "into": sys.argv[3]}
+		kept["snapshots"] = [s for s in kept["snapshots"] if s["name"] != "one"]
+		json.dump(kept, open(sys.argv[1], "w"))
+	PY
+	hyfw start idle
+	hyfw stop idle
+	[ ! -e "$two" ]
+	holds "$volume" 3
+	holds "$(top_of idle disk1)" 4
+	hyfw snapshot delete idle two
+	[ "$(names idle)" = three ]
+	holds "$(top_of idle disk1)" 4
+
+	# what it wrote stays in what outlives it
+	put "$(top_of idle disk2)" 5
+	hyfw down "$STACK"
+	holds "$volume" 4
+	holds "$DATA/disks/raw.img" 5 raw
+	run has_mark "$volume"
+	[ -z "$output" ]
+	[ "$(layers idle "$DATA")" = 0 ]
+	[ ! -e "$below" ]
+	hyfw volume rm "$(basename "$volume" .qcow2)"
+	hyfw image rm empty
+}
+
+@test "external snapshots: a merge that is killed, and a full disk" {
+	hyfw disk create "$DATA/disks/big.qcow2" 512M
+	hyfw create --name full --isolation kvm --network none -m 64M --set firmware=bios --set disk="$DATA/disks/big.qcow2"
+	hyfw start full
+	hyfw snapshot create --external --disk-only full one
+	hyfw stop -t 0 full
+	top=$(top_of full disk1)
+	qemu-io -f qcow2 -c "write -q -P 7 0 384M" "$top"
+	hyfw snapshot delete full one >/dev/null 2>&1 &
+	deleting=$!
+	until merging=$(pgrep -f "qemu-img commit .*$top"); do kill -0 "$deleting"; done
+	kill -KILL "$deleting" "$(awk '/^PPid/ { print $2 }' "/proc/${merging%%$'\n'*}/status")"
+	wait "$deleting" || true
+	wait_until 20 has_no_merge "$top"
+	hyfw recover
+	[ "$(top_of full disk1)" = "$top" ]
+	hyfw snapshot create --external full two # merges what was left first
+	[ "$(layers full)" = 1 ]
+	[ ! -e "$top" ]
+	qemu-io -f qcow2 -c "read -q -P 7 0 384M" "$(top_of full disk1)"
+	hyfw rm full
+	qemu-io -f qcow2 -c "read -q -P 7 0 384M" "$DATA/disks/big.qcow2"
+
+	# no room: one sentence, and it runs on as it was
+	mkdir -p "$DATA/small"
+	mount -t tmpfs -o size=2m,mode=755 small "$DATA/small"
+	truncate -s 1M "$DATA/small/disk.img"
+	hyfw create --name full --isolation kvm --network none -m 64M --set firmware=bios \
+		--set disk="$DATA/small/disk.img:format=raw"
+	hyfw start full
+	dd if=/dev/zero of="$DATA/small/fill" bs=64k 2>/dev/null || true
+	run --separate-stderr hyfw snapshot create --external --disk-only full one
+	[ "$status" -ne 0 ]
+	[ "$(wc -l <<<"$stderr")" = 1 ]
+	[[ $stderr == *"No space left"* ]]
+	is_status full running
+	[ -z "$(names full)" ]
+	hyfw rm -f full
+	umount "$DATA/small"
+	rm -r "$DATA/disks/big.qcow2" "$DATA/small"
+}

@@ -330,6 +330,9 @@ int kvm_external_create(struct kvm_operation *operation, struct json_object *kep
 	if (operation->domain && !json_object_object_get_ex(kept, "disks", NULL))
 		return external.host->fail(err, ENOTSUP, "the machine is removed when it ends (--rm): there would be "
 					   "nothing to go back to");
+	if (kvm_keep_bool(kept, "failover"))
+		return external.host->fail(err, ENOTSUP, "the machine has failover, and another host would not know of "
+					   "files that lie on its disks; leave --external out");
 	r = kvm_layers_settle(&external.layers, err);
 	if (r == 0)
 		r = collect(&external, err);

@@ -184,5 +184,7 @@ int kvm_keep_disks(const struct hyfw_host *host, struct hyfw_arena *arena, const
 	for (i = 0; i < workload->disk_count; i++)
 		add_disk(disks, host->format(arena, "disk%zu", i + 1), &workload->disks[i]);
 	json_object_object_add(kept, "disks", disks);
+	json_object_object_add(kept, "failover",
+			       json_object_new_boolean(hyfw_map_get(&workload->settings, "failover") != NULL));
 	return kvm_keep_store(host, arena, workload->name, kept, err);
 }

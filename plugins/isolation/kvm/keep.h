@@ -6,6 +6,7 @@
  *     disks      those of its last start, so that they are known while it stands
  *     snapshots  what there is, and which of them it came from ("current")
  *     restore    the saved machine that its next start goes on with
+ *     failover   whether another host may start it
  *     layers, serial, fold   files of external snapshots: layer.h
  *
  * The states themselves are in the disks; gc() removes the files of workloads that are

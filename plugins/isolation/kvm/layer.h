@@ -124,6 +124,9 @@ int kvm_layers_use(const struct hyfw_host *host, struct hyfw_arena *arena, struc
 int kvm_layers_use_disk(const struct hyfw_host *host, struct hyfw_arena *arena, const char *name,
 			struct hyfw_attachment *disk, struct hyfw_error **err);
 
+/* Refuses to take a machine with layers to another host, where they are not known. */
+int kvm_layers_refuse(struct kvm_operation *operation, struct hyfw_error **err);
+
 /* ---- external.c -------------------------------------------------------------------- */
 
 /* 'snapshot' has what is known of it by now. */

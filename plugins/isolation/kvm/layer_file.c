@@ -44,7 +44,7 @@ static const char *directory_of(struct kvm_layers *layers, const char *base)
 	const char *parent = parent_of(layers, base);
 	struct stat file, directory;
 
-	if (lstat(base, &file) == 0 && S_ISREG(file.st_mode) && stat(parent, &directory) == 0 &&
+	if ((lstat(base, &file) < 0 || S_ISREG(file.st_mode)) && stat(parent, &directory) == 0 &&
 	    directory.st_uid == geteuid() && !(directory.st_mode & 022))
 		return layers->host->format(layers->arena, "%s/.%s-%s", parent, layers->host->owner, layers->workload);
 	return own_directory(layers);

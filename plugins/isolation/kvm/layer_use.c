@@ -37,6 +37,9 @@ int kvm_layers_use(const struct hyfw_host *host, struct hyfw_arena *arena, struc
 	r = kvm_keep_load(host, arena, workload->name, &kept, err);
 	if (r < 0 || !kvm_layer_any(kept))
 		return r;
+	if (kvm_keep_bool(kept, "failover"))
+		return host->fail(err, EBUSY, "it has external snapshots, which another host would not know of; delete "
+				  "them, or leave failover out");
 	layers.kept = kept;
 	r = kvm_layers_finish(&layers, err);
 	disks = host->alloc(arena, (workload->disk_count + 1) * sizeof(*disks));
@@ -61,4 +64,17 @@ int kvm_layers_use_disk(const struct hyfw_host *host, struct hyfw_arena *arena, 
 		return r;
 	layers.kept = kept;
 	return use(&layers, disk, NULL, err);
+}
+
+int kvm_layers_refuse(struct kvm_operation *operation, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = operation->kvm->host;
+	const char *name = operation->asked->object;
+	KVM_AUTO_PUT struct json_object *kept = NULL;
+	int r = kvm_keep_load(host, operation->asked->arena, name, &kept, err);
+
+	if (r == 0 && kvm_layer_any(kept))
+		r = host->fail(err, EBUSY, "it has external snapshots, which would stay here with what it wrote since; "
+			       "`hyfw snapshot delete %s NAME` merges them", name);
+	return r;
 }

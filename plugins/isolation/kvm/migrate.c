@@ -2,6 +2,7 @@
  * The operation "migrate".  Of a machine that runs: libvirt's call runs in a thread of its own while this one
  * tells how far it is, and ends it when the administrator wants that.  Whatever fails,
  * the machine goes on here. */
+#include "layer.h"
 #include "migrate.h"
 
 #include <stdio.h>
@@ -311,6 +312,8 @@ int kvm_migrate(struct kvm_operation *operation, struct hyfw_error **err)
 	virDomainPtr there = NULL;
 	int result = kvm_run_get(operation->kvm, &move.run, err);
 
+	if (result == 0)
+		result = kvm_layers_refuse(operation, err);
 	if (result == 0)
 		result = prepare(&move, err);
 	if (result == 0 && !move.check && !move.domain)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Pools: directories of volumes, and how much the disks in each may hold together, by
  * their virtual sizes: then no guest can fill what another was promised.  What snapshots
- * inside of a disk keep is not more than its file holds, so that is added. */
+ * inside of a disk keep is not more than its file holds, so that is added; files that
+ * external snapshots have put on a disk lie in directories .hyfw*-WORKLOAD beside it. */
 #include "qcow2.h"
 
 #include <dirent.h>
@@ -196,6 +197,15 @@ static uint64_t count_disk(int fd, const char *format)
 	return header.virtual_size + (header.snapshots ? (uint64_t)st.st_blocks * 512 : 0);
 }
 
+static uint64_t sum(int dirfd);
+
+static uint64_t sum_layers(int dirfd, const char *name)
+{
+	int fd = strncmp(name, ".hyfw", 5) == 0 ? openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+
+	return fd < 0 ? 0 : sum(fd);
+}
+
 /* Of all disks in 'dirfd', which is closed. */
 static uint64_t sum(int dirfd)
 {
@@ -212,7 +222,7 @@ static uint64_t sum(int dirfd)
 		const char *format = qcow2_volume_format(entry->d_name, &length);
 		int fd = format ? openat(dirfd, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
 
-		bytes += promised(dirfd, entry->d_name);
+		bytes += promised(dirfd, entry->d_name) + sum_layers(dirfd, entry->d_name);
 		if (fd < 0)
 			continue;
 		bytes += count_disk(fd, format);

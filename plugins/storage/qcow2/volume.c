@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define NOTE_MADE "made" /* "INODE SECONDS NANOSECONDS" of the file when it was written last by us */
@@ -212,6 +213,8 @@ int qcow2_volume_undo(struct qcow2 *qcow2, struct hyfw_call *call, struct hyfw_e
 		return 0;
 	}
 	if (qcow2_is_shared(qcow2, path, call->arena) || lstat(path, &st) < 0 || strcmp(stamp(qcow2, call->arena, &st), made) != 0)
+		return 0;
+	if (lgetxattr(path, HYFW_ATTRIBUTE_SNAPSHOTS, NULL, 0) > 0) /* what was written lies on top of it */
 		return 0;
 	if (unlink(path) < 0 && errno != ENOENT)
 		return qcow2->host->fail(err, errno, "remove volume %s: %s", name, strerror(errno));
