@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * The disks that operations are done to. */
-#include "qcow2.h"
+#include "redo.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -178,7 +178,11 @@ static int open_found(struct qcow2 *qcow2, const struct hyfw_operation *operatio
 	if (disk.fd < 0)
 		return qcow2->host->wrap(err, "disk");
 	disk.pool = qcow2_pool_of(qcow2, operation->arena, disk.path);
-	result = access == QCOW2_LOOK ? look(qcow2, &disk, err) :
+	result = access == QCOW2_LOOK ? 0 : qcow2_redo_all(qcow2, &disk.st, object, err);
+	if (result == 0 && access != QCOW2_LOOK && fstat(disk.fd, &disk.st) < 0)
+		result = qcow2->host->fail(err, errno, "disk %s: %s", object, strerror(errno));
+	if (result == 0)
+		result = access == QCOW2_LOOK ? look(qcow2, &disk, err) :
 					check_access(qcow2, operation, object, access, found->named, but, &disk, err);
 	if (result < 0)
 		close(disk.fd);

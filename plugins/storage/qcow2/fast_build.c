@@ -152,16 +152,16 @@ int fast_verb_build(struct qcow2 *qcow2, const struct hyfw_operation *operation,
 {
 	const char *name = operation->object;
 	const char *hostname = hyfw_map_get(&operation->args, "hostname");
-	char *work = NULL;
-	int lock = -1, result;
+	struct qcow2_work work = QCOW2_NO_WORK;
+	int result;
 
 	if (strncmp(name, "image/", 6) != 0)
 		return qcow2->host->fail(err, EINVAL, "build-disk makes images, not '%s'", name);
 	if (hostname && hostname[strspn(hostname, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-")])
 		return qcow2->host->fail(err, EINVAL, "'%s' is no host name", hostname);
-	result = gf_work_make(qcow2, operation->arena, &work, &lock, err);
+	result = qcow2_work_begin(qcow2, operation->arena, &work, err);
 	if (result == 0)
-		result = build_in(qcow2, operation, work, name + 6, ret_result, err);
-	gf_work_remove(qcow2, work, &lock);
+		result = build_in(qcow2, operation, work.path, name + 6, ret_result, err);
+	qcow2_work_end(&work);
 	return result;
 }

@@ -184,18 +184,18 @@ static int create_filled(struct qcow2 *qcow2, const struct hyfw_operation *opera
 int fast_verb_create(struct qcow2 *qcow2, const struct hyfw_operation *operation, struct hyfw_map *ret_result,
 		     struct hyfw_error **err)
 {
-	char *work = NULL;
-	int lock = -1, result;
+	struct qcow2_work work = QCOW2_NO_WORK;
+	int result;
 
 	if (!hyfw_map_get(&operation->args, "from") && !hyfw_map_get(&operation->args, "filesystem"))
 		return qcow2_verb_create(qcow2, operation, ret_result, err);
 	if (hyfw_map_get(&operation->args, "backing"))
 		return qcow2->host->fail(err, EINVAL, "create %s: an overlay has the file system of the disk below",
 					 operation->object);
-	result = gf_work_make(qcow2, operation->arena, &work, &lock, err);
+	result = qcow2_work_begin(qcow2, operation->arena, &work, err);
 	if (result == 0)
-		result = create_filled(qcow2, operation, work, err);
-	gf_work_remove(qcow2, work, &lock);
+		result = create_filled(qcow2, operation, work.path, err);
+	qcow2_work_end(&work);
 	if (result == 0)
 		*ret_result = (struct hyfw_map){ 0 };
 	return result;

@@ -24,6 +24,7 @@
 #include <stdarg.h>
 
 #include "qcow2.h"
+#include "redo.h"
 
 struct guestfs_api;
 struct guestfs_h;
@@ -104,9 +105,9 @@ bool gf_mountable(const char *type);
 
 struct gf_change {
 	struct qcow2_disk disk;
-	char *work;          /* directory */
+	struct qcow2_work work;
 	char *overlay;       /* on the disk; all changes go there */
-	int lock;            /* held while 'work' is in use */
+	uint64_t shrink;     /* the size that the disk gets after that; 0: that of the overlay */
 };
 
 /* Opens 'object'; READ for looking (with the key "live" also while it is in use),
@@ -119,12 +120,6 @@ int gf_change_commit(struct qcow2 *qcow2, const struct hyfw_operation *operation
 void gf_change_end(struct qcow2 *qcow2, struct gf_change *change); /* cleans up, in any case */
 /* The disk as gf_run() takes it. */
 struct gf_disk gf_change_disk(const struct gf_change *change);
-
-/* A directory below the driver's, locked by '*ret_lock' while it is in use. */
-int gf_work_make(struct qcow2 *qcow2, struct hyfw_arena *arena, char **ret_path, int *ret_lock,
-		 struct hyfw_error **err);
-void gf_work_remove(struct qcow2 *qcow2, char *path, int *lock);
-void gf_work_sweep(struct qcow2 *qcow2); /* those that nobody holds any more */
 
 /* One job on a disk: begin, run, commit, end. */
 int gf_on_disk(struct qcow2 *qcow2, const struct hyfw_operation *operation, enum qcow2_access access,

@@ -203,7 +203,7 @@ static int resize_change(struct qcow2 *qcow2, const struct hyfw_operation *opera
 			 struct resize *resize, struct hyfw_error **err)
 {
 	struct gf_job job = { .appliance = true, .task = task_resize, .data = resize, .disk_count = 1,
-			      .disks = { gf_change_disk(change) }, .work = change->work,
+			      .disks = { gf_change_disk(change) }, .work = change->work.path,
 			      .timeout_ms = GF_MINUTES(60) };
 	struct qcow2_room room = QCOW2_NO_ROOM;
 	int64_t now = 0;
@@ -222,10 +222,10 @@ static int resize_change(struct qcow2 *qcow2, const struct hyfw_operation *opera
 		result = image_resize(qcow2, operation, change->overlay, "qcow2", resize, err);
 	if (result == 0)
 		result = gf_run(qcow2, operation, &job, NULL, err);
+	if (resize->shrink)
+		change->shrink = (uint64_t)resize->bytes;
 	if (result == 0)
 		result = gf_change_commit(qcow2, operation, change, err);
-	if (result == 0 && resize->shrink)
-		result = image_resize(qcow2, operation, change->disk.path, change->disk.format, resize, err);
 	qcow2_room_give_back(&room);
 	return result;
 }

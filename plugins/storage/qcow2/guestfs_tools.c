@@ -206,19 +206,22 @@ static int sparsify_copy(struct gf_worker *worker)
 static int to_another(struct qcow2 *qcow2, const struct hyfw_operation *operation, const char *to,
 		      struct hyfw_map *ret_result, struct hyfw_error **err)
 {
-	const char *temporary = qcow2->host->format(operation->arena, "%s.hyfw-%d", to, (int)getpid());
-	struct gf_job job = { .task = sparsify_copy, .data = temporary, .timeout_ms = GF_MINUTES(60) };
-	int result;
+	struct gf_job job = { .task = sparsify_copy, .timeout_ms = GF_MINUTES(60) };
+	struct qcow2_target target;
+	struct qcow2_disk disk;
+	int result = qcow2_disk_open(qcow2, operation, operation->object, QCOW2_READ, &disk, err);
 
-	if (to[0] != '/')
-		return qcow2->host->fail(err, EINVAL, "%s: must be a path with a / in it", to);
-	if (access(to, F_OK) == 0)
-		return qcow2->host->fail(err, EEXIST, "%s: is there already", to);
-	result = gf_on_disk(qcow2, operation, QCOW2_READ, &job, ret_result, err);
-	if (result == 0 && rename(temporary, to) < 0)
-		result = qcow2->host->fail(err, errno, "%s: %s", to, strerror(errno));
 	if (result < 0)
-		unlink(temporary);
+		return result;
+	qcow2_disk_close(qcow2, &disk);
+	result = qcow2_target_open(qcow2, operation, to, "qcow2", disk.header.virtual_size, &target, err);
+	if (result < 0)
+		return result;
+	job.data = target.temporary;
+	result = gf_on_disk(qcow2, operation, QCOW2_READ, &job, ret_result, err);
+	if (result == 0)
+		result = qcow2_target_commit(qcow2, &target, NULL, err);
+	qcow2_target_close(qcow2, &target);
 	return result;
 }
 
@@ -228,8 +231,8 @@ int gf_verb_sparsify(struct qcow2 *qcow2, const struct hyfw_operation *operation
 	struct gf_job job = { .task = sparsify_in_place, .timeout_ms = GF_MINUTES(60), .disk_count = 1 };
 	const char *to = hyfw_map_get(&operation->args, "to");
 	struct qcow2_disk disk = { .fd = -1 };
-	char *work = NULL;
-	int lock = -1, result;
+	struct qcow2_work work = QCOW2_NO_WORK;
+	int result;
 
 	if (to)
 		return to_another(qcow2, operation, to, ret_result, err);
@@ -238,11 +241,11 @@ int gf_verb_sparsify(struct qcow2 *qcow2, const struct hyfw_operation *operation
 		return result;
 	job.disks[0] = (struct gf_disk){ .path = disk.path, .format = disk.format };
 	qcow2_disk_close(qcow2, &disk);
-	result = gf_work_make(qcow2, operation->arena, &work, &lock, err);
-	job.work = work;
+	result = qcow2_work_begin(qcow2, operation->arena, &work, err);
+	job.work = work.path;
 	if (result == 0)
 		result = gf_run(qcow2, operation, &job, NULL, err);
-	gf_work_remove(qcow2, work, &lock);
+	qcow2_work_end(&work);
 	if (result == 0)
 		*ret_result = (struct hyfw_map){ 0 };
 	return result;

@@ -4,7 +4,7 @@
  * is noted before.  A read-only disk is left as it is where others may read it, else it
  * gets the machine's group.  Files that a disk is based on are never handed over: they
  * must be readable. */
-#include "qcow2.h"
+#include "redo.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -246,8 +246,10 @@ static int hand_over(struct qcow2 *qcow2, struct hyfw_call *call, const struct p
 {
 	const char *workload = hyfw_map_get(&call->step->args, "workload");
 	bool exclusive = !read_only || !may_read(&place->st, user);
-	int result = qcow2_use_check(qcow2, place->fd, &place->st, place->path, !read_only, workload, err);
+	int result = qcow2_redo_all(qcow2, &place->st, place->path, err);
 
+	if (result == 0)
+		result = qcow2_use_check(qcow2, place->fd, &place->st, place->path, !read_only, workload, err);
 	if (result == 0 && !read_only)
 		result = qcow2_no_clones(qcow2, place->path, NULL, err);
 	if (result == 0)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "fast_disk.h"
+#include "redo.h"
 
 static int probe(const struct hyfw_host *host, struct hyfw_arena *arena, struct hyfw_probe *ret_probe,
 		 struct hyfw_error **err)
@@ -141,7 +142,8 @@ static int gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error 
 		}
 		qcow2->host->forget(&missing);
 	}
-	gf_work_sweep(qcow2);
+	qcow2_redo_all(qcow2, NULL, "", &missing);
+	qcow2->host->forget(&missing);
 	fast_mounts_sweep(qcow2);
 	fast_marks_sweep(qcow2);
 	qcow2_use_gc(qcow2, alive->running);

@@ -7,6 +7,7 @@
  *     use.c         who uses a disk just now
  *     pool.c        directories of volumes, and how much they may hold
  *     room.c        room in them for disks that grow
+ *     redo.c        what must not stay half done
  *     image.c, import.c, config.c   the image store
  *     root.c        writable overlays on images
  *     volume.c      named disks
@@ -348,6 +349,8 @@ struct qcow2_target {
 	const char *temporary;         /* absolute: what qemu-img writes */
 	const struct qcow2_pool *pool; /* NULL for a path */
 	int directory, staging_lock;   /* descriptors */
+	char *work;                    /* of a path: where it is noted that it is being made; redo.h */
+	int work_lock;
 	char staging[32];              /* the directory of 'temporary' */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * The root disk of a workload: a qcow2 overlay on an image, which belongs to the user
  * that its hypervisor runs as.  Its virtual size bounds what a guest can fill. */
-#include "qcow2.h"
+#include "redo.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -220,7 +220,9 @@ static int apply_use(struct qcow2 *qcow2, struct hyfw_call *call, struct hyfw_er
 			close(fd);
 		return result;
 	}
-	result = qcow2_use_check(qcow2, fd, &st, workload, true, workload, err);
+	result = qcow2_redo_all(qcow2, &st, workload, err);
+	if (result == 0)
+		result = qcow2_use_check(qcow2, fd, &st, workload, true, workload, err);
 	if (result == 0)
 		result = qcow2_no_clones(qcow2, host->format(call->arena, "%s/roots/%s", qcow2_data(qcow2), name), NULL,
 					 err);

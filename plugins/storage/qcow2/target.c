@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Disks that operations make: in a directory beside their place, until they are whole. */
-#include "qcow2.h"
+#include "redo.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,10 +74,25 @@ static int check_target(struct qcow2 *qcow2, struct qcow2_target *target, const 
 	return result;
 }
 
+/* Nobody looks through directories that are not ours for what a kill left. */
+static int note_stage(struct qcow2 *qcow2, struct hyfw_arena *arena, const char *directory,
+		      struct qcow2_target *target, struct hyfw_error **err)
+{
+	const struct qcow2_redo redo = { .stage = directory };
+	struct qcow2_work work = QCOW2_NO_WORK;
+	int result = qcow2_work_begin(qcow2, arena, &work, err);
+
+	if (result == 0)
+		result = qcow2_redo_note(qcow2, arena, &work, &redo, err);
+	target->work = work.path;
+	target->work_lock = work.lock;
+	return result;
+}
+
 int qcow2_target_open(struct qcow2 *qcow2, const struct hyfw_operation *operation, const char *to,
 		      const char *format, uint64_t bytes, struct qcow2_target *ret_target, struct hyfw_error **err)
 {
-	struct qcow2_target target = { .directory = -1, .staging_lock = -1, .format = format };
+	struct qcow2_target target = { .directory = -1, .staging_lock = -1, .work_lock = -1, .format = format };
 	const char *directory = "";
 	int result = 0, staging, lock = -1;
 
@@ -91,6 +106,8 @@ int qcow2_target_open(struct qcow2 *qcow2, const struct hyfw_operation *operatio
 		lock = qcow2_pool_reserve(qcow2, target.pool, bytes, err);
 		result = lock < 0 ? lock : 0;
 	}
+	if (result == 0 && !target.pool)
+		result = note_stage(qcow2, operation->arena, directory, &target, err);
 	if (result == 0) {
 		staging = storage_temporary_make(qcow2->host, target.directory, target.staging, err);
 		if (staging < 0)
@@ -141,6 +158,8 @@ int qcow2_target_commit(struct qcow2 *qcow2, struct qcow2_target *target, const 
 
 void qcow2_target_close(struct qcow2 *qcow2, struct qcow2_target *target)
 {
+	struct qcow2_work work = { target->work, target->work_lock };
+
 	(void)qcow2;
 	if (target->directory >= 0 && target->staging[0])
 		storage_tree_remove(target->directory, target->staging);
@@ -149,4 +168,7 @@ void qcow2_target_close(struct qcow2 *qcow2, struct qcow2_target *target)
 	if (target->staging_lock >= 0)
 		close(target->staging_lock);
 	target->directory = target->staging_lock = -1;
+	qcow2_work_end(&work);
+	target->work = NULL;
+	target->work_lock = -1;
 }

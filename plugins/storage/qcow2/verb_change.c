@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * resize and check.  qemu-img changes the file itself, in an order that leaves a whole
- * image whenever it is killed (what was allocated and not yet used is then lost, which
- * check finds and repairs). */
-#include "qcow2.h"
+ * image whenever it is killed; the rest is done by the next command (redo.h). */
+#include "redo.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -16,12 +15,28 @@ static int resize_file(struct qcow2 *qcow2, const struct hyfw_operation *operati
 {
 	const char *bytes = qcow2->host->format(operation->arena, "%" PRIu64, size);
 	const char *const grow[] = { "resize", "-q", "-f", disk->format, disk->path, bytes, NULL };
-	const char *const shrink[] = { "resize", "-q", "-f", disk->format, "--shrink", disk->path, bytes, NULL };
-	int result = qcow2_run(qcow2, operation->arena, operation,
-			       size < disk->header.virtual_size ? shrink : grow, NULL, err);
+	struct qcow2_work work = QCOW2_NO_WORK;
+	int result = qcow2_redo_begin(qcow2, operation, disk, false, &work, err);
 
+	if (result == 0)
+		result = qcow2_run(qcow2, operation->arena, NULL, grow, NULL, err);
 	if (result == 0 && fsync(disk->fd) < 0)
 		result = qcow2->host->fail(err, errno, "disk %s: sync: %s", disk->path, strerror(errno));
+	qcow2_redo_end(qcow2, operation, disk, false, result < 0, &work);
+	return result;
+}
+
+/* What is behind the new end is given up before the size is written. */
+static int shrink_file(struct qcow2 *qcow2, const struct hyfw_operation *operation, struct qcow2_disk *disk,
+		       uint64_t size, struct hyfw_error **err)
+{
+	const struct qcow2_redo redo = { .disk = disk->path, .format = disk->format, .shrink = size };
+	struct qcow2_work work = QCOW2_NO_WORK;
+	int result = qcow2_work_begin(qcow2, operation->arena, &work, err);
+
+	if (result == 0)
+		result = qcow2_redo_commit(qcow2, operation, &work, &redo, disk, err);
+	qcow2_work_end(&work);
 	return result;
 }
 
@@ -40,7 +55,7 @@ static int check_resize(struct qcow2 *qcow2, const struct hyfw_operation *operat
 				 operation->object, size, disk->header.virtual_size);
 }
 
-static int resize_disk(struct qcow2 *qcow2, const struct hyfw_operation *operation, const struct qcow2_disk *disk,
+static int resize_disk(struct qcow2 *qcow2, const struct hyfw_operation *operation, struct qcow2_disk *disk,
 		       uint64_t size, struct hyfw_error **err)
 {
 	int result = check_resize(qcow2, operation, disk, size, err);
@@ -49,7 +64,8 @@ static int resize_disk(struct qcow2 *qcow2, const struct hyfw_operation *operati
 	if (result == 0 && size > disk->header.virtual_size)
 		result = qcow2_room_take(qcow2, operation->arena, disk->path, size - disk->header.virtual_size, &room, err);
 	if (result == 0)
-		result = resize_file(qcow2, operation, disk, size, err);
+		result = size < disk->header.virtual_size ? shrink_file(qcow2, operation, disk, size, err) :
+							    resize_file(qcow2, operation, disk, size, err);
 	qcow2_room_give_back(&room);
 	return result;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * rebase and commit: what a disk is based on.  Wherever qemu-img is killed, the disk
- * shows the same content as before: data is copied first, the header is changed last. */
-#include "qcow2.h"
+ * rebase and commit: what a disk is based on.  Both are written down before (redo.h): of
+ * one that was killed, the next command takes a rebase back and finishes a commit. */
+#include "redo.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +31,7 @@ static int run_rebase(struct qcow2 *qcow2, const struct hyfw_operation *operatio
 		      const char *backing, const char *format, bool unsafe, struct hyfw_error **err)
 {
 	const char *argv[12] = { "rebase", "-p", "-f", "qcow2", "-b", backing };
+	struct qcow2_work work = QCOW2_NO_WORK;
 	size_t count = 6;
 	int result;
 
@@ -42,9 +43,12 @@ static int run_rebase(struct qcow2 *qcow2, const struct hyfw_operation *operatio
 		argv[count++] = "-u";
 	argv[count++] = disk->path;
 	argv[count] = NULL;
-	result = qcow2_run(qcow2, operation->arena, operation, argv, NULL, err);
+	result = qcow2_redo_begin(qcow2, operation, disk, !unsafe, &work, err);
+	if (result == 0)
+		result = qcow2_run(qcow2, operation->arena, operation, argv, NULL, err);
 	if (result == 0 && fsync(disk->fd) < 0)
 		result = qcow2->host->fail(err, errno, "disk %s: sync: %s", disk->path, strerror(errno));
+	qcow2_redo_end(qcow2, operation, disk, !unsafe, result < 0, &work);
 	return result;
 }
 
@@ -107,10 +111,32 @@ int qcow2_verb_rebase(struct qcow2 *qcow2, const struct hyfw_operation *operatio
 	return result;
 }
 
+/* The base grows to the size of what is committed into it. */
+static int commit(struct qcow2 *qcow2, const struct hyfw_operation *operation, const struct qcow2_disk *disk,
+		  struct qcow2_disk *base, struct hyfw_error **err)
+{
+	const struct qcow2_redo redo = { .disk = base->path, .format = base->format, .overlay = disk->path };
+	struct qcow2_room room = QCOW2_NO_ROOM;
+	struct qcow2_work work = QCOW2_NO_WORK;
+	int result = 0;
+
+	if (disk->header.virtual_size > base->header.virtual_size)
+		result = qcow2_room_take(qcow2, operation->arena, base->path,
+					 disk->header.virtual_size - base->header.virtual_size, &room, err);
+	if (result == 0)
+		result = qcow2_work_begin(qcow2, operation->arena, &work, err);
+	if (result == 0)
+		result = qcow2_redo_commit(qcow2, operation, &work, &redo, base, err);
+	if (result == 0 && fsync(disk->fd) < 0)
+		result = qcow2->host->fail(err, errno, "disk %s: sync: %s", disk->path, strerror(errno));
+	qcow2_work_end(&work);
+	qcow2_room_give_back(&room);
+	return result;
+}
+
 int qcow2_verb_commit(struct qcow2 *qcow2, const struct hyfw_operation *operation, struct hyfw_map *ret_result,
 		      struct hyfw_error **err)
 {
-	struct qcow2_room room = QCOW2_NO_ROOM;
 	struct qcow2_disk disk, base;
 	int result = qcow2_disk_open(qcow2, operation, operation->object, QCOW2_WRITE, &disk, err);
 
@@ -119,16 +145,7 @@ int qcow2_verb_commit(struct qcow2 *qcow2, const struct hyfw_operation *operatio
 		return result;
 	result = qcow2_disk_open_base(qcow2, operation, &disk, &base, err);
 	if (result == 0) {
-		const char *const argv[] = { "commit", "-p", "-f", disk.format, disk.path, NULL };
-
-		if (disk.header.virtual_size > base.header.virtual_size)
-			result = qcow2_room_take(qcow2, operation->arena, base.path,
-						 disk.header.virtual_size - base.header.virtual_size, &room, err);
-		if (result == 0)
-			result = qcow2_run(qcow2, operation->arena, operation, argv, NULL, err);
-		qcow2_room_give_back(&room);
-		if (result == 0 && (fsync(base.fd) < 0 || fsync(disk.fd) < 0))
-			result = qcow2->host->fail(err, errno, "disk %s: sync: %s", disk.path, strerror(errno));
+		result = commit(qcow2, operation, &disk, &base, err);
 		qcow2_disk_close(qcow2, &base);
 	}
 	qcow2_disk_close(qcow2, &disk);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Snapshots inside of a qcow2 image, of disks that nobody uses. */
-#include "qcow2.h"
+#include "redo.h"
 
 #include <errno.h>
 #include <json-c/json.h>
@@ -131,6 +131,7 @@ static int change(struct qcow2 *qcow2, const struct hyfw_operation *operation, c
 		  struct hyfw_error **err)
 {
 	struct qcow2_room room = QCOW2_NO_ROOM;
+	struct qcow2_work work = QCOW2_NO_WORK;
 	struct qcow2_disk disk;
 	const char *name;
 	int result = check_name(qcow2, operation, &name, err), found;
@@ -154,10 +155,13 @@ static int change(struct qcow2 *qcow2, const struct hyfw_operation *operation, c
 		if (!wanted)
 			result = qcow2_room_for_snapshot(qcow2, operation->arena, &disk, 0, &room, err);
 		if (result == 0)
+			result = qcow2_redo_begin(qcow2, operation, &disk, false, &work, err);
+		if (result == 0)
 			result = qcow2_run(qcow2, operation->arena, operation, argv, NULL, err);
 		if (result == 0 && fsync(disk.fd) < 0)
 			result = qcow2->host->fail(err, errno, "disk %s: sync: %s", disk.path, strerror(errno));
 	}
+	qcow2_redo_end(qcow2, operation, &disk, false, result < 0, &work);
 	qcow2_room_give_back(&room);
 	qcow2_disk_close(qcow2, &disk);
 	return result;
