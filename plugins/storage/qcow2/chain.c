@@ -89,6 +89,20 @@ int qcow2_format_of(struct qcow2 *qcow2, const char *path, int fd, const char *g
 	return result < 0 ? qcow2->host->fail(err, -result, "%s: %s", path, strerror(-result)) : 0;
 }
 
+int qcow2_device_format(struct qcow2 *qcow2, const char *name, int fd, const char **ret_format, struct hyfw_error **err)
+{
+	const char *shown = "raw";
+	int result = qcow2_header_probe(fd, &shown);
+
+	if (result < 0)
+		return qcow2->host->fail(err, -result, "disk %s: %s", name, strerror(-result));
+	if (strcmp(shown, "raw") != 0)
+		return qcow2->host->fail(err, EINVAL, "disk %s: its content is in format %s, or a guest made it look so; say "
+					 "format=%s, or format=raw for the device as it is", name, shown, shown);
+	*ret_format = "raw";
+	return 0;
+}
+
 /* ---- what is allowed ---- */
 
 static int refuse(struct qcow2 *qcow2, const char *path, const char *backing, const char *why,

@@ -2,7 +2,8 @@
  * What is in a disk, through libguestfs: a stranger's file system is opened by a
  * small virtual machine (the appliance), never by this machine's kernel.
  *
- *     guestfs_worker.c    a child process in which all of it happens; its report
+ *     guestfs_worker.c    a child process in which all of it happens
+ *     guestfs_watch.c     its parent: takes its report, ends it
  *     guestfs_api.c       libguestfs, opened in that child and nowhere else
  *     guestfs_kvm.c       whether the appliance is emulated
  *     guestfs_session.c   the appliance: start, find and mount file systems

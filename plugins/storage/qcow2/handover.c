@@ -38,22 +38,6 @@ static int check_content(struct qcow2 *qcow2, const char *source, const struct p
 				 "say format=raw", source);
 }
 
-/* A device is raw unless somebody says otherwise: a guest writes what stands in it. */
-static int check_device(struct qcow2 *qcow2, const char *source, const struct place *place, const char **ret_format,
-			struct hyfw_error **err)
-{
-	const char *shown = "raw";
-	int result = qcow2_header_probe(place->fd, &shown);
-
-	if (result < 0)
-		return qcow2->host->fail(err, -result, "disk %s: %s", source, strerror(-result));
-	if (strcmp(shown, "raw") != 0)
-		return qcow2->host->fail(err, EINVAL, "disk %s: its content is in format %s, or a guest made it look so; say "
-					 "format=%s, or format=raw for the device as it is", source, shown, shown);
-	*ret_format = "raw";
-	return 0;
-}
-
 /* 'source' is a volume's name or an absolute path. */
 static int find(struct qcow2 *qcow2, struct hyfw_arena *arena, const char *source, const char *pool,
 		const char *format, struct place *ret_place, struct hyfw_error **err)
@@ -70,7 +54,7 @@ static int find(struct qcow2 *qcow2, struct hyfw_arena *arena, const char *sourc
 	place.fd = qcow2_file_open(qcow2, arena, place.path, &place.path, &place.st, err);
 	if (place.fd < 0)
 		return qcow2->host->wrap(err, "disk");
-	result = S_ISBLK(place.st.st_mode) && !format ? check_device(qcow2, source, &place, &format, err) : 0;
+	result = S_ISBLK(place.st.st_mode) && !format ? qcow2_device_format(qcow2, source, place.fd, &format, err) : 0;
 	if (result == 0)
 		result = qcow2_format_of(qcow2, place.path, place.fd, place.format ? place.format : format, &place.format,
 				 &place.named, err);

@@ -123,6 +123,11 @@ int qcow2_may_be_based(struct qcow2 *qcow2, struct hyfw_arena *arena, const char
 int qcow2_format_of(struct qcow2 *qcow2, const char *path, int fd, const char *given, const char **ret_format,
 		    bool *ret_named, struct hyfw_error **err);
 
+/* That of a block device of which nobody has said it: raw, since a guest writes what
+ * stands in it; -EINVAL when it shows another. */
+int qcow2_device_format(struct qcow2 *qcow2, const char *name, int fd, const char **ret_format,
+			struct hyfw_error **err);
+
 /* The name of a volume in file 'name' of a pool, NAME.FORMAT; NULL when it is none. */
 const char *qcow2_volume_format(const char *name, size_t *ret_length);
 

@@ -60,4 +60,12 @@ int qcow2_redo_do(struct qcow2 *qcow2, struct hyfw_arena *arena, const struct hy
  * stays to be done to the file 'st' (may be NULL), which 'what' names. */
 int qcow2_redo_all(struct qcow2 *qcow2, const struct stat *st, const char *what, struct hyfw_error **err);
 
+/* ---- for redo.c and redo_again.c ---- */
+
+#define QCOW2_REDO_NOTE "redo" /* in a working directory */
+
+const char *qcow2_work_parent(struct qcow2 *qcow2, struct hyfw_arena *arena);
+int qcow2_redo_take_back(struct qcow2 *qcow2, struct hyfw_arena *arena, const struct qcow2_redo *redo,
+			 struct hyfw_error **err);
+
 #endif
