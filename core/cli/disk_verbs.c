@@ -4,6 +4,7 @@
 #include "cli/disk.h"
 
 #define LIVE { "live", DISK_TRUE, NULL, "read a disk that is in use, as it is at this moment" }
+#define DEVICE { "device", DISK_TEXT, "DEVICE", "the file system that is meant, as df lists it" }
 
 static const struct disk_flag create_flags[] = {
 	{ "format", DISK_TEXT, "FORMAT", "qcow2 (default) or raw" },
@@ -34,7 +35,7 @@ static const struct disk_flag rebase_flags[] = {
 	{ "unsafe", DISK_TRUE, NULL, "only write the new name down" }, { 0 }
 };
 static const struct disk_flag convert_flags[] = {
-	{ "format", DISK_TEXT, "FORMAT", "qcow2 (default), raw, vmdk, vdi or vhdx" },
+	{ "format", DISK_TEXT, "FORMAT", "qcow2 (default), raw, vmdk, vdi, vhdx or vpc (VHD)" },
 	{ "compress", DISK_TRUE, NULL, "qcow2 and vmdk: compressed" },
 	{ 0 },
 };
@@ -42,6 +43,8 @@ static const struct disk_flag check_flags[] = {
 	{ "repair", DISK_TRUE, NULL, "mend what can be mended" }, { 0 }
 };
 static const struct disk_flag live_flags[] = { LIVE, { 0 } };
+static const struct disk_flag look_flags[] = { LIVE, DEVICE, { 0 } };
+static const struct disk_flag device_flags[] = { DEVICE, { 0 } };
 static const struct disk_flag customize_flags[] = {
 	{ "hostname", DISK_TEXT, "NAME", "the host name" },
 	{ "root-password-file", DISK_PATH, "FILE", "its first line becomes the root password" },
@@ -55,7 +58,7 @@ static const struct disk_flag sysprep_flags[] = {
 	{ "operations", DISK_TEXT, "LIST", "which of them, as virt-sysprep lists them" }, { 0 }
 };
 static const struct disk_flag mount_flags[] = {
-	{ "read-only", DISK_TRUE, NULL, "nothing can be written" }, { 0 }
+	{ "read-only", DISK_TRUE, NULL, "nothing can be written" }, DEVICE, { 0 }
 };
 
 static const char *const filesystem_columns[] = { "device", "type", "label", "uuid", "size", "used", "available", NULL };
@@ -105,20 +108,20 @@ const struct disk_verb disk_verbs[] = {
 	{ .name = "inspect", .usage = "DISK", .help = "the operating system in it", .label = "Reading", .least = 1, .most = 1,
 	  .flags = live_flags, .result = DISK_FACTS },
 	{ .name = "ls", .usage = "DISK PATH", .help = "files of a directory in it", .label = "Reading",
-	  .words = { { "path", DISK_TEXT } }, .least = 2, .most = 2, .flags = live_flags, .result = DISK_ROWS,
+	  .words = { { "path", DISK_TEXT } }, .least = 2, .most = 2, .flags = look_flags, .result = DISK_ROWS,
 	  .columns = file_columns },
 	{ .name = "cat", .usage = "DISK PATH", .help = "print a file in it", .label = "Reading",
-	  .words = { { "path", DISK_TEXT } }, .least = 2, .most = 2, .flags = live_flags, .run = disk_run_stream },
+	  .words = { { "path", DISK_TEXT } }, .least = 2, .most = 2, .flags = look_flags, .run = disk_run_stream },
 	{ .name = "edit", .usage = "DISK PATH", .help = "change a file in it with $EDITOR", .label = "Reading",
-	  .words = { { "path", DISK_TEXT } }, .least = 2, .most = 2, .run = disk_run_edit },
+	  .words = { { "path", DISK_TEXT } }, .least = 2, .most = 2, .flags = device_flags, .run = disk_run_edit },
 	{ .name = "cp", .usage = "DISK:PATH TO | FROM DISK:PATH", .help = "copy files out or in", .label = "Copying",
-	  .words = { { "to", DISK_TEXT } }, .least = 2, .most = 2, .run = disk_run_copy },
+	  .words = { { "to", DISK_TEXT } }, .least = 2, .most = 2, .flags = device_flags, .run = disk_run_copy },
 	{ .name = "tar-in", .usage = "DISK PATH [ARCHIVE]", .help = "unpack an archive, or standard input, at a path in it",
 	  .label = "Copying", .words = { { "path", DISK_TEXT }, { "archive", DISK_PATH } }, .least = 2, .most = 3,
-	  .run = disk_run_stream },
+	  .flags = device_flags, .run = disk_run_stream },
 	{ .name = "tar-out", .usage = "DISK PATH [ARCHIVE]", .help = "pack a directory in it, to standard output without ARCHIVE",
 	  .label = "Copying", .words = { { "path", DISK_TEXT }, { "archive", DISK_PATH } }, .least = 2, .most = 3,
-	  .flags = live_flags, .run = disk_run_stream },
+	  .flags = look_flags, .run = disk_run_stream },
 	{ .name = "customize", .usage = "DISK", .help = "prepare the system in it before its first start",
 	  .label = "Customizing", .least = 1, .most = 1, .flags = customize_flags },
 	{ .name = "sysprep", .usage = "DISK", .help = "remove what must not be in a template: keys, logs, ids",

@@ -62,6 +62,7 @@ static int find_name(struct qcow2 *qcow2, const struct hyfw_operation *operation
 {
 	const char *root = qcow2_root_path(qcow2, name, operation->arena);
 	struct hyfw_error *missing = NULL;
+	bool here;
 	int result = qcow2_volume_find(qcow2, name, hyfw_map_get(&operation->args, "pool"), operation->arena,
 				       &found->path, &found->format, &missing);
 
@@ -80,7 +81,9 @@ static int find_name(struct qcow2 *qcow2, const struct hyfw_operation *operation
 		return result;
 	}
 	qcow2->host->forget(&missing);
-	return qcow2->host->fail(err, ENOENT, "disk %s: there is neither a volume nor a workload's disk of that name", name);
+	here = access(name, F_OK) == 0;
+	return qcow2->host->fail(err, ENOENT, "disk %s: there is neither a volume nor a workload's disk of that name%s%s", name,
+				 here ? "; the file here is ./" : "", here ? name : "");
 }
 
 static int find(struct qcow2 *qcow2, const struct hyfw_operation *operation, const char *object,

@@ -60,6 +60,7 @@ struct guest_mount {
 	const struct fast_mount *mount;
 	const struct qcow2_disk *disk;
 	bool read_only, system;
+	const char *device; /* NULL: the whole disk is one file system */
 };
 
 /* It goes on in the background when it has mounted. */
@@ -79,7 +80,7 @@ static int run_guestmount(struct gf_worker *worker)
 		argv[count++] = "--inspector";
 	} else {
 		argv[count++] = "--mount";
-		argv[count++] = "/dev/sda";
+		argv[count++] = wanted->device ? wanted->device : "/dev/sda";
 	}
 	argv[count++] = wanted->mount->at;
 	argv[count] = NULL;
@@ -90,14 +91,15 @@ static int run_guestmount(struct gf_worker *worker)
 static int mount_strange(struct qcow2 *qcow2, const struct hyfw_operation *operation, const struct fast_mount *mount,
 			 const struct qcow2_disk *disk, bool read_only, struct hyfw_error **err)
 {
-	struct guest_mount wanted = { mount, disk, read_only, true };
+	const char *device = hyfw_map_get(&operation->args, "device");
+	struct guest_mount wanted = { mount, disk, read_only, device == NULL, device };
 	const struct gf_job job = { .task = run_guestmount, .data = &wanted };
 	struct hyfw_error *why = NULL;
 	int result = gf_run(qcow2, operation, &job, NULL, &why);
 
 	if (result == 0)
 		return 0;
-	if (result == -ECANCELED) {
+	if (result == -ECANCELED || device) {
 		*err = why;
 		return result;
 	}
@@ -156,7 +158,7 @@ int fast_verb_mount(struct qcow2 *qcow2, const struct hyfw_operation *operation,
 	result = qcow2_disk_open(qcow2, operation, operation->object, read_only ? QCOW2_READ : QCOW2_WRITE, &disk, err);
 	if (result < 0)
 		return result;
-	ours = fast_mark_valid(qcow2, disk.path);
+	ours = fast_mark_valid(qcow2, disk.path) && !hyfw_map_get(&operation->args, "device");
 	snprintf(mount.how, sizeof(mount.how), "%s", ours ? (read_only ? "read-only" : "kernel") : "guestmount");
 	snprintf(mount.disk, sizeof(mount.disk), "%s", disk.path);
 	result = strchr(disk.path, '\n') ? qcow2->host->fail(err, EINVAL, "the path has a newline in it")

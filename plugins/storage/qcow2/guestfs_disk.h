@@ -94,13 +94,15 @@ void gf_session_abandon(struct gf_worker *worker);
 int gf_guestfs_failed(struct gf_worker *worker, const char *what); /* with libguestfs's own words */
 
 /* Mounts what is in the disk at "/": the system in it with all its file systems,
- * or the only file system there is. */
+ * or the only file system there is, or the one that the operation's "device" says. */
 int gf_mount_all(struct gf_worker *worker, bool read_only);
 
 /* The file systems that can be mounted: "device", "type", ... NULL-terminated; gf_free_list(). */
 char **gf_filesystems(struct gf_worker *worker);
 void gf_free_list(char **list);
 bool gf_mountable(const char *type);
+/* The device in it that is encrypted, free(); NULL for none. */
+char *gf_encrypted(struct gf_worker *worker);
 
 /* ---- guestfs_overlay.c ---- */
 

@@ -41,6 +41,20 @@ static void report_space(struct gf_worker *worker, const char *device)
 	worker->api->umount_all(worker->g);
 }
 
+/* It is no file system, and nothing else would tell why there is none. */
+static void report_encrypted(struct gf_worker *worker)
+{
+	char *device = gf_encrypted(worker);
+
+	if (device) {
+		gf_report(worker, "row", "");
+		gf_report(worker, "device", device);
+		report_text(worker, "type", worker->api->vfs_type(worker->g, device));
+		gf_report_number(worker, "size", worker->api->blockdev_getsize64(worker->g, device));
+	}
+	free(device);
+}
+
 static int filesystems(struct gf_worker *worker)
 {
 	char **list = gf_filesystems(worker);
@@ -60,6 +74,7 @@ static int filesystems(struct gf_worker *worker)
 		if (gf_mountable(list[i + 1]))
 			report_space(worker, list[i]);
 	}
+	report_encrypted(worker);
 	gf_free_list(list);
 	return 0;
 }

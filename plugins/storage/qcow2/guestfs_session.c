@@ -153,7 +153,8 @@ static int mount_found_system(struct gf_worker *worker, bool read_only)
 	if (!roots)
 		return gf_guestfs_failed(worker, "looking for a system");
 	if (!roots[0])
-		result = gf_fail(worker, ENOENT, "several file systems and no operating system: which one is meant?");
+		result = gf_fail(worker, ENOENT, "several file systems and no operating system; "
+				 "--device says which one is meant, `hyfw disk df` lists them");
 	else if (roots[1])
 		result = gf_fail(worker, EINVAL, "more than one operating system in it");
 	else
@@ -162,11 +163,53 @@ static int mount_found_system(struct gf_worker *worker, bool read_only)
 	return result;
 }
 
+/* Its device, free(); NULL when nothing in it is encrypted. */
+char *gf_encrypted(struct gf_worker *worker)
+{
+	char **devices = worker->api->list_devices(worker->g), **partitions = worker->api->list_partitions(worker->g);
+	char **const all[] = { partitions, devices };
+	char *found = NULL;
+	size_t i, k;
+
+	for (k = 0; k < 2; k++)
+		for (i = 0; !found && all[k] && all[k][i]; i++) {
+			char *type = worker->api->vfs_type(worker->g, all[k][i]);
+
+			if (type && strncmp(type, "crypto_", 7) == 0)
+				found = strdup(all[k][i]);
+			free(type);
+		}
+	gf_free_list(devices);
+	gf_free_list(partitions);
+	return found;
+}
+
+static int fail_empty(struct gf_worker *worker)
+{
+	char *encrypted = gf_encrypted(worker);
+	int result = encrypted ? gf_fail(worker, ENOTSUP, "no file system in it that can be read: %s is encrypted",
+					 encrypted) :
+				 gf_fail(worker, ENOENT, "no file system in it");
+
+	free(encrypted);
+	return result;
+}
+
+static int mount_wanted(struct gf_worker *worker, char *const *list, const char *device, bool read_only)
+{
+	size_t i;
+
+	for (i = 0; list[i] && list[i + 1]; i += 2)
+		if (strcmp(list[i], device) == 0)
+			return mount_one(worker, device, "/", read_only);
+	return gf_fail(worker, ENOENT, "there is no file system %s in it; `hyfw disk df` lists them", device);
+}
+
 /* Looking for a system takes seconds under emulation, so not where there is no choice. */
 int gf_mount_all(struct gf_worker *worker, bool read_only)
 {
+	const char *wanted = hyfw_map_get(&worker->operation->args, "device"), *only = NULL;
 	char **list = gf_filesystems(worker);
-	const char *only = NULL;
 	size_t count = 0, i;
 	int result;
 
@@ -178,8 +221,10 @@ int gf_mount_all(struct gf_worker *worker, bool read_only)
 		only = list[i];
 		count++;
 	}
-	if (count == 0)
-		result = gf_fail(worker, ENOENT, "no file system in it");
+	if (wanted)
+		result = mount_wanted(worker, list, wanted, read_only);
+	else if (count == 0)
+		result = fail_empty(worker);
 	else if (count == 1)
 		result = mount_one(worker, only, "/", read_only);
 	else

@@ -75,7 +75,8 @@ struct hyfw_image {
  *                uppermost first), SIZE, hostname, ssh_key_file, root_password_file, cmdline,
  *                replace: a disk that boots -> kernel virtual_size
  *
- * Verbs that read with the appliance take "live" (true): a disk in use is read as it is at
+ * Verbs that go by a path in the disk take "device", the file system that it is in, as
+ * filesystems says it.  Verbs that read with the appliance take "live" (true): a disk in use is read as it is at
  * this moment instead of being refused.
  *   volumes      -> row name pool path format virtual_size actual_size
  *   reserve      promises room for a snapshot of a disk in use, before another driver
