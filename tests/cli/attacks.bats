@@ -17,7 +17,7 @@ cpu_nanoseconds() {
 	if [ -e "$1/cpuacct.usage" ]; then
 		cat "$1/cpuacct.usage"
 	else
-		awk '$1 == "usage_usec" { print $2 * 1000 }' "$1/cpu.stat"
+		awk '$1 == "usage_usec" { printf "%.0f\n", $2 * 1000 }' "$1/cpu.stat"
 	fi
 }
 

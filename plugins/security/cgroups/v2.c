@@ -66,6 +66,8 @@ unsigned v2_weight(uint64_t shares)
 	return weight + (exact > weight);
 }
 
+/* memory.oom.group stays 0: who goes is the process that the kernel chooses, as with
+ * control groups of version 1. */
 static void memory_values(const struct hyfw_host *host, struct hyfw_arena *arena, const struct limits *limits,
 			  struct values *values)
 {
@@ -78,8 +80,6 @@ static void memory_values(const struct hyfw_host *host, struct hyfw_arena *arena
 	if (!limits->swap_unlimited)
 		values_add(values, CONTROLLER_MEMORY, asked ? "memory_swap" : "memory", "memory.swap.max",
 			   host->format(arena, "%" PRId64, asked ? limits->memory_swap - limits->memory : 0), !asked);
-	/* A workload that lost one process at random is worse than one that ended. */
-	values_add(values, CONTROLLER_MEMORY, "memory", "memory.oom.group", "1", true);
 }
 
 void v2_values(const struct hyfw_host *host, struct hyfw_arena *arena, const struct limits *limits,
