@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/session.h"
 #include "engine/autostart.h"
+#include "engine/failover_place.h"
 #include "engine/launch.h"
 #include "engine/moved.h"
 #include "engine/store.h"
@@ -60,6 +61,15 @@ struct boot {
 	int status;
 };
 
+/* A machine that another host has taken over is where it should be. */
+static int start_with_host(const struct hyfw_state *state)
+{
+	if (!hyfw_failover_elsewhere(state->definition))
+		return start_one(state->definition->name, false, false, false);
+	fprintf(stderr, "hyfw: workload %s: another host has it now\n", state->definition->name);
+	return 0;
+}
+
 /* Those it depends on come first, where they are to be started too. */
 static void start_wanted(struct boot *boot, size_t which)
 {
@@ -79,7 +89,7 @@ static void start_wanted(struct boot *boot, size_t which)
 			for (i = 0; i < boot->names.count; i++)
 				if (!boot->seen[i] && strcmp(boot->names.items[i], needed) == 0)
 					start_wanted(boot, i);
-		status = start_one(boot->names.items[which], false, false, false);
+		status = start_with_host(&state);
 	}
 	boot->status = status ? status : boot->status;
 	hyfw_state_finish(&state);

@@ -16,6 +16,8 @@
 #include "engine/failover_parts.h"
 #include "engine/failover_place.h"
 
+#define FINISH_MS 1000
+
 static bool hear(int socket, struct hyfw_keeper_message *ret_message)
 {
 	ssize_t got;
@@ -36,13 +38,16 @@ static int tell(const struct hyfw_failover_keeper *keeper, enum hyfw_keeper_word
 	return send(keeper->socket, &message, sizeof(message), MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
+/* It may hang with the storage: then it ends when that is back. */
 static void finish(struct hyfw_failover_keeper *keeper)
 {
+	int tries;
+
 	close(hyfw_steal_fd(&keeper->socket));
 	if (keeper->watched_fd >= 0)
 		close(hyfw_steal_fd(&keeper->watched_fd));
-	while (waitpid(keeper->pid, NULL, 0) < 0 && errno == EINTR)
-		continue;
+	for (tries = 0; tries < FINISH_MS / 10 && waitpid(keeper->pid, NULL, WNOHANG) == 0; tries++)
+		poll(NULL, 0, 10);
 }
 
 static int start(struct hyfw_failover_keeper *keeper, const struct hyfw_definition *definition,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "engine/failover_place.h"
 
+#include <hyfw/storage.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -204,6 +206,34 @@ void hyfw_failover_forget(const struct hyfw_definition *definition)
 	own = open_own(directory, true);
 	if (own >= 0 && hyfw_remove_tree(AT_FDCWD, directory, &failure) < 0)
 		hyfw_host_table()->log(HYFW_LOG_WARNING, "workload %s: %s", definition->name, failure->message);
+}
+
+bool hyfw_failover_elsewhere(const struct hyfw_definition *definition)
+{
+	HYFW_AUTO_FREE char *directory = NULL, *path = NULL;
+	struct hyfw_failover_lease lease = { 0 };
+	char host[65], boot[40];
+	HYFW_AUTO_CLOSE int fd = -1;
+
+	if (!hyfw_failover_wanted(definition) || hyfw_failover_here(host, boot, NULL) < 0 ||
+	    hyfw_failover_directory(definition, &directory, NULL) < 0)
+		return false;
+	path = hyfw_format("%s/lease", directory);
+	fd = hyfw_failover_lease_open(path, false, NULL);
+	return fd >= 0 && hyfw_failover_lease_read(fd, &lease, NULL) == 0 && lease.held && strcmp(lease.host, host) != 0;
+}
+
+void hyfw_failover_lost(struct hyfw_journal *journal)
+{
+	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
+	size_t i;
+
+	for (i = 0; i < journal->count && !failure; i++)
+		if (journal->entries[i].kind == HYFW_KIND_STORAGE && journal->entries[i].state != HYFW_ENTRY_UNDONE &&
+		    strncmp(journal->entries[i].subject, "disk ", 5) == 0)
+			hyfw_journal_note(journal, i, HYFW_NOTE_LOST, "true", &failure);
+	if (failure)
+		hyfw_host_table()->log(HYFW_LOG_ERROR, "%s", failure->message);
 }
 
 /* ---- for inspect ---- */

@@ -10,6 +10,7 @@
 #define HYFW_ENGINE_FAILOVER_PLACE_H
 
 #include "engine/definition.h"
+#include "engine/journal.h"
 
 #define HYFW_FAILOVER_ROOM ".failover"
 
@@ -36,6 +37,12 @@ void hyfw_failover_refresh(const struct hyfw_definition *definition);
 
 /* The workload is being removed: its directory goes too, unless another host has it. */
 void hyfw_failover_forget(const struct hyfw_definition *definition);
+
+/* Whether another host has it, as far as the storage tells. */
+bool hyfw_failover_elsewhere(const struct hyfw_definition *definition);
+
+/* Notes it for the disks of the run (HYFW_NOTE_LOST), before it is undone. */
+void hyfw_failover_lost(struct hyfw_journal *journal);
 
 /* What inspect tells without looking at the storage: DATA/workloads/NAME/failover.json.
  * 'state' is "held", "released" or "fenced"; 'reason' may be NULL. */

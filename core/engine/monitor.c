@@ -257,6 +257,8 @@ static int run_once(struct monitor *monitor, struct hyfw_served *served, unsigne
 		hyfw_serve(&monitor->worker, &stdio, &answer, &monitor->keeper, &monitor->socket, monitor->signals,
 			   served);
 		monitor->fenced = served->fenced;
+		if (served->fenced)
+			hyfw_failover_lost(monitor->worker.journal);
 		end_run(monitor, served, restarts);
 	}
 	hyfw_answer_close(&answer, -1);

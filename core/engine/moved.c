@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/files.h"
+#include "engine/failover_place.h"
 #include "engine/store.h"
 
 #define PLACE_LONGEST 4096u
@@ -29,6 +30,10 @@ int hyfw_moved_mark(const struct hyfw_definition *definition, const struct hyfw_
 	HYFW_AUTO_FREE char *path = mark_path(definition->name);
 	const char *place = hyfw_map_get(&operation->args, "to");
 
+	if (hyfw_failover_wanted(definition) && !hyfw_map_bool(&operation->args, "unsafe", false))
+		return hyfw_fail(err, ENOTSUP, "it has failover, and its lease cannot move with it: then another host could start "
+				 "it a second time; stop it and `hyfw failover %s` on the other host, or --unsafe",
+				 definition->name);
 	if (definition->transient)
 		return 0;
 	return hyfw_file_write(path, place, strlen(place), 0600, true, err);

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "engine/apply.h"
 #include "engine/core_steps.h"
+#include "engine/failover_place.h"
 #include "engine/hosts.h"
 #include "engine/peers.h"
 #include "engine/store.h"
@@ -144,12 +145,28 @@ static void take_back(const struct plug *plug)
 	hyfw_devices_drop(plug->definition, plug->disk, plug->index);
 }
 
+/* A disk of a machine that other hosts may run: where they have it too, and as
+ * definition.c makes it. */
+static int check_failover(const struct plug *plug, struct hyfw_error **err)
+{
+	const struct hyfw_map options = hyfw_pairs_map(&plug->use->options);
+	HYFW_AUTO_FREE char *directory = NULL;
+
+	if (!plug->disk || plug->use->read_only || !hyfw_failover_wanted(plug->definition))
+		return 0;
+	if (!hyfw_map_get(&options, "cache"))
+		hyfw_pairs_add(&plug->use->options, "cache", "none");
+	return hyfw_failover_directory(plug->definition, &directory, err);
+}
+
 static int put_in(struct plug *plug, struct hyfw_error **err)
 {
 	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
 	HYFW_AUTO_CLOSE int peers = plug->disk ? -1 : hyfw_store_lock("peers", "all", err);
-	int result = !plug->disk && peers < 0 ? peers : make(plug, err);
+	int result = !plug->disk && peers < 0 ? peers : check_failover(plug, err);
 
+	if (result == 0)
+		result = make(plug, err);
 	if (result == 0)
 		result = attach(plug, true, err);
 	if (result == 0) {
@@ -162,6 +179,8 @@ static int put_in(struct plug *plug, struct hyfw_error **err)
 	}
 	if (result < 0)
 		take_back(plug);
+	else
+		hyfw_failover_refresh(plug->definition);
 	return result;
 }
 
@@ -174,6 +193,7 @@ static int take_out(struct plug *plug, struct hyfw_error **err)
 		return result;
 	tell_peers(plug, false);
 	take_back(plug);
+	hyfw_failover_refresh(plug->definition);
 	return hyfw_store_save(plug->definition, err);
 }
 

@@ -11,6 +11,7 @@
 #include "base/context.h"
 #include "base/files.h"
 #include "engine/apply.h"
+#include "engine/failover_place.h"
 #include "engine/ids.h"
 #include "engine/launch.h"
 #include "engine/orphans.h"
@@ -124,6 +125,8 @@ static int recover_run(void *data, struct hyfw_error **err)
 	if (!journal)
 		return hyfw_fail(err, ESTALE, "there is nothing to recover");
 	hyfw_store_definition(name, &definition, NULL);
+	if (definition && hyfw_failover_elsewhere(definition))
+		hyfw_failover_lost(journal);
 	result = hyfw_undo(journal, definition, HYFW_ALL_LIFETIMES, 0, err);
 	if (result < 0)
 		return hyfw_wrap(err, "workload %s", name);

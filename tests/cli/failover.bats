@@ -25,7 +25,12 @@ setup_file() {
 	common_setup_file
 	make_guest
 	capabilities_load
-	mkdir -p "$POOL" && chmod 711 "$POOL"
+	# a file system of its own, which can be made to hang
+	mkdir -p "$POOL"
+	truncate -s 96M "$POOL.img"
+	mke2fs -q -t ext4 "$POOL.img"
+	mount -o loop "$POOL.img" "$POOL"
+	chmod 711 "$POOL"
 	printf '[pool san]\npath = %s\nshared = yes\n\n[volume vmdisk]\ndriver = qcow2\npool = san\nsize = 32M\n' "$POOL" \
 		>"$BATS_FILE_TMPDIR/hyfw.ini"
 	printf '\n[volume mine]\ndriver = qcow2\nsize = 32M\n' >>"$BATS_FILE_TMPDIR/hyfw.ini"
@@ -50,6 +55,7 @@ end_hosts() {
 teardown() {
 	local pid
 	for pid in $STOPPED; do kill -CONT "$pid" 2>/dev/null || true; done
+	[ -z "$FROZEN" ] || fsfreeze -u "$POOL"
 	end_hosts
 	rm -rf --one-file-system "${POOL:?}"/.failover
 	common_teardown
@@ -57,7 +63,8 @@ teardown() {
 
 teardown_file() {
 	common_teardown_file
-	rm -rf --one-file-system "$POOL" "$HYFW_TEST_DATA"/run-failover-[bc] "$HYFW_TEST_STATE"/run-failover-[bc]
+	umount "$POOL"
+	rm -rf --one-file-system "$POOL" "$POOL.img" "$HYFW_TEST_DATA"/run-failover-[bc] "$HYFW_TEST_STATE"/run-failover-[bc]
 }
 
 logged() { # HOST TEXT
@@ -212,6 +219,27 @@ start_on_a() {
 	[ "$status" -ne 0 ]
 	[[ $stderr == *"runs on host $loser"* ]]
 	wait_until 60 logged "$loser" "guest: ready"
+	say "$loser" 'echo "disk $(head -c 4 /dev/vda) again"'
+	wait_until 5 logged "$loser" "disk AAAA again"
+
+	# the storage hangs: it ends before anybody else may start it
+	monitor=$(inspect "$loser" monitor_pid)
+	qemu=$(inspect "$loser" pid)
+	owner=$(stat -c %u "$POOL/vmdisk.qcow2")
+	FROZEN=yes
+	fsfreeze -f "$POOL"
+	wait_until "$PERIOD" has_ended "$qemu"
+	wait_until 10 has_ended "$monitor" # it waits for nothing there
+	[[ $(inspect "$loser" failover reason) == *"could not be renewed for 3.0 s"* ]]
+	fsfreeze -u "$POOL"
+	FROZEN=
+	[ "$(stat -c %u "$POOL/vmdisk.qcow2")" = "$owner" ]
+	[ "$(generation)" = 4 ]
+
+	on "$loser" hyfw failover vm
+	run --separate-stderr on "$loser" hyfw update --add-disk mine vm
+	[ "$status" -ne 0 ]
+	[[ $stderr == *"disk mine: in no pool with shared = yes"* ]]
 	on "$loser" hyfw stop -t 0 vm
 	[ "$(verdict a)" = stopped ]
 	run on "$winner" hyfw failover --all # nothing was lost

@@ -314,7 +314,9 @@ int qcow2_disk_undo(struct qcow2 *qcow2, struct hyfw_call *call, struct hyfw_err
 	if (!path || !workload || !hyfw_map_bool(record, "changed", false))
 		return 0;
 	qcow2_device_release((dev_t)hyfw_map_int(record, "rdev", 0));
-	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	fd = hyfw_map_bool(record, HYFW_NOTE_LOST, false) ?
+		     -1 :
+		     open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd >= 0 && user.uid != 0 && fstat(fd, &st) == 0 &&
 	    (intmax_t)st.st_dev == hyfw_map_int(record, "device", -1) &&
 	    (intmax_t)st.st_ino == hyfw_map_int(record, "inode", -1) && (st.st_uid == user.uid || st.st_gid == user.gid) &&

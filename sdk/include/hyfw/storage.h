@@ -31,6 +31,10 @@ extern "C" {
 #define HYFW_KEEPS_IMAGES "keeps-images" /* image_* operations work */
 #define HYFW_KEEPS_VOLUMES "keeps-volumes"
 
+/* Note of the core's, "true", on a step for a DISK: another host may have the machine
+ * and its disks by now.  undo() forgets what it knows of it, and leaves the disk alone. */
+#define HYFW_NOTE_LOST "lost"
+
 struct hyfw_image {
 	size_t size;
 	const char *name;
