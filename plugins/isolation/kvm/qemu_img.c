@@ -2,8 +2,10 @@
  * Running qemu-img on the disks of a machine. */
 #include "layer.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ARGUMENTS 24
 #define SHORT_MS 60000u
@@ -40,16 +42,27 @@ static bool has(const char *const *argv, const char *word)
 int kvm_qemu_img(const struct hyfw_host *host, struct hyfw_arena *arena, uid_t uid, gid_t gid,
 		 const char *const *argv, const struct hyfw_operation *operation, struct hyfw_error **err)
 {
-	const char *whole[ARGUMENTS + 8] = { "setpriv", "--clear-groups", "--no-new-privs" };
+	const bool other = uid != geteuid();
+	const char *whole[ARGUMENTS + 9];
 	struct hyfw_program program = { .size = sizeof(program), .argv = whole, .timeout_ms = SHORT_MS,
-					.memory_limit = MEMORY_MOST };
-	size_t count = 3, i;
+					.memory_limit = other ? 0 : MEMORY_MOST };
+	size_t count = 0, i;
 
-	whole[count++] = host->format(arena, "--reuid=%u", (unsigned)uid);
-	whole[count++] = host->format(arena, "--regid=%u", (unsigned)gid);
+	if (other) {
+		/* The limit first: it cannot be set from outside on what has become another
+		 * user without CAP_SYS_RESOURCE, which root need not have in a container. */
+		whole[count++] = "prlimit";
+		whole[count++] = host->format(arena, "--as=%" PRIu64, MEMORY_MOST);
+		whole[count++] = "setpriv";
+		whole[count++] = host->format(arena, "--reuid=%u", (unsigned)uid);
+		whole[count++] = host->format(arena, "--regid=%u", (unsigned)gid);
+		whole[count++] = "--clear-groups";
+		whole[count++] = "--no-new-privs";
+	}
 	whole[count++] = "qemu-img";
 	for (i = 0; i < ARGUMENTS && argv[i]; i++)
 		whole[count++] = argv[i];
+	whole[count] = NULL;
 	if (argv[i])
 		return host->fail(err, E2BIG, "qemu-img: too many arguments");
 	if (operation) {
