@@ -89,6 +89,14 @@ answers() { # NUMBER
 	start_daemon
 	wait_until 30 answers 43
 
+	# this host starts anew, without what it had in memory: the machine there goes on
+	qemu=$(pgrep -f "guest=$domain,")
+	kill -KILL "$(hyfw_at far --format json inspect vm | json 0 monitor_pid)"
+	rm -rf --one-file-system "$STATE/workloads/vm" "$STATE"/drivers/kvm/*
+	hyfw_at far start vm
+	[ "$(pgrep -f "guest=$domain,")" = "$qemu" ]
+	wait_until 30 answers 44
+
 	hyfw_at far stop -t 30 vm
 	run hyfw_at far wait vm
 	[ "$output" = 0 ]

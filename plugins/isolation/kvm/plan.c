@@ -160,6 +160,18 @@ static int plan_definition(struct kvm_instance *kvm, const struct hyfw_subject *
 	return host->plan_step(plan, &step, err);
 }
 
+/* What a reader may expect and does not get. */
+static int plan_note(struct kvm_instance *kvm, struct hyfw_plan *plan, struct hyfw_arena *arena, struct hyfw_error **err)
+{
+	const struct hyfw_step note = {
+		.size = sizeof(note), .verb = "note", .object = kvm->uri, .flags = HYFW_STEP_NOTE,
+		.summary = kvm->host->format(arena, "let %s limit CPU time and memory; it has no limit of processes, and "
+					     "its own user and labels for QEMU", kvm->uri),
+	};
+
+	return kvm->host->plan_step(plan, &note, err);
+}
+
 int kvm_plan(void *instance, const struct hyfw_subject *subject, struct hyfw_plan *plan,
 	     struct hyfw_arena *arena, struct hyfw_error **err)
 {
@@ -180,6 +192,8 @@ int kvm_plan(void *instance, const struct hyfw_subject *subject, struct hyfw_pla
 		return 0;
 	if (kvm->uri && kvm_is_persistent(&subject->settings))
 		result = plan_definition(kvm, subject, plan, arena, err);
+	if (result == 0 && kvm_is_hosted(kvm))
+		result = plan_note(kvm, plan, arena, err);
 	if (result == 0)
 		result = kvm_planned_xml(kvm, subject, arena, &xml, err);
 	if (result < 0)
