@@ -16,5 +16,5 @@ void kvm_domain_tune_cpu(struct kvm_xml *xml, xmlNode *cputune)
 		return;
 	kvm_xml_text(xml, cputune, "global_period", xml->host->format(xml->arena, "%d", PERIOD_US));
 	kvm_xml_text(xml, cputune, "global_quota",
-		     xml->host->format(xml->arena, "%lld", (long long)(milli * (PERIOD_US / 1000))));
+		     xml->host->format(xml->arena, "%lld", (long long)milli * (PERIOD_US / 1000)));
 }

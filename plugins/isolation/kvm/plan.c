@@ -185,7 +185,7 @@ int kvm_plan(void *instance, const struct hyfw_subject *subject, struct hyfw_pla
 	struct hyfw_step start = {
 		.size = sizeof(start), .verb = HYFW_VERB_START, .lifetime = HYFW_LIFETIME_RUN,
 	};
-	char *xml;
+	char *xml = NULL;
 	int result = 0;
 
 	if (subject->kind != HYFW_SUBJECT_WORKLOAD)
