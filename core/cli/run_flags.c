@@ -270,14 +270,17 @@ static int take_arguments(struct parse *parse, const struct hyfw_command *comman
 	return result;
 }
 
+/* One whose driver knows links. */
 static bool share_network(const struct hyfw_definition *one, const struct hyfw_definition *other)
 {
+	struct hyfw_driver *driver;
 	size_t i, j;
 
 	for (i = 0; i < one->network_count; i++)
 		for (j = 0; j < other->network_count; j++)
 			if (strcmp(one->networks[i].name, other->networks[j].name) == 0 &&
-			    strcmp(one->networks[i].driver, "none") != 0)
+			    hyfw_registry_get(HYFW_KIND_NETWORK, one->networks[i].driver, &driver, NULL) == 0 &&
+			    hyfw_driver_honours(driver, "workload.links"))
 				return true;
 	return false;
 }
@@ -296,8 +299,8 @@ static int check_links(const struct hyfw_definition *definition, struct hyfw_err
 		if (hyfw_store_definition(link, &peer, err) < 0)
 			return hyfw_wrap(err, "--link %s", link);
 		if (!share_network(definition, peer))
-			return hyfw_fail(err, EINVAL, "--link %s: that workload is on none of the networks of this one; "
-					 "see --network", link);
+			return hyfw_fail(err, EINVAL, "--link %s: that workload is on none of the networks of this one whose "
+					 "driver knows links; see --network", link);
 	}
 	return 0;
 }

@@ -146,6 +146,53 @@ static int check_section(const struct hyfw_config *config, const struct hyfw_con
 	return result;
 }
 
+/* Whether 'name' is a network whose driver knows links; one without a section is of
+ * driver bridge. */
+static bool network_links(const struct hyfw_config *config, const char *name)
+{
+	const struct hyfw_config_section *network = hyfw_config_find(config, "network", name);
+	const struct hyfw_config_value *value;
+	struct hyfw_driver *driver;
+	size_t cursor = 0;
+
+	value = network ? hyfw_config_raw_value(config, network, "driver", &cursor) : NULL;
+	return hyfw_registry_get(HYFW_KIND_NETWORK, value ? value->text : "bridge", &driver, NULL) < 0 ||
+	       hyfw_driver_honours(driver, "workload.links");
+}
+
+static bool shares(const struct hyfw_config_section *peer, const char *network)
+{
+	const struct hyfw_config_value *value;
+	size_t cursor = 0;
+
+	while ((value = hyfw_config_next_value(peer, "network", &cursor)))
+		if (strcmp(value->normal, network) == 0)
+			return true;
+	return false;
+}
+
+/* Of several networks that two workloads have in common one at least must know links. */
+static int check_links(const struct hyfw_config *config, const struct hyfw_config_section *workload,
+		       struct hyfw_error **err)
+{
+	const struct hyfw_config_value *link, *network;
+	const struct hyfw_config_section *peer;
+	size_t cursor = 0, at;
+	bool common;
+
+	while ((link = hyfw_config_next_value(workload, "links", &cursor))) {
+		peer = hyfw_config_find(config, "workload", link->normal);
+		common = !peer;
+		for (at = 0; !common && (network = hyfw_config_next_value(workload, "network", &at));)
+			common = shares(peer, network->normal) && network_links(config, network->normal);
+		if (!common)
+			return hyfw_config_fail_value(err, ENOTSUP, workload, link,
+						      "the drivers of the networks that '%s' and this workload have in common "
+						      "know no links", link->normal);
+	}
+	return 0;
+}
+
 int hyfw_config_check_honours(const struct hyfw_config *config, struct hyfw_error **err)
 {
 	int result = 0;
@@ -156,6 +203,8 @@ int hyfw_config_check_honours(const struct hyfw_config *config, struct hyfw_erro
 
 		if (strcmp(type, "workload") == 0 || strcmp(type, "network") == 0 || strcmp(type, "volume") == 0)
 			result = check_section(config, config->sections[i], err);
+		if (result == 0 && strcmp(type, "workload") == 0)
+			result = check_links(config, config->sections[i], err);
 	}
 	return result;
 }

@@ -92,7 +92,8 @@ static void tell_on_network(const struct tell *tell, const struct hyfw_journal *
 	my_map = hyfw_pairs_map(&mine);
 	other_map = hyfw_pairs_map(&other);
 	if (hyfw_map_get(&my_map, HYFW_NOTE_ADDRESS) && hyfw_map_get(&other_map, HYFW_NOTE_ADDRESS) &&
-	    hyfw_definition_driver(tell->definition, HYFW_KIND_NETWORK, network->driver, &driver, &err) == 0)
+	    hyfw_definition_driver(tell->definition, HYFW_KIND_NETWORK, network->driver, &driver, &err) == 0 &&
+	    hyfw_driver_honours(driver, "workload.links")) /* of several networks one may know none */
 		hyfw_network_link(driver, network->name, &other_map, &my_map, tell->permit, &err);
 	if (err)
 		hyfw_host_table()->log(HYFW_LOG_WARNING, "%s", err->message);

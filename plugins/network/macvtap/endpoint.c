@@ -105,9 +105,6 @@ int macvtap_endpoint_check(struct macvtap *macvtap, const struct hyfw_subject *s
 		return host->fail(err, EOPNOTSUPP, "network %s: driver macvtap publishes no ports; the workload has an "
 				  "address of its own on the network of %s", subject->name,
 				  hyfw_map_get(&subject->network, "parent"));
-	if (hyfw_map_get(own, "links"))
-		return host->fail(err, EOPNOTSUPP, "network %s: driver macvtap knows no links; with mode = bridge "
-				  "workloads on one parent reach each other", subject->name);
 	return 0;
 }
 

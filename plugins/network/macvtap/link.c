@@ -31,7 +31,7 @@ int macvtap_link_parent(struct macvtap *macvtap, const char *name, struct macvta
 	ret_parent->index = (unsigned)rtnl_link_get_ifindex(link);
 	ret_parent->mtu = rtnl_link_get_mtu(link);
 	ret_parent->up = rtnl_link_get_flags(link) & IFF_UP;
-	if (mac && nl_addr_get_len(mac) == 6)
+	if (mac && nl_addr_get_len(mac) == 6 && !(rtnl_link_get_flags(link) & IFF_LOOPBACK))
 		memcpy(ret_parent->mac, nl_addr_get_binary_addr(mac), 6);
 	else
 		r = macvtap->host->fail(err, EINVAL, "parent %s: not an Ethernet interface", name);

@@ -18,9 +18,6 @@ int user_endpoint_check(struct user *user, const struct hyfw_subject *subject, s
 {
 	const struct hyfw_host *host = user->host;
 
-	if (hyfw_map_get(&subject->settings, "links"))
-		return host->fail(err, EOPNOTSUPP, "network %s: driver user knows no links, as its workloads do not see "
-				  "each other; use a network of driver bridge", subject->name);
 	if (!subject->takes_tap && subject->idmap.count == 0 && subject->isolation)
 		return host->fail(err, EOPNOTSUPP, "network %s: driver user needs a workload with a user namespace: "
 				  "userns = auto", subject->name);
