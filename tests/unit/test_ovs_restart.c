@@ -124,38 +124,12 @@ static void rows_go_after_a_reboot(void **state)
 	ovs_assert_no_rows();
 }
 
-/* The host asks by a broadcast, of which the switch lets a port without spanning tree
- * hear nothing. */
-static void a_spanning_tree_hides_nobody(void **state)
-{
-	static const char *const running[] = { "a", NULL }, *const networks[] = { "lan", NULL };
-	static const struct hyfw_pair tree[] = { { "stp", "stp" } };
-	const struct hyfw_alive alive = { sizeof(alive), running, networks, none, running };
-	struct hyfw_pair room[8];
-	const struct hyfw_map net = ovs_net_with(room, tree, 1);
-	struct journal network;
-	struct workload a;
-
-	(void)state;
-	OK(network_up(&network, "lan", &net, &err));
-	OK(ovs_endpoint_up(&a, "a", &net, NULL, NULL, false, &err));
-	assert_true(traffic_ping(-1, a.address));
-	ovs_switch_kill();
-	ovs_switch_start();
-	OK(fixture.common->gc(fixture.instance, &alive, &err));
-	assert_true(traffic_ping(-1, a.address));
-	workload_down(&a);
-	network_down(&network);
-	ovs_assert_no_rows();
-}
-
 int ovs_restart_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_passes_until_flows_are_back),
 		cmocka_unit_test(a_foreign_bridge_is_restored),
 		cmocka_unit_test(rows_go_after_a_reboot),
-		cmocka_unit_test(a_spanning_tree_hides_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include "hosted.h"
 #include "layer.h"
 #include "persist.h"
+#include "tpm.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@ int kvm_run_get(struct kvm_instance *kvm, struct kvm_run **ret_run, struct hyfw_
 		return kvm->host->fail(err, ENOMEM, "out of memory");
 	if (!kvm->run) {
 		run->kvm = kvm;
-		run->end_fd = run->changed_fd = run->pidfd = run->pid_watch = run->late = -1;
+		run->end_fd = run->changed_fd = run->pidfd = run->tpm_pidfd = run->pid_watch = run->late = -1;
 		memset(run->callbacks, -1, sizeof(run->callbacks));
 		pthread_mutex_init(&run->lock, NULL);
 		pthread_cond_init(&run->removed, NULL);
@@ -118,6 +119,16 @@ static int make_facts(struct creation *creation, struct hyfw_error **err)
 
 /* ---- libvirt ------------------------------------------------------------------------- */
 
+static int start_tpm(struct creation *creation, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = creation->host;
+	struct hyfw_arena *arena = creation->call->arena;
+	int r = host->note(creation->call, KVM_NOTE_TPM, kvm_tpm_socket(host, arena, &creation->facts), err);
+
+	return r < 0 ? r : kvm_tpm_start(host, arena, &creation->workload, &creation->facts,
+					 &creation->run->tpm_pidfd, err);
+}
+
 static int prepare(struct creation *creation, struct hyfw_error **err)
 {
 	struct kvm_run *run = creation->run;
@@ -132,6 +143,8 @@ static int prepare(struct creation *creation, struct hyfw_error **err)
 	if (r == 0 && wants_efi(&creation->workload.settings))
 		r = kvm_nvram_make(creation->host, creation->call->arena, creation->facts.nvram,
 				   &creation->workload.idmap, err);
+	if (r == 0 && hyfw_map_bool(&creation->workload.settings, "tpm", false))
+		r = start_tpm(creation, err);
 	if (r == 0)
 		r = kvm_keep_disks(creation->host, creation->call->arena, &creation->workload, err);
 	if (r == 0)

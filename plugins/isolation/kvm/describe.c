@@ -3,6 +3,7 @@
 #include "live.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #define MOST 16
 
@@ -127,6 +128,8 @@ static void add_host(struct facts *facts, const struct kvm_instance *kvm)
 	else
 		add(facts, "acceleration", "KVM");
 	add(facts, "nested virtualization", kvm_nested());
+	add(facts, "firmware efi", kvm_efi()->code ? kvm_efi()->code : "not here: install ovmf");
+	add(facts, "tpm", access(KVM_SWTPM, X_OK) == 0 ? KVM_SWTPM : "not here: install swtpm");
 }
 
 int kvm_describe(void *instance, const struct hyfw_map *record, struct hyfw_arena *arena,

@@ -16,6 +16,11 @@ const char *kvm_console_socket(const struct hyfw_host *host, struct hyfw_arena *
 	return host->format(arena, "%s/console.sock", facts->directory);
 }
 
+const char *kvm_tpm_socket(const struct hyfw_host *host, struct hyfw_arena *arena, const struct kvm_facts *facts)
+{
+	return host->format(arena, "%s/tpm.sock", facts->directory);
+}
+
 const char *kvm_display_socket(const struct hyfw_host *host, struct hyfw_arena *arena,
 			       const struct kvm_facts *facts)
 {

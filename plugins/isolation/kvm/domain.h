@@ -73,6 +73,9 @@ const char *kvm_domain_name(const struct hyfw_host *host, struct hyfw_arena *are
 const char *kvm_console_socket(const struct hyfw_host *host, struct hyfw_arena *arena,
 			       const struct kvm_facts *facts);
 
+/* The unix socket where QEMU meets the machine's TPM. */
+const char *kvm_tpm_socket(const struct hyfw_host *host, struct hyfw_arena *arena, const struct kvm_facts *facts);
+
 /* The unix socket of the display, where it listens on one. */
 const char *kvm_display_socket(const struct hyfw_host *host, struct hyfw_arena *arena,
 			       const struct kvm_facts *facts);
@@ -96,6 +99,10 @@ const struct kvm_efi *kvm_efi(void);
  * QEMU's user.  They keep boot entries, so they belong where a workload's data is. */
 int kvm_nvram_make(const struct hyfw_host *host, struct hyfw_arena *arena, const char *path,
 		   const struct hyfw_idmap *idmap, struct hyfw_error **err);
+
+/* ---- TPM ------------------------------------------------------------------------ */
+
+#define KVM_SWTPM "/usr/bin/swtpm"
 
 /* ---- settings with their defaults ------------------------------------------------ */
 

@@ -80,11 +80,13 @@ static void add_balloon(struct kvm_xml *xml, xmlNode *devices)
 
 static void add_tpm(struct kvm_xml *xml, xmlNode *devices)
 {
-	xmlNode *backend;
+	xmlNode *backend, *source;
 
 	backend = kvm_xml_with(xml, kvm_xml_with(xml, devices, "tpm", "model", "tpm-crb"), "backend", "type",
-			       "emulator");
-	kvm_xml_set(xml, backend, "version", "2.0");
+			       "external");
+	source = kvm_xml_with(xml, backend, "source", "type", "unix");
+	kvm_xml_set(xml, source, "mode", "connect");
+	kvm_xml_set(xml, source, "path", kvm_tpm_socket(xml->host, xml->arena, xml->facts));
 }
 
 void kvm_domain_extras(struct kvm_xml *xml, xmlNode *devices)

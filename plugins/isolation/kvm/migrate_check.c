@@ -234,6 +234,13 @@ static void check_variables(struct check *check)
 						  "this host alone; --copy-storage copies it", path));
 }
 
+/* Its swtpm runs here, and what it keeps is a directory here. */
+static void check_tpm(struct check *check)
+{
+	if (*kvm_move_text(check->move, NULL, "string(/domain/devices/tpm/@model)"))
+		refuse(check, "tpm: what it keeps stays on this host; a machine with tpm = yes cannot move");
+}
+
 /* ---- all of it ---------------------------------------------------------------------------------- */
 
 static void run_checks(struct check *check)
@@ -249,6 +256,7 @@ static void run_checks(struct check *check)
 	kvm_move_each(check->move, "/domain/devices/interface", look_at_interface, check, NULL);
 	kvm_move_each(check->move, "/domain/devices/disk", look_at_disk, check, NULL);
 	check_variables(check);
+	check_tpm(check);
 }
 
 int kvm_move_check(struct kvm_move *move, struct hyfw_error **err)

@@ -101,7 +101,7 @@ const struct hyfw_option kvm_options[] = {
 	CHOICES("input", inputs, "Input devices beside PS/2."),
 	FLAG("rng", "yes", "A source of random numbers."),
 	FLAG("balloon", "yes", "The memory balloon, which also tells what the guest uses."),
-	FLAG("tpm", "no", "A TPM 2.0, emulated by swtpm; refused, as it cannot be reached by QEMU's own user yet."),
+	FLAG("tpm", "no", "A TPM 2.0, emulated by swtpm; what it keeps stays as long as the workload."),
 	CHOICE("watchdog", "none", watchdogs, "Watchdog."),
 	CHOICE("watchdog_action", "reset", watchdog_actions, "What it does when the guest hangs."),
 

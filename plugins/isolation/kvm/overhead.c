@@ -8,7 +8,7 @@
  *     1/64 of the memory   KVM's or the shadow page tables, dirty bitmaps of migration
  *     64 MiB               with a display: the frame buffer and the server's copies
  *     tb_cache and 1/4     with accel = tcg: translated code, and what finds it again
- *     32 MiB               a TPM
+ *     32 MiB               a TPM: swtpm is in the machine's control groups
  *
  * and the guest's memory where the setting does not say it: it has a limit then too.
  */

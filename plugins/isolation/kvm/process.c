@@ -96,6 +96,25 @@ pid_t kvm_process_find(const char *uuid)
 	return found;
 }
 
+pid_t kvm_process_naming(const char *path)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	pid_t found = 0;
+
+	while (proc && !found && (entry = readdir(proc))) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+		size_t size = 0;
+		KVM_AUTO_FREE char *text = pid > 1 && pid != getpid() ? kvm_process_arguments(pid, &size) : NULL;
+
+		if (text && memmem(text, size, path, strlen(path)))
+			found = pid;
+	}
+	if (proc)
+		closedir(proc);
+	return found;
+}
+
 int kvm_process_end_all(const struct hyfw_host *host, const char *root, struct hyfw_error **err)
 {
 	DIR *proc = opendir("/proc");

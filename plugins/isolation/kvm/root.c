@@ -304,6 +304,11 @@ static int remove_below(int parent, const char *name, unsigned depth)
 	return r;
 }
 
+int kvm_remove_tree(const char *path)
+{
+	return remove_below(AT_FDCWD, path, DEPTH);
+}
+
 static bool is_parent(const struct hyfw_host *host, const char *root)
 {
 	struct hyfw_arena *arena = host->arena_new();
@@ -326,7 +331,7 @@ int kvm_root_remove(const struct hyfw_host *host, const char *root, struct hyfw_
 
 	if (!is_parent(host, root)) /* a journal is data from a file */
 		return host->fail(err, EINVAL, "%s is no directory of a machine", root);
-	r = remove_below(AT_FDCWD, root, DEPTH);
+	r = kvm_remove_tree(root);
 	if (r < 0)
 		return host->fail(err, -r, "remove %s: %s", root, strerror(-r));
 	arena = host->arena_new();

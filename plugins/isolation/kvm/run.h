@@ -50,6 +50,7 @@ const char *kvm_nested(void);
 
 #define KVM_NOTE_ROOT "root"     /* directory of the embedded libvirt */
 #define KVM_NVRAM "nvram" /* below the data directory: WORKLOAD.fd, EFI variables */
+#define KVM_NOTE_TPM "tpm"       /* its socket, when it has one */
 #define KVM_NOTE_ACCEL "accel"   /* "kvm", "tcg" */
 
 struct kvm_console; /* console.h */
@@ -65,6 +66,7 @@ struct kvm_run {
 	int changed_fd;        /* and one that tells it that the guest stands still, or goes on; -1 */
 	bool disk_full;        /* why, when a disk is the reason */
 	int pidfd;             /* QEMU; -1 */
+	int tpm_pidfd;         /* swtpm; -1 */
 	int pid_watch, late;   /* of the event loop; -1 */
 	int callbacks[3];      /* of libvirt; -1 */
 	bool lost;             /* its libvirtd is gone */
@@ -118,6 +120,9 @@ bool kvm_root_has_capabilities(struct kvm_instance *kvm);
 
 /* The workload whose root it is, in 'arena'; NULL when that was not written (yet). */
 const char *kvm_root_workload(const struct hyfw_host *host, struct hyfw_arena *arena, const char *root);
+
+/* Removes a directory and all in it, links not followed; gone already is success. */
+int kvm_remove_tree(const char *path);
 
 /* Removes it; gone already is success. */
 int kvm_root_remove(const struct hyfw_host *host, const char *root, struct hyfw_error **err);
@@ -180,7 +185,10 @@ const char *kvm_argument(const char *text, size_t size, const char *name);
 /* Gives back the memory of this process that it does not need while a machine runs. */
 void kvm_slim(void);
 
-/* Ends every QEMU whose command line names 'root'. */
+/* The first process whose command line names the file 'path', 0 when there is none. */
+pid_t kvm_process_naming(const char *path);
+
+/* Ends every process, QEMU or the TPM, whose command line names 'root'. */
 int kvm_process_end_all(const struct hyfw_host *host, const char *root, struct hyfw_error **err);
 
 /* ---- groups.c ------------------------------------------------------------------------ */

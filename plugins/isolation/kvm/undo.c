@@ -5,6 +5,7 @@
 #include "console.h"
 #include "layer.h"
 #include "persist.h"
+#include "tpm.h"
 #include "xml.h"
 
 #include <dirent.h>
@@ -39,6 +40,7 @@ static void let_go(struct kvm_run *run)
 		process_end(run->pidfd);
 	if (run->pidfd >= 0)
 		close(run->pidfd);
+	kvm_tpm_end(&run->tpm_pidfd);
 	if (run->end_fd >= 0)
 		close(run->end_fd);
 	if (run->changed_fd >= 0)
@@ -60,6 +62,8 @@ void kvm_run_free(struct kvm_run *run)
 		close(run->pidfd);
 	if (run->end_fd >= 0)
 		close(run->end_fd);
+	if (run->tpm_pidfd >= 0)
+		close(run->tpm_pidfd);
 	if (run->changed_fd >= 0)
 		close(run->changed_fd);
 	free(run->removed_alias);
@@ -96,6 +100,13 @@ static int end_at_libvirtd(struct kvm_instance *kvm, const struct hyfw_map *reco
 	return uuid && name ? kvm_libvirtd_end(kvm, uuid, name, keep, err) : 0;
 }
 
+/* A QEMU that was not noted yet, or the TPM, which ends a moment after QEMU. */
+static bool may_have_more(const struct kvm_instance *kvm, const struct hyfw_map *record, bool ours)
+{
+	return hyfw_map_get(record, KVM_NOTE_TPM) ||
+	       (!kvm->uri && !(ours && hyfw_map_get(record, HYFW_NOTE_PID)));
+}
+
 int kvm_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
 {
 	struct kvm_instance *kvm = instance;
@@ -117,7 +128,7 @@ int kvm_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
 	}
 	if (r == 0)
 		r = end_recorded(kvm->host, &call->record, err);
-	if (r == 0 && !kvm->uri && access(root, F_OK) == 0 && !(ours && hyfw_map_get(&call->record, HYFW_NOTE_PID)))
+	if (r == 0 && access(root, F_OK) == 0 && may_have_more(kvm, &call->record, ours))
 		r = kvm_process_end_all(kvm->host, root, err);
 	if (r == 0 && kvm->uri && hyfw_map_get(&call->record, KVM_NOTE_DOMAIN))
 		kvm_stale_groups(kvm->host, call->arena, hyfw_map_get(&call->record, KVM_NOTE_DOMAIN));
@@ -251,6 +262,7 @@ int kvm_forget(struct kvm_operation *operation, struct hyfw_error **err)
 	for (i = 0; i < KVM_COUNT(endings); i++)
 		unlink(host->format(arena, "%s/" KVM_KEPT "/%s%s", data, name, endings[i]));
 	unlink(host->format(arena, "%s/" KVM_NVRAM "/%s.fd", data, name));
+	kvm_tpm_forget(host, arena, name);
 	return 0;
 }
 

@@ -84,7 +84,7 @@ static int endpoint_find_bridge(struct ovs *ovs, struct hyfw_call *call, struct 
 	int r = ovs_check_switch(ovs, err);
 
 	if (r >= 0)
-		r = ovs_rows(ovs, call->arena, "Bridge", "datapath_type,external_ids,stp_enable,rstp_enable",
+		r = ovs_rows(ovs, call->arena, "Bridge", "datapath_type,external_ids",
 			     host->format(call->arena, "name=%s", name), &rows, err);
 	if (r < 0)
 		return r;
@@ -93,7 +93,6 @@ static int endpoint_find_bridge(struct ovs *ovs, struct hyfw_call *call, struct 
 		return host->fail(err, ENODEV, "bridge %s is not there", name);
 	}
 	endpoint->netdev = strcmp(ovs_cell(rows, 0, 0), "netdev") == 0;
-	endpoint->port.tree = ovs_cell_is(rows, 0, 2) || ovs_cell_is(rows, 0, 3);
 	endpoint->ours = strcmp(ovs_cell_key(rows, 0, 1, "hyfw"), host->owner) == 0;
 	stamp = ovs_cell_key(rows, 0, 1, "hyfw-switch");
 	if (!endpoint->ours || strcmp(stamp, ovs_switch_stamp(ovs, call->arena)) != 0)

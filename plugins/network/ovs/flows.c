@@ -15,7 +15,6 @@
 #define SPOOFED 29000  /* anything else from its port */
 #define HOST_OWN 20000 /* the host, by its own address ... */
 #define HOST_ROUTED 19000 /* ... and what it would route for others */
-#define SOUGHT 2       /* who asks for a workload by ARP, where the switch does not flood to its port */
 #define KNOWN 1        /* the host's other frames, and uplinks */
 
 #define UNTAGGED "vlan_tci=0x0000/0x1fff"
@@ -101,20 +100,6 @@ static void flows_service(struct ovs_words *lines, const struct ovs_port *port, 
 	}
 }
 
-/* Ports of workloads have no part in a spanning tree: they would have to wait for it,
- * and could take it over.  Open vSwitch does not flood to such a port (bundle_update()
- * in ofproto/ofproto-dpif.c), so nobody would find the workload. */
-static void flows_sought(struct ovs_words *lines, const struct ovs_port *port, unsigned long long cookie)
-{
-	const char *match = lines->host->format(lines->arena, "add cookie=0x%llx,priority=%d,arp,arp_tpa=%s,"
-						"dl_dst=ff:ff:ff:ff:ff:ff", cookie, SOUGHT, port->address);
-
-	if (*port->vlan)
-		ovs_words_add(lines, "%s,dl_vlan=%s,actions=NORMAL,strip_vlan,output:%s", match, port->vlan, port->name);
-	else
-		ovs_words_add(lines, "%s," UNTAGGED ",actions=NORMAL,output:%s", match, port->name);
-}
-
 void ovs_flows_port(struct ovs_words *lines, const struct ovs_port *port)
 {
 	unsigned long long cookie = flows_cookie(port->name, port->name);
@@ -130,8 +115,6 @@ void ovs_flows_port(struct ovs_words *lines, const struct ovs_port *port)
 	}
 	ovs_words_add(lines, "%s,ip,nw_src=%s,actions=%sNORMAL", own, port->address, meter);
 	ovs_words_add(lines, "%s,arp,arp_sha=%s,arp_spa=%s,actions=%sNORMAL", own, port->mac, port->address, meter);
-	if (port->tree)
-		flows_sought(lines, port, cookie);
 	if (port->tap)
 		flows_tap(lines, port, own);
 	if (port->tap && *port->vlan && *port->gateway)

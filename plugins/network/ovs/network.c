@@ -51,8 +51,7 @@ static int check_uplink(struct ovs *ovs, const struct hyfw_map *keys, struct hyf
 {
 	const struct hyfw_host *host = ovs->host;
 	const size_t count = count_of(keys, "uplink");
-	const char *mode = hyfw_map_get(keys, "bond_mode"), *lacp = hyfw_map_get(keys, "lacp"),
-		   *tree = hyfw_map_get(keys, "stp");
+	const char *mode = hyfw_map_get(keys, "bond_mode"), *lacp = hyfw_map_get(keys, "lacp");
 	const bool negotiated = lacp && strcmp(lacp, "off") != 0;
 
 	if (count && hyfw_map_bool(keys, "internal", false))
@@ -61,9 +60,6 @@ static int check_uplink(struct ovs *ovs, const struct hyfw_map *keys, struct hyf
 		return host->fail(err, EINVAL, "more than %d uplinks", MAX_LIST);
 	if (count < 2 && (mode || negotiated))
 		return host->fail(err, EINVAL, "%s needs two uplinks or more", mode ? "bond_mode" : "lacp");
-	if (count > 1 && tree && strcmp(tree, "no") != 0)
-		return host->fail(err, EOPNOTSUPP, "stp = %s: Open vSwitch has no spanning tree on a bond: take one uplink, or "
-						   "leave stp out", tree);
 	if (mode && strcmp(mode, "balance-tcp") == 0 && !negotiated)
 		return host->fail(err, EINVAL, "bond_mode balance-tcp needs lacp = active or passive");
 	return 0;

@@ -97,7 +97,6 @@ int ovs_rows(struct ovs *ovs, struct hyfw_arena *arena, const char *table, const
 /* Cell 'column' of row 'row' as text, "" when it is not; the rows own it. */
 const char *ovs_cell(struct json_object *rows, size_t row, size_t column);
 const char *ovs_cell_key(struct json_object *rows, size_t row, size_t column, const char *key);
-bool ovs_cell_is(struct json_object *rows, size_t row, size_t column); /* a boolean */
 /* Calls 'visit' for each key of a cell that is a map. */
 void ovs_cell_each(struct json_object *rows, size_t row, size_t column,
 		   void (*visit)(void *context, const char *key, const char *value), void *context);
@@ -124,7 +123,6 @@ struct ovs_port {
 	const char *rate, *burst;  /* kbit/s and kbit; "" for none */
 	long number;               /* that the switch gave it, and its meter's */
 	bool trunk;                /* it has VLANs with tags */
-	bool tree;                 /* its bridge has a spanning tree, in which it has no part */
 	bool tap;
 };
 

@@ -13,7 +13,6 @@ struct restoring {
 	struct ovs *ovs;
 	struct hyfw_arena *arena;
 	const char *bridge, *stamp;
-	bool tree; /* the bridge has a spanning tree */
 	struct ovs_words lines, words; /* flows, and rows that say who has them */
 	struct ovs_ports ports;
 	const struct ovs_port *from; /* whose links are looked at */
@@ -60,7 +59,6 @@ static int restore_ports(struct restoring *restoring, struct hyfw_error **err)
 					  port->burst, err);
 			ovs_words_add(&restoring->words, "external_ids:hyfw-number=%ld", port->number);
 		}
-		port->tree = restoring->tree;
 		ovs_flows_port(&restoring->lines, port);
 	}
 	for (i = 0; i < ports->count && r >= 0; i++) {
@@ -123,7 +121,6 @@ static int restore_one(struct ovs *ovs, struct hyfw_arena *arena, const char *br
 	const struct hyfw_host *host = ovs->host;
 	struct restoring restoring = {
 		.ovs = ovs, .arena = arena, .bridge = bridge, .stamp = ovs_switch_stamp(ovs, arena),
-		.tree = ovs_cell_is(rows, row, 2) || ovs_cell_is(rows, row, 3),
 		.lines = { .host = host, .arena = arena }, .words = { .host = host, .arena = arena },
 	};
 	const bool ours = strcmp(ovs_cell_key(rows, row, 1, "hyfw"), host->owner) == 0;
@@ -155,7 +152,7 @@ int ovs_restore(struct ovs *ovs, struct hyfw_arena *arena, const char *bridge, s
 	size_t i;
 
 	if (r >= 0)
-		r = ovs_rows(ovs, arena, "Bridge", "name,external_ids,stp_enable,rstp_enable",
+		r = ovs_rows(ovs, arena, "Bridge", "name,external_ids",
 			     bridge ? ovs->host->format(arena, "name=%s", bridge) : NULL, &rows, err);
 	for (i = 0; r >= 0 && i < ovs_row_count(rows); i++)
 		r = restore_one(ovs, arena, ovs_cell(rows, i, 0), rows, i, err);

@@ -160,15 +160,9 @@ const char *ovs_cell(struct json_object *rows, size_t row, size_t column)
 
 	if (json_object_is_type(value, json_type_array)) /* ["uuid", TEXT] */
 		value = json_object_array_get_idx(value, 1);
-	if (json_object_is_type(value, json_type_string) || json_object_is_type(value, json_type_int) ||
-	    json_object_is_type(value, json_type_boolean))
+	if (json_object_is_type(value, json_type_string) || json_object_is_type(value, json_type_int))
 		return json_object_get_string(value);
 	return "";
-}
-
-bool ovs_cell_is(struct json_object *rows, size_t row, size_t column)
-{
-	return strcmp(ovs_cell(rows, row, column), "true") == 0;
 }
 
 /* ["map", [[KEY, VALUE], ...]] */
