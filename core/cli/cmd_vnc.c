@@ -14,6 +14,21 @@
 
 /* ---- vnc ---- */
 
+/* The command that shows it. */
+static void print_viewer(const char *type, const char *socket, const char *address, const char *port)
+{
+	const bool spice = strcmp(type, "spice") == 0;
+	const bool six = address && strchr(address, ':');
+
+	if (socket)
+		printf(spice ? "connect: remote-viewer spice+unix://%s\n" : "connect: vncviewer %s\n", socket);
+	else if (address && port && spice)
+		printf(six ? "connect: remote-viewer spice://[%s]:%s\n" : "connect: remote-viewer spice://%s:%s\n", address,
+		       port);
+	else if (address && port)
+		printf("connect: vncviewer %s::%s\n", address, port);
+}
+
 static int print_display(const char *workload, const struct hyfw_map *display)
 {
 	const char *type = hyfw_map_get(display, "type"), *socket = hyfw_map_get(display, "socket");
@@ -28,10 +43,7 @@ static int print_display(const char *workload, const struct hyfw_map *display)
 	else
 		printf("%s on %s port %s\n", type, address ? address : "?", port ? port : "?");
 	printf("password: %s\n", hyfw_map_bool(display, "password_set", false) ? "set" : "none");
-	if (socket)
-		printf("connect: vncviewer %s\n", socket);
-	else if (address && port)
-		printf("connect: vncviewer %s::%s\n", address, port);
+	print_viewer(type, socket, address, port);
 	return 0;
 }
 
