@@ -97,3 +97,31 @@ version = s.recv(12); s.sendall(version); count = s.recv(1)[0]; print(version.de
 	[ -z "$(own_processes)" ]
 	[ -z "$(compgen -G "$DATA/drivers/kvm/nvram/m*")" ] && [ -z "$(compgen -G "$DATA/drivers/kvm/tpm/m*")" ]
 }
+
+logged() { # NAME TEXT
+	hyfw logs "$1" | tr -d '\r' | grep -a -q -F -- "$2"
+}
+
+# OVMF's shell runs startup.nsh when nothing else boots: the kernel is an EFI program.
+@test "EFI: a disk boots, and the variables stay as long as the workload" {
+	command -v mformat >/dev/null || skip "no mformat: install mtools"
+	mkdir -p -m 755 "$DATA/disks"
+	disk=$DATA/disks/efi.img
+	truncate -s 48M "$disk"
+	mformat -i "$disk" -F ::
+	mcopy -i "$disk" "$GUEST/vmlinuz" ::linux.efi
+	mcopy -i "$disk" "$GUEST/initrd" ::initrd
+	printf '\\linux.efi %s nonet initrd=\\initrd\r\n' "$GUEST_CMDLINE" >"$BATS_TEST_TMPDIR/startup.nsh"
+	mcopy -i "$disk" "$BATS_TEST_TMPDIR/startup.nsh" ::
+	hyfw run -d --name efi --isolation kvm --network none -m 256M --set firmware=efi --set tpm=yes --set display=vnc \
+		--disk "$disk:format=raw" >/dev/null
+	wait_until 120 logged efi "guest: ready"
+	variables=$DATA/drivers/kvm/nvram/efi.fd
+	[ "$(stat -c %u "$variables")" = "$(stat -c %u "/proc/$(hyfw --format json inspect efi | json 0 pid)")" ]
+	hyfw kill efi
+	wait_until 10 is_status efi exited
+	run cmp -s "$variables" /usr/share/OVMF/OVMF_VARS_4M.fd
+	[ "$status" -eq 1 ] # OVMF has written to it
+	hyfw rm efi
+	[ ! -e "$variables" ]
+}
