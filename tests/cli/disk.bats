@@ -147,6 +147,21 @@ debian() {
 	[[ $stderr == */etc/nowhere* ]]
 }
 
+@test "--device says which of several file systems is meant" {
+	local at
+	truncate -s 16M part.raw
+	mkfs.ext4 -q part.raw
+	truncate -s 40M two.raw
+	printf 'label: dos\nstart=2048,size=32768\nstart=34816,size=32768\n' | sfdisk -q two.raw
+	for at in 1 17; do
+		echo "at $at" >where
+		debugfs -w -R "rm where" part.raw 2>/dev/null
+		debugfs -w -R "write where where" part.raw 2>/dev/null
+		dd if=part.raw of=two.raw bs=1M seek="$at" conv=notrunc status=none
+	done
+	[ "$(hyfw disk cat --device /dev/sda2 ./two.raw /where)" = "at 17" ]
+}
+
 @test "cp in, tar-in, edit, diff; what fails leaves the disk as it was" {
 	hyfw disk mkfs ./c.qcow2 "$SRC" --size 64M
 	hyfw disk clone ./c.qcow2 ./before.qcow2

@@ -194,6 +194,24 @@ static void read_end(int fd, char *ret_text, size_t room)
 	ret_text[size] = '\0';
 }
 
+/* Without "virt-customize: error: " before it and how to report bugs behind it. */
+static const char *core_of(const char *program, char *complaint)
+{
+	char *end = strstr(complaint, "If reporting bugs");
+	size_t length = strlen(program);
+	const char *text = complaint;
+
+	while (end && end > complaint && end[-1] == ' ')
+		end--;
+	if (end)
+		*end = '\0';
+	if (strncmp(text, program, length) == 0 && strncmp(text + length, ": ", 2) == 0)
+		text += length + 2;
+	if (strncmp(text, "error: ", 7) == 0)
+		text += 7;
+	return *text ? text : "failed";
+}
+
 int gf_program(struct gf_worker *worker, const char *const *argv)
 {
 	char complaint[1200];
@@ -217,6 +235,6 @@ int gf_program(struct gf_worker *worker, const char *const *argv)
 		return gf_fail(worker, ENOENT, "%s: program not found; is the package %s installed?", argv[0],
 			       strncmp(argv[0], "virt-", 5) == 0 ? "guestfs-tools" : argv[0]);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return gf_fail(worker, EIO, "%s: %s", argv[0], *complaint ? complaint : "failed");
+		return gf_fail(worker, EIO, "%s: %s", argv[0], core_of(argv[0], complaint));
 	return 0;
 }
