@@ -14,7 +14,7 @@ _hyfw_names() { # FLAG-OF-PS...
 	hyfw ps -q "$@" 2>/dev/null
 }
 
-_hyfw_table() { # image|volume
+_hyfw_table() { # image|volume|template
 	hyfw "$1" list 2>/dev/null | awk 'NR > 1 { print $1 }'
 }
 
@@ -93,6 +93,13 @@ _hyfw_words() { # COMMAND VERB
 	migrate) [ -n "$2" ] || _hyfw_names -a ;;
 	vnc | port | save | top) [ -n "$2" ] || _hyfw_names ;;
 	failover) hyfw failover 2>/dev/null | awk 'NR > 1 { print $1 }' ;;
+	template)
+		case $2 in
+		"") echo "create list inspect rm" ;;
+		create) _hyfw_names ;;
+		inspect | rm) _hyfw_table template ;;
+		esac
+		;;
 	snapshot) [ -n "$2" ] && _hyfw_names -a || echo "create list revert delete" ;;
 	exec) [ -n "$2" ] || _hyfw_names ;;
 	rm | inspect | logs | wait | stats) _hyfw_names -a ;;

@@ -41,6 +41,7 @@ static const struct hyfw_command *const commands[] = {
 	&hyfw_command_wait,
 	&hyfw_command_events,
 	&hyfw_command_snapshot,
+	&hyfw_command_template,
 	&hyfw_command_save,
 	&hyfw_command_restore,
 	&hyfw_command_migrate,

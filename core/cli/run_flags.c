@@ -40,6 +40,7 @@ static const struct keyed_flag {
 	{ "kernel", "kernel", 0, "PATH", "a machine's kernel, booted without a boot loader" },
 	{ "initrd", "initrd", 0, "PATH", "its initial RAM disk" },
 	{ "cmdline", "cmdline", 0, "TEXT", "its command line" },
+	{ "template", "template", 0, "NAME", "template that a machine starts from instead of booting" },
 	{ "boot", "boot", 0, "hd|cdrom|network|fd", "what a machine boots from; several times for an order" },
 	{ "vcpus", "vcpus", 0, "NUMBER", "a machine's virtual CPUs" },
 	{ "display", "display", 0, "none|vnc|spice", "a machine's screen" },
@@ -185,7 +186,7 @@ static int set_path(struct parse *parse, const char *key, const char *text, cons
 static int take_keyed(struct parse *parse, const struct keyed_flag *keyed, const char *text, struct hyfw_error **err)
 {
 	static const char *const paths[] = { "volume", "disk", "cdrom", "kernel", "initrd" };
-	static const char *const machines[] = { "isolation", "disk", "cdrom", "kernel", "boot" };
+	static const char *const machines[] = { "isolation", "disk", "cdrom", "kernel", "boot", "template" };
 	HYFW_AUTO_FREE char *name = hyfw_format("--%s", keyed->flag);
 	size_t i;
 

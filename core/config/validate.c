@@ -287,6 +287,24 @@ static int fill_option(struct hyfw_config_section *section, const struct hyfw_co
 	return result < 0 ? hyfw_wrap(err, "driver %s", option->driver) : 0;
 }
 
+/* Whether a key of the driver says that what was not given comes from elsewhere. */
+static bool inherits(const struct hyfw_config *config, const struct hyfw_config_section *section,
+		     const char *driver)
+{
+	size_t i;
+
+	for (i = 0; i < config->option_count; i++) {
+		const struct hyfw_config_option *option = &config->options[i];
+		const char *name = option->key.option.name;
+
+		if ((option->key.option.flags & HYFW_OPTION_INHERITS) && strcmp(option->driver, driver) == 0 &&
+		    hyfw_config_key(config, section, name) == &option->key &&
+		    hyfw_config_supplier(config, section, name))
+			return true;
+	}
+	return false;
+}
+
 static int fill(const struct hyfw_config *config, struct hyfw_config_section *section, struct hyfw_error **err)
 {
 	const struct hyfw_section_schema *schema = hyfw_schema_section(section->type);
@@ -310,7 +328,8 @@ static int fill(const struct hyfw_config *config, struct hyfw_config_section *se
 		from = hyfw_config_supplier(config, section, option->key.option.name);
 		if (from && from != section)
 			copy_values(section, from, option->key.option.name);
-		result = fill_option(section, option, err);
+		if (!inherits(config, section, option->driver))
+			result = fill_option(section, option, err);
 	}
 	return result;
 }

@@ -28,14 +28,17 @@ static void append_all(char **text, const struct hyfw_definition *definition, co
 		append(text, " ", word);
 }
 
-/* What a machine runs: a kernel that it is given, or what its disk holds. */
+/* What a machine runs: a saved one that it goes on with, a kernel that it is given, or
+ * what its disk holds. */
 static void append_boot(char **text, const struct hyfw_definition *definition)
 {
 	const char *kernel = hyfw_definition_get(definition, "kernel");
 
-	append(text, "", kernel ? "kernel" : "disk");
-	if (kernel)
-		append(text, " ", kernel);
+	const char *template = hyfw_definition_get(definition, "template");
+
+	append(text, "", template ? "template" : kernel ? "kernel" : "disk");
+	if (template || kernel)
+		append(text, " ", template ? template : kernel);
 }
 
 char *hyfw_describe_command(const struct hyfw_definition *definition)

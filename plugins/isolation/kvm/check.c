@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "hosted.h"
+#include "template.h"
 
 static int check_uuid(const struct kvm_checked *checked)
 {
@@ -126,36 +127,63 @@ static int check_libvirtd(const struct kvm_instance *kvm, const struct kvm_check
 	return 0;
 }
 
-int kvm_check(void *instance, const struct hyfw_subject *subject, struct hyfw_error **err)
+static int check_template(const struct kvm_instance *kvm, const struct kvm_checked *checked)
+{
+	const char *template = kvm_checked_get(checked, "template");
+
+	if (!template)
+		return 0;
+	if (kvm_is_hosted(kvm))
+		return checked->host->fail(checked->err, ENOTSUP, "template = %s: it is on this host, and the machine is to be on "
+					   "that of the libvirtd; leave it out", template);
+	if (hyfw_map_bool(checked->settings, "persistent", false))
+		return checked->host->fail(checked->err, ENOTSUP, "persistent = yes: the libvirtd would boot a machine that starts "
+					   "from template %s; leave one of the two out", template);
+	return 0;
+}
+
+static int check(struct kvm_instance *kvm, const struct hyfw_subject *subject, struct hyfw_arena *arena,
+		 struct hyfw_error **err)
 {
 	static int (*const parts[])(const struct kvm_checked *checked) = {
 		check_user, check_uuid, check_metadata, kvm_check_boot, kvm_check_cpu, kvm_check_memory, kvm_check_disks,
 		kvm_check_display, kvm_check_extras,
 	};
-	struct kvm_instance *kvm = instance;
 	struct kvm_checked checked = { .host = kvm->host, .settings = &subject->settings, .err = err,
 				       .hosted = kvm_is_hosted(kvm) };
-	struct hyfw_arena *arena;
 	char *xml;
 	size_t i;
-	int result;
+	int result = kvm_accel(kvm, &subject->settings, &checked.accel, err);
 
-	if (subject->kind != HYFW_SUBJECT_WORKLOAD)
-		return 0;
-	result = kvm_accel(kvm, &subject->settings, &checked.accel, err);
 	for (i = 0; result == 0 && i < KVM_COUNT(parts); i++)
 		result = parts[i](&checked);
 	if (result == 0)
 		result = check_libvirtd(kvm, &checked);
+	if (result == 0)
+		result = check_template(kvm, &checked);
 	if (result == 0 && subject->transient && hyfw_map_bool(&subject->settings, "persistent", false))
 		result = kvm->host->fail(err, EINVAL, "persistent = yes: a workload that is removed when it ends (--rm) does not stay "
 					 "defined; leave one of the two out");
 	if (result == 0 && checked.hosted)
 		result = kvm_check_hosted(kvm, subject, err);
-	if (result < 0)
-		return result;
+	if (result == 0)
+		result = kvm_planned_xml(kvm, subject, arena, &xml, err); /* text that XML cannot hold */
+	return result;
+}
+
+int kvm_check(void *instance, const struct hyfw_subject *subject, struct hyfw_error **err)
+{
+	struct kvm_instance *kvm = instance;
+	struct hyfw_subject whole = *subject;
+	struct hyfw_arena *arena;
+	int result;
+
+	if (subject->kind != HYFW_SUBJECT_WORKLOAD)
+		return 0;
 	arena = kvm->host->arena_new();
-	result = kvm_planned_xml(kvm, subject, arena, &xml, err); /* text that XML cannot hold */
+	result = kvm_template_apply(kvm->host, arena, &whole.settings, err);
+	if (result == 0)
+		result = check(kvm, &whole, arena, err);
 	kvm->host->arena_free(arena);
 	return result;
 }

@@ -6,6 +6,7 @@
 #include "hosted.h"
 #include "layer.h"
 #include "persist.h"
+#include "template.h"
 #include "tpm.h"
 
 #include <fcntl.h>
@@ -228,6 +229,8 @@ static int start_domain(struct creation *creation, const char *xml, struct hyfw_
 			virDomainFree(domain);
 		return restore_domain(creation, xml, err);
 	}
+	if (hyfw_map_get(&creation->workload.settings, "template"))
+		return kvm_template_start(run, creation->call, &creation->workload, &creation->facts, err);
 	if (!domain)
 		run->domain = virDomainCreateXML(run->connection, xml, VIR_DOMAIN_START_PAUSED);
 	else if (virDomainCreateWithFlags(domain, VIR_DOMAIN_START_PAUSED) == 0)
@@ -264,6 +267,8 @@ static int make_domain(struct creation *creation, struct hyfw_error **err)
 	r = start_domain(creation, xml, err);
 	if (r == 0 && creation->facts.hosted)
 		r = kvm_hosted_limit(run, &creation->workload.settings, creation->facts.accel, err);
+	if (r == 0)
+		kvm_template_remember(run, &creation->workload, creation->facts.accel);
 	if (r == 0 && creation->facts.embedded)
 		kvm_root_keep_capabilities(run->kvm, run->root);
 	return r;
@@ -370,6 +375,9 @@ int kvm_create(void *instance, struct hyfw_call *call, const struct hyfw_workloa
 		return r;
 	memcpy(&creation.workload, workload, workload->size < sizeof(creation.workload)
 							? workload->size : sizeof(creation.workload));
+	r = kvm_template_apply(kvm->host, call->arena, &creation.workload.settings, err);
+	if (r < 0)
+		return r;
 	creation.run->ended = false;
 	creation.run->qemu_signal = 0;
 	r = create(&creation, ret_running, err);

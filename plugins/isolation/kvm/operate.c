@@ -6,6 +6,7 @@
 #include "live.h"
 #include "migrate.h"
 #include "operate.h"
+#include "template.h"
 
 #include <stdio.h>
 
@@ -49,6 +50,10 @@ static const struct {
 	{ "snapshot-revert", kvm_snapshot_revert, true },
 	{ "snapshot-delete", kvm_snapshot_delete, true },
 	{ "migrate", kvm_migrate, true },
+	{ "template-create", kvm_template_create, false },
+	{ "template-list", kvm_template_list, true, true },
+	{ "template-inspect", kvm_template_inspect, true, true },
+	{ "template-remove", kvm_template_remove, true, true },
 	{ "forget", kvm_forget, true, true },
 };
 

@@ -45,6 +45,10 @@ const struct hyfw_option kvm_options[] = {
 	TEXTS("metadata", "KEY=VALUE kept in the domain for other programs to read."),
 	FLAG("persistent", "no", "Keep it defined at the libvirtd, from its first start until the workload is removed."),
 
+	/* where it starts from */
+	{ "template", HYFW_SCOPE_WORKLOAD, HYFW_OPTION_STRING, HYFW_OPTION_INHERITS, NULL, 0, 0, NULL,
+	  "Template that it starts from, running, instead of booting; its hardware is the template's." },
+
 	/* the machine */
 	CHOICE("machine", "q35", machines, "Chip set."),
 	CHOICE("accel", "auto", accelerators,

@@ -12,13 +12,12 @@
  *
  * and the guest's memory where the setting does not say it: it has a limit then too.
  */
-#include "kvm.h"
+#include "template.h"
 
 #define MIB (UINT64_C(1) << 20)
 
-uint64_t kvm_overhead(void *instance, const struct hyfw_map *settings)
+static uint64_t overhead(struct kvm_instance *kvm, const struct hyfw_map *settings)
 {
-	struct kvm_instance *kvm = instance;
 	const char *display = hyfw_map_get(settings, "display");
 	const uint64_t cache = (uint64_t)hyfw_map_int(settings, "tb_cache", (int64_t)KVM_DEFAULT_TB_CACHE);
 	enum kvm_accel accel = KVM_ACCEL_TCG;
@@ -35,5 +34,23 @@ uint64_t kvm_overhead(void *instance, const struct hyfw_map *settings)
 		bytes += 32 * MIB;
 	if (!hyfw_map_get(settings, "memory"))
 		bytes += kvm_memory(settings);
+	return bytes;
+}
+
+/* What a template says is its own memory too, which the core does not know of. */
+uint64_t kvm_overhead(void *instance, const struct hyfw_map *settings)
+{
+	struct kvm_instance *kvm = instance;
+	struct hyfw_arena *arena = kvm->host->arena_new();
+	struct hyfw_map whole = *settings;
+	struct hyfw_error *err = NULL;
+	uint64_t bytes;
+
+	if (kvm_template_apply(kvm->host, arena, &whole, &err) < 0)
+		kvm->host->forget(&err); /* check() tells it */
+	bytes = overhead(kvm, &whole);
+	if (!hyfw_map_get(settings, "memory") && hyfw_map_get(&whole, "memory"))
+		bytes += kvm_memory(&whole);
+	kvm->host->arena_free(arena);
 	return bytes;
 }

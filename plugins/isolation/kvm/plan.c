@@ -2,6 +2,7 @@
  * plan(): the two steps of a machine, and its domain as a reader of the plan would
  * give it to virsh. */
 #include "hosted.h"
+#include "template.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -111,7 +112,8 @@ int kvm_planned_xml(struct kvm_instance *kvm, const struct hyfw_subject *subject
 		workload.disks = disks;
 	} else {
 		plan_disks(host, arena, &workload);
-		plan_endpoints(host, arena, &workload);
+		if (!hyfw_map_get(&subject->settings, "template")) /* they are plugged in then */
+			plan_endpoints(host, arena, &workload);
 	}
 	return kvm_domain_xml(host, arena, &workload, &facts, ret_xml, err);
 }
@@ -124,12 +126,14 @@ static const char *summary(struct kvm_instance *kvm, const struct hyfw_subject *
 	const struct hyfw_map *settings = &subject->settings;
 	const uint32_t now = kvm_vcpus(settings), most = kvm_vcpus_max(settings);
 	const char *machine = hyfw_map_get(settings, "machine"), *kernel = hyfw_map_get(settings, "kernel");
+	const char *template = hyfw_map_get(settings, "template");
 	enum kvm_accel accel = KVM_ACCEL_TCG;
 	struct hyfw_error *err = NULL;
 
 	if (kvm_accel(kvm, settings, &accel, &err) < 0)
 		host->forget(&err);
-	return host->format(arena, "create machine %s: %s, %u CPU%s%s, %llu MiB, %s%s%s%s", subject->name,
+	return host->format(arena, "create machine %s%s%s: %s, %u CPU%s%s, %llu MiB, %s%s%s%s", subject->name,
+			    template ? " from template " : "", template ? template : "",
 			    machine ? machine : "q35", now, now == 1 ? "" : "s",
 			    most > now ? host->format(arena, " of %u", most) : "",
 			    (unsigned long long)(kvm_memory(settings) / MIB),
@@ -178,6 +182,7 @@ int kvm_plan(void *instance, const struct hyfw_subject *subject, struct hyfw_pla
 	struct kvm_instance *kvm = instance;
 	const struct hyfw_host *host = kvm->host;
 	const struct kvm_facts facts = { .owner = host->owner, .embedded = !kvm->uri };
+	const char *template = hyfw_map_get(&subject->settings, "template");
 	const char *uri = kvm->uri ? kvm->uri : "qemu:///embed?root={directory}", *domain;
 	struct hyfw_step create = {
 		.size = sizeof(create), .verb = HYFW_VERB_CREATE, .lifetime = HYFW_LIFETIME_RUN,
@@ -185,25 +190,30 @@ int kvm_plan(void *instance, const struct hyfw_subject *subject, struct hyfw_pla
 	struct hyfw_step start = {
 		.size = sizeof(start), .verb = HYFW_VERB_START, .lifetime = HYFW_LIFETIME_RUN,
 	};
+	struct hyfw_subject whole = *subject;
 	char *xml = NULL;
 	int result = 0;
 
 	if (subject->kind != HYFW_SUBJECT_WORKLOAD)
 		return 0;
-	if (kvm->uri && kvm_is_persistent(&subject->settings))
-		result = plan_definition(kvm, subject, plan, arena, err);
+	result = kvm_template_apply(host, arena, &whole.settings, err);
+	if (result == 0 && kvm->uri && kvm_is_persistent(&whole.settings))
+		result = plan_definition(kvm, &whole, plan, arena, err);
 	if (result == 0 && kvm_is_hosted(kvm))
 		result = plan_note(kvm, plan, arena, err);
 	if (result == 0)
-		result = kvm_planned_xml(kvm, subject, arena, &xml, err);
+		result = kvm_planned_xml(kvm, &whole, arena, &xml, err);
 	if (result < 0)
 		return result;
 	domain = kvm_domain_name(host, arena, subject->name, &facts);
 	create.object = start.object = host->format(arena, "machine %s", subject->name);
-	create.summary = summary(kvm, subject, arena);
-	create.commands = host->format(arena, "virsh -c '%s' define /dev/stdin <<'END'\n%sEND", uri, xml);
+	create.summary = summary(kvm, &whole, arena);
+	create.commands = template ?
+		host->format(arena, "virsh -c '%s' restore %s/" KVM_TEMPLATES "/%s/memory --paused --xml /dev/stdin "
+			     "<<'END'\n%sEND", uri, host->directory("kvm", HYFW_DIRECTORY_DATA), template, xml) :
+		host->format(arena, "virsh -c '%s' define /dev/stdin <<'END'\n%sEND", uri, xml);
 	start.summary = host->format(arena, "start machine %s", subject->name);
-	start.commands = host->format(arena, "virsh -c '%s' start %s", uri, domain);
+	start.commands = host->format(arena, "virsh -c '%s' %s %s", uri, template ? "resume" : "start", domain);
 	result = host->plan_step(plan, &create, err);
 	return result < 0 ? result : host->plan_step(plan, &start, err);
 }

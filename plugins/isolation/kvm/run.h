@@ -19,6 +19,7 @@
  *     hosted_libvirtd.c  what a libvirtd on another host tells about itself
  *     console.c    the serial console of a machine there
  *     stats.c describe.c operate.c plug.c
+ *     template*.c  saved machines that others start from (template.h)
  *
  * Threads: the core calls from the monitor's main thread, operate() from a second;
  * events come in the thread of loop.c.  libvirt's API takes them all.  What they
@@ -76,6 +77,7 @@ struct kvm_run {
 	int qemu_signal;       /* that ended QEMU, 0 for none */
 	pthread_cond_t removed; /* a device has left, or the machine has ended */
 	char *removed_alias;
+	char *hardware;        /* what a template made of it fixes, as JSON */
 };
 
 /* The running half of 'kvm', made on first use. */

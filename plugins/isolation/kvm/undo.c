@@ -5,6 +5,7 @@
 #include "console.h"
 #include "layer.h"
 #include "persist.h"
+#include "template.h"
 #include "tpm.h"
 #include "xml.h"
 
@@ -67,6 +68,7 @@ void kvm_run_free(struct kvm_run *run)
 	if (run->changed_fd >= 0)
 		close(run->changed_fd);
 	free(run->removed_alias);
+	free(run->hardware);
 	free(run->root);
 	free(run);
 }
@@ -189,7 +191,7 @@ static void gc_nvram(const struct hyfw_host *host, struct hyfw_arena *arena, con
 /* WORKLOAD.json, WORKLOAD.saved, ...; a name has dots itself, so the whole that comes
  * before one of the endings must be a workload. */
 static const char *const endings[] = { ".json", ".json.new", ".saved", ".saved.part", ".saved.json",
-				       ".saved.json.new" };
+				       ".saved.json.new", ".template.json", ".template.json.new" };
 
 static bool is_kept(const struct hyfw_alive *alive, const char *file)
 {
@@ -280,6 +282,7 @@ int kvm_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **e
 		r = gc_kept(host, arena, alive, err);
 	if (r == 0)
 		kvm_persist_gc(instance, arena, alive);
+	kvm_template_gc(host, arena);
 	host->arena_free(arena);
 	return r;
 }

@@ -66,6 +66,9 @@ enum hyfw_option_flags {
 	HYFW_OPTION_LIST = 1u << 0,   /* may be given several times or on indented lines */
 	HYFW_OPTION_SECRET = 1u << 1, /* never shown, logged or journaled */
 	HYFW_OPTION_ENV = 1u << 2,    /* ${VAR} is replaced from the environment */
+	/* Where this key is set, what its driver's other keys do not say comes from what it
+	 * names: their defaults are not filled in, so that the driver can tell what was said. */
+	HYFW_OPTION_INHERITS = 1u << 3,
 };
 
 /* A key that this driver adds to a section. */

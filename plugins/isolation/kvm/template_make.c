@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * A running machine becomes a template: it stands still while its memory is written,
+ * and goes on. */
+#include "live.h"
+#include "template.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- while it runs ---- */
+
+static struct json_object *settings_of(const struct hyfw_map *settings)
+{
+	struct json_object *pairs = json_object_new_array();
+	size_t i;
+
+	for (i = 0; i < settings->count; i++) {
+		struct json_object *pair = json_object_new_object();
+
+		json_object_object_add(pair, "key", json_object_new_string(settings->items[i].key));
+		json_object_object_add(pair, "value", json_object_new_string(settings->items[i].value));
+		json_object_array_add(pairs, pair);
+	}
+	return pairs;
+}
+
+void kvm_template_remember(struct kvm_run *run, const struct hyfw_workload *workload, enum kvm_accel accel)
+{
+	const struct hyfw_host *host = run->kvm->host;
+	struct hyfw_arena *arena = host->arena_new();
+	const struct hyfw_map fixed = kvm_template_take(host, arena, &workload->settings, accel);
+	struct json_object *pairs = settings_of(&fixed);
+
+	free(run->hardware);
+	run->hardware = strdup(json_object_to_json_string_ext(pairs, JSON_C_TO_STRING_PLAIN));
+	json_object_put(pairs);
+	host->arena_free(arena);
+}
+
+/* ---- whether it can be one ---- */
+
+/* A guest knows its interfaces, and two must not have the same; and QEMU's own
+ * arguments are networks of the kind user. */
+static int check_devices(struct kvm_operation *operation, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = operation->kvm->host;
+	xmlDoc *document = NULL;
+	int r = kvm_live_open(operation->kvm, operation->domain, &document, err);
+
+	if (r < 0)
+		return r;
+	if (kvm_live_node(document, "/domain/devices/interface") ||
+	    kvm_live_node(document, "/domain/*[local-name()='commandline']"))
+		r = host->fail(err, EBUSY, "%s has network interfaces, whose addresses its copies would share: start it with "
+			       "network = none; those that start from the template get their own", operation->asked->object);
+	else if (kvm_live_node(document, "/domain/devices/disk"))
+		r = host->fail(err, ENOTSUP, "%s has disks: a template is made of a machine that runs from its memory alone "
+			       "(kernel and initrd)", operation->asked->object);
+	else if (kvm_live_node(document, "/domain/devices/tpm"))
+		r = host->fail(err, ENOTSUP, "%s has a TPM, whose secrets its copies would share", operation->asked->object);
+	else if (kvm_live_node(document, "/domain/os/nvram"))
+		r = host->fail(err, ENOTSUP, "%s has firmware = efi, whose variables are a disk of their own; use bios or qboot",
+			       operation->asked->object);
+	xmlFreeDoc(document);
+	return r;
+}
+
+/* ---- the files ---- */
+
+struct making {
+	struct kvm_operation *operation;
+	const char *name, *parent, *fresh, *memory; /* paths */
+};
+
+static int prepare(struct making *making, struct hyfw_error **err)
+{
+	struct kvm_operation *operation = making->operation;
+	const struct hyfw_host *host = operation->kvm->host;
+	struct hyfw_arena *arena = operation->asked->arena;
+	int r, fd;
+
+	making->name = hyfw_map_get(&operation->asked->args, "name");
+	r = kvm_template_check_name(host, making->name, err);
+	if (r < 0)
+		return r;
+	making->parent = host->format(arena, "%s/" KVM_TEMPLATES, host->directory("kvm", HYFW_DIRECTORY_DATA));
+	making->fresh = host->format(arena, "%s/.%s.%d", making->parent, making->name, (int)getpid());
+	making->memory = host->format(arena, "%s/memory", making->fresh);
+	if (access(host->format(arena, "%s/%s", making->parent, making->name), F_OK) == 0)
+		return host->fail(err, EEXIST, "there is a template %s already; `hyfw template rm %s` removes it", making->name,
+				  making->name);
+	mkdir(making->parent, 0711);
+	if (mkdir(making->fresh, 0711) < 0)
+		return host->fail(err, errno, "%s: %s", making->fresh, strerror(errno));
+	fd = open(making->memory, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return host->fail(err, errno, "%s: %s", making->memory, strerror(errno));
+	close(fd);
+	return 0;
+}
+
+static void clean_up(const struct making *making)
+{
+	const struct hyfw_host *host = making->operation->kvm->host;
+
+	if (!making->fresh)
+		return;
+	unlink(making->memory);
+	unlink(host->format(making->operation->asked->arena, "%s/template.json", making->fresh));
+	rmdir(making->fresh);
+}
+
+static int sync_path(const char *path)
+{
+	KVM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+static int write_header(const struct making *making, struct hyfw_error **err)
+{
+	struct kvm_operation *operation = making->operation;
+	const struct hyfw_host *host = operation->kvm->host;
+	struct hyfw_arena *arena = operation->asked->arena;
+	KVM_AUTO_PUT struct json_object *header = json_object_new_object();
+	struct json_object *settings = operation->run->hardware ? json_tokener_parse(operation->run->hardware) : NULL;
+	struct stat st;
+
+	if (stat(making->memory, &st) < 0)
+		return host->fail(err, errno, "%s: %s", making->memory, strerror(errno));
+	json_object_object_add(header, "version", json_object_new_int(KVM_TEMPLATE_VERSION));
+	json_object_object_add(header, "name", json_object_new_string(making->name));
+	json_object_object_add(header, "workload", json_object_new_string(operation->asked->object));
+	json_object_object_add(header, "created", json_object_new_int64(time(NULL)));
+	json_object_object_add(header, "bytes", json_object_new_int64(st.st_size));
+	json_object_object_add(header, "programs", json_object_new_string(
+		kvm_template_programs(host, arena, operation->run->connection)));
+	json_object_object_add(header, "settings", settings ? settings : json_object_new_array());
+	return kvm_keep_write(host, arena, host->format(arena, "%s/template.json", making->fresh), header, err);
+}
+
+/* ---- the memory ---- */
+
+/* Its disks, of which it has none, are told apart: libvirt knows the memory of a
+ * machine that goes on as a part of a snapshot. */
+static char *snapshot_xml(const char *path)
+{
+	xmlDoc *document = xmlNewDoc(BAD_CAST "1.0");
+	xmlNode *root = xmlNewDocNode(document, NULL, BAD_CAST "domainsnapshot", NULL), *memory;
+	xmlChar *text = NULL;
+	char *copy;
+	int size;
+
+	xmlDocSetRootElement(document, root);
+	memory = xmlNewChild(root, NULL, BAD_CAST "memory", NULL);
+	xmlNewProp(memory, BAD_CAST "snapshot", BAD_CAST "external");
+	xmlNewProp(memory, BAD_CAST "file", BAD_CAST path);
+	xmlDocDumpMemory(document, &text, &size);
+	xmlFreeDoc(document);
+	copy = text ? strdup((const char *)text) : NULL;
+	xmlFree(text);
+	return copy;
+}
+
+static int write_memory(const struct making *making, struct hyfw_error **err)
+{
+	struct kvm_operation *operation = making->operation;
+	KVM_AUTO_FREE char *xml = snapshot_xml(making->memory);
+	virDomainSnapshotPtr snapshot;
+
+	if (!xml)
+		return operation->kvm->host->fail(err, ENOMEM, "out of memory");
+	snapshot = virDomainSnapshotCreateXML(operation->domain, xml, VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA);
+	if (!snapshot)
+		return kvm_fail_libvirt(operation->kvm->host, err, "write the machine's memory");
+	virDomainSnapshotFree(snapshot);
+	return 0;
+}
+
+static int finish(const struct making *making, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = making->operation->kvm->host;
+	const char *path = host->format(making->operation->asked->arena, "%s/%s", making->parent, making->name);
+	int r = sync_path(making->memory);
+
+	if (r == 0)
+		r = sync_path(making->fresh);
+	if (r == 0 && rename(making->fresh, path) < 0)
+		r = -errno;
+	if (r == 0)
+		r = sync_path(making->parent);
+	return r < 0 ? host->fail(err, -r, "template %s: %s", making->name, strerror(-r)) : 0;
+}
+
+int kvm_template_create(struct kvm_operation *operation, struct hyfw_error **err)
+{
+	struct making making = { .operation = operation };
+	int r = check_devices(operation, err);
+
+	if (r == 0)
+		r = prepare(&making, err);
+	if (r == 0)
+		r = write_memory(&making, err);
+	if (r == 0)
+		r = write_header(&making, err);
+	if (r == 0)
+		r = finish(&making, err);
+	if (r < 0)
+		clean_up(&making);
+	return r;
+}
