@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define LOOK_MS 50
+#define PIVOT_LOOKS 200
 
 struct merge {
 	struct kvm_layers *layers;
@@ -138,6 +139,28 @@ static int is_open(struct kvm_layers *layers, const char *path, bool *ret_open, 
 	return 0;
 }
 
+/* The figures may say that all is there a moment before QEMU does. */
+static int pivot(struct merge *merge, struct hyfw_error **err)
+{
+	const struct timespec pause = { 0, LOOK_MS * 1000000L };
+	virDomainPtr domain = domain_of(merge->layers);
+	unsigned left = PIVOT_LOOKS;
+
+	while (virDomainBlockJobAbort(domain, merge->target, VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT) < 0) {
+		const virErrorPtr error = virGetLastError();
+		int r;
+
+		if (left-- > 0 && error && error->code == VIR_ERR_BLOCK_COPY_ACTIVE) {
+			nanosleep(&pause, NULL);
+			continue;
+		}
+		r = kvm_fail_libvirt(merge->layers->host, err, "merge");
+		virDomainBlockJobAbort(domain, merge->target, 0);
+		return r;
+	}
+	return 0;
+}
+
 static int merge_live(struct merge *merge, struct hyfw_error **err)
 {
 	struct kvm_layers *layers = merge->layers;
@@ -152,10 +175,8 @@ static int merge_live(struct merge *merge, struct hyfw_error **err)
 	r = await_job(merge, active, err);
 	if (r == 0 && active)
 		r = hold_still(merge, err);
-	if (r == 0 && active && virDomainBlockJobAbort(domain, merge->target, VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT) < 0) {
-		r = kvm_fail_libvirt(layers->host, err, "merge");
-		virDomainBlockJobAbort(domain, merge->target, 0);
-	}
+	if (r == 0 && active)
+		r = pivot(merge, err);
 	if (r == 0)
 		r = is_open(layers, merge->from, &open, err);
 	if (r == 0 && open)
