@@ -72,7 +72,7 @@ static bool take_text(struct json_object *object, const char *key, char *ret_tex
 	for (at = text; *at; at++)
 		if ((unsigned char)*at <= ' ' || (unsigned char)*at > '~')
 			return false;
-	strcpy(ret_text, text);
+	memcpy(ret_text, text, strlen(text) + 1);
 	return true;
 }
 

@@ -97,7 +97,7 @@ static struct hyfw_failover_lease write_foreign(void)
 	HYFW_AUTO_CLOSE int fd = hyfw_failover_lease_open(lease_path, false, NULL);
 
 	must(hyfw_failover_lease_next(&before, PERIOD_MS, &lease, err));
-	strcpy(lease.host, "elsewhere");
+	snprintf(lease.host, sizeof(lease.host), "elsewhere");
 	must(hyfw_failover_lease_write(fd, &lease, err));
 	return lease;
 }
