@@ -69,7 +69,7 @@ static void print_outcome(const struct hyfw_map *outcome)
 		putchar('\n');
 }
 
-/* For the hyfw there, which may take it over. */
+/* It goes along in the metadata of the domain. */
 static void add_definition(struct hyfw_pairs *args, const char *workload)
 {
 	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * A machine that has come to this host from another one: what its hyfw gave it to go
- * with, and how the hyfw here takes it over. */
+ * What goes along with a machine that moves to another host, in the metadata of its
+ * domain, so that it can be told there what it was. */
 #ifndef HYFW_ENGINE_ADOPT_H
 #define HYFW_ENGINE_ADOPT_H
 
