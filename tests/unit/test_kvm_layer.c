@@ -3,8 +3,8 @@
  * may say of itself. */
 #include "kvm_fixture.h"
 
-#include "../../plugins/isolation/kvm/layer.h"
-#include "../../plugins/isolation/kvm/overlay.h"
+#include "../../plugins/isolation/kvm/snapshot/layer.h"
+#include "../../plugins/isolation/kvm/snapshot/overlay.h"
 
 /* Two snapshots one after the other, and a branch from the first:
  * base <- 1 <- 2 (left), base <- 3 (active). */

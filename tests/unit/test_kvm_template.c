@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "isolation/kvm/template.h"
+#include "isolation/kvm/template/template.h"
 
 #define FIXED "accel=tcg\nmemory=268435456\nvcpus=2\nmachine=q35\ncpu_feature=+a\ncpu_feature=-b\nkernel=/k"
 

@@ -15,7 +15,7 @@ struct kept {
 
 struct kvm_console {
 	bool made;
-	pthread_mutex_t lock; /* callbacks run in the thread of loop.c */
+	pthread_mutex_t lock; /* callbacks run in the thread of libvirt/loop.c */
 	virStreamPtr stream;  /* NULL while there is no connection */
 	int fd, watch;        /* our end of the socket; -1 */
 	struct kept to_guest, to_core;

@@ -3,10 +3,10 @@
  * own, in its control groups, its console connected.  What undo() needs is noted
  * before it exists. */
 #include "console.h"
-#include "hosted.h"
-#include "layer.h"
-#include "persist.h"
-#include "template.h"
+#include "libvirt/hosted.h"
+#include "snapshot/layer.h"
+#include "libvirt/persist.h"
+#include "template/template.h"
 #include "tpm.h"
 
 #include <fcntl.h>

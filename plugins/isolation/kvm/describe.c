@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * describe(): how the machine runs, as QEMU's process and libvirt say. */
-#include "live.h"
+#include "libvirt/live.h"
 
 #include <stdio.h>
 #include <unistd.h>

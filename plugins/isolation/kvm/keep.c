@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * The file of what is kept of a machine. */
 #include "keep.h"
-#include "overlay.h"
+#include "snapshot/overlay.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -51,7 +51,7 @@ static inline void kvm_auto_put(struct json_object **object)
 }
 #define KVM_AUTO_PUT __attribute__((cleanup(kvm_auto_put)))
 
-/* ---- save.c ---- */
+/* ---- snapshot/save.c ---- */
 
 /* A saved machine that the start of 'workload' shall go on with, in 'arena'; NULL for
  * none.  It is forgotten then: a start that fails is not tried again from it. */
@@ -62,14 +62,14 @@ void kvm_saved_used(const struct hyfw_host *host, struct hyfw_arena *arena, cons
 int kvm_save(struct kvm_operation *operation, struct hyfw_error **err);
 int kvm_restore(struct kvm_operation *operation, struct hyfw_error **err);
 
-/* ---- snapshot.c: verbs of isolation.h; 'domain' is NULL when the machine stands ---- */
+/* ---- snapshot/snapshot.c: verbs of isolation.h; 'domain' is NULL when the machine stands ---- */
 
 int kvm_snapshot_create(struct kvm_operation *operation, struct hyfw_error **err);
 int kvm_snapshot_list(struct kvm_operation *operation, struct hyfw_error **err);
 int kvm_snapshot_revert(struct kvm_operation *operation, struct hyfw_error **err);
 int kvm_snapshot_delete(struct kvm_operation *operation, struct hyfw_error **err);
 
-/* ---- snapshot_disk.c: the states inside of qcow2 disks ---- */
+/* ---- snapshot/disk.c: the states inside of qcow2 disks ---- */
 
 #define KVM_SNAPSHOT_MARK "hyfw-" /* before the name: no number of QEMU's is meant */
 

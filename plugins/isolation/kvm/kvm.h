@@ -4,10 +4,10 @@
  *
  *     pure                                  with libvirt
  *     options.c   the keys                  run.c       create, start, wait, ...
- *     check.c     what cannot work
+ *     check/check.c     what cannot work
  *     plan.c      the steps, as text
  *     domain*.c   the domain XML
- *     hosted.c    what of it another host can have
+ *     libvirt/hosted.c    what of it another host can have
  *
  * The pure half reads settings and facts and writes text; it opens nothing but
  * what check() looks at, and links libxml2 alone.  Its interface is domain.h.
@@ -19,7 +19,7 @@
 
 #include <hyfw/isolation.h>
 
-#include "domain.h"
+#include "domain/domain.h"
 
 #define KVM_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -34,7 +34,7 @@ struct kvm_instance {
 	struct kvm_run *run; /* NULL until a machine is made or looked at; kvm_run_free() */
 };
 
-/* ---- what a libvirtd keeps: persist.c --------------------------------------------- */
+/* ---- what a libvirtd keeps: libvirt/persist.c --------------------------------------------- */
 
 #define KVM_VERB_DEFINE "define" /* step of lifetime WORKLOAD with persistent = yes; its arguments: */
 #define KVM_NOTE_DOMAIN "domain" /* name at a libvirtd */
@@ -64,7 +64,7 @@ int kvm_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **e
 int kvm_planned_xml(struct kvm_instance *kvm, const struct hyfw_subject *subject, struct hyfw_arena *arena,
 		    char **ret_xml, struct hyfw_error **err);
 
-/* ---- uri.c --------------------------------------------------------------------- */
+/* ---- libvirt/uri.c --------------------------------------------------------------------- */
 
 /* Whether the libvirtd of this URI is reached through something else than a unix socket
  * of this host. */

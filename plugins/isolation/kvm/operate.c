@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * operate(): changes of a running machine, and questions about it.  Each verb has a
  * function in the table below. */
-#include "hosted.h"
+#include "libvirt/hosted.h"
 #include "keep.h"
-#include "live.h"
-#include "migrate.h"
+#include "libvirt/live.h"
+#include "migrate/migrate.h"
 #include "operate.h"
-#include "template.h"
+#include "template/template.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * The keys of [plugin kvm] and those that it adds to [workload].  Ranges are
- * libvirt's; what depends on other keys is checked in check.c. */
+ * libvirt's; what depends on other keys is checked in check/check.c. */
 #include "kvm.h"
 
 #define WORKLOAD(name, type, flags, fallback, min, max, choices, help) \

@@ -12,7 +12,7 @@
  *
  * and the guest's memory where the setting does not say it: it has a limit then too.
  */
-#include "template.h"
+#include "template/template.h"
 
 #define MIB (UINT64_C(1) << 20)
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * plan(): the two steps of a machine, and its domain as a reader of the plan would
  * give it to virsh. */
-#include "hosted.h"
-#include "template.h"
+#include "libvirt/hosted.h"
+#include "template/template.h"
 
 #define MIB (UINT64_C(1) << 20)
 

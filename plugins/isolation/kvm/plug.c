@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * plug(): disks and interfaces that come and go while the machine runs.  The guest
  * has its say: a device is out when it has let go of it. */
-#include "hosted.h"
-#include "layer.h"
+#include "libvirt/hosted.h"
+#include "snapshot/layer.h"
 
 #include <stdio.h>
 #include <time.h>

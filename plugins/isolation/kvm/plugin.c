@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Isolation by virtual machines through libvirt: the descriptor of the driver. */
-#include "persist.h"
+#include "libvirt/persist.h"
 
 static void close_instance(void *instance)
 {

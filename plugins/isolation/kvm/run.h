@@ -4,25 +4,25 @@
  *
  *     trial.c      whether /dev/kvm runs a guest
  *     accel.c      what follows from that; probe()
- *     loop.c       the thread that runs libvirt's events
- *     reap.c       QEMU processes whose parent has left them to us
- *     root.c       the directory of an embedded libvirt
- *     connect.c    connections, embedded and to a libvirtd
+ *     libvirt/loop.c       the thread that runs libvirt's events
+ *     libvirt/reap.c       QEMU processes whose parent has left them to us
+ *     libvirt/root.c       the directory of an embedded libvirt
+ *     libvirt/connect.c    connections, embedded and to a libvirtd
  *     create.c     create(): the domain, paused, in its control groups
  *     life.c       start(), wait(), signal(), pause(), resume()
- *     events.c     what libvirt tells about the domain
+ *     libvirt/events.c     what libvirt tells about the domain
  *     undo.c       undo() in any process, gc()
- *     stale.c      control groups that a libvirtd forgets
+ *     libvirt/stale.c      control groups that a libvirtd forgets
  *     process.c    QEMU's process, named so that no stranger is meant
- *     live.c       the domain as libvirt has it now
- *     persist.c    what a libvirtd keeps of a machine
- *     hosted_libvirtd.c  what a libvirtd on another host tells about itself
+ *     libvirt/live.c       the domain as libvirt has it now
+ *     libvirt/persist.c    what a libvirtd keeps of a machine
+ *     libvirt/hosted_libvirtd.c  what a libvirtd on another host tells about itself
  *     console.c    the serial console of a machine there
  *     stats.c describe.c operate.c plug.c
  *     template*.c  saved machines that others start from (template.h)
  *
  * Threads: the core calls from the monitor's main thread, operate() from a second;
- * events come in the thread of loop.c.  libvirt's API takes them all.  What they
+ * events come in the thread of libvirt/loop.c.  libvirt's API takes them all.  What they
  * share in struct kvm_run is under its lock.
  */
 #ifndef KVM_RUN_H
@@ -93,7 +93,7 @@ void kvm_domain_put(virDomainPtr domain);
 /* Sets '*err' to "WHAT: what libvirt said last"; a negative errno. */
 int kvm_fail_libvirt(const struct hyfw_host *host, struct hyfw_error **err, const char *what);
 
-/* ---- loop.c, reap.c -------------------------------------------------------------- */
+/* ---- libvirt/loop.c, libvirt/reap.c -------------------------------------------------------------- */
 
 /* Starts the thread of libvirt's events, once for the process. */
 int kvm_loop_start(const struct hyfw_host *host, struct hyfw_error **err);
@@ -104,7 +104,7 @@ int kvm_loop_start(const struct hyfw_host *host, struct hyfw_error **err);
 void kvm_reap_begin(void);
 void kvm_reap_end(void);
 
-/* ---- root.c ------------------------------------------------------------------------ */
+/* ---- libvirt/root.c ------------------------------------------------------------------------ */
 
 /* Chooses a directory for an embedded libvirt, short enough for its sockets. */
 int kvm_root_choose(const struct hyfw_host *host, char **ret_path, struct hyfw_error **err);
@@ -135,7 +135,7 @@ const char *const *kvm_root_parents(const struct hyfw_host *host, struct hyfw_ar
 /* The last line of QEMU's own log, in 'arena'; NULL when it said nothing. */
 const char *kvm_root_last_words(const struct hyfw_host *host, struct hyfw_arena *arena, const char *root);
 
-/* ---- connect.c ---------------------------------------------------------------------- */
+/* ---- libvirt/connect.c ---------------------------------------------------------------------- */
 
 #define KVM_KEEPALIVE_S 5
 #define KVM_KEEPALIVES 3
@@ -143,7 +143,7 @@ const char *kvm_root_last_words(const struct hyfw_host *host, struct hyfw_arena 
 /* Opens run->connection when it is not: embedded in run->root, or to kvm->uri. */
 int kvm_connect(struct kvm_run *run, struct hyfw_error **err);
 
-/* ---- hosted_libvirtd.c: a libvirtd on another host --------------------------------------- */
+/* ---- libvirt/hosted_libvirtd.c: a libvirtd on another host --------------------------------------- */
 
 /* The disks of 'workload', each there and of a known format. */
 int kvm_hosted_settle(struct kvm_run *run, struct hyfw_arena *arena, struct hyfw_workload *workload,
@@ -159,7 +159,7 @@ int kvm_hosted_limit(struct kvm_run *run, const struct hyfw_map *settings, enum 
 int kvm_hosted_accel(struct kvm_run *run, const struct hyfw_map *settings, enum kvm_accel *ret_accel,
 		     struct hyfw_error **err);
 
-/* ---- events.c ------------------------------------------------------------------------ */
+/* ---- libvirt/events.c ------------------------------------------------------------------------ */
 
 int kvm_events_watch(struct kvm_run *run, struct hyfw_error **err);
 void kvm_events_watch_process(struct kvm_run *run); /* run->pidfd */
@@ -168,7 +168,7 @@ void kvm_events_forget(struct kvm_run *run);
 /* The machine has ended: tells the core through end_fd.  Once. */
 void kvm_events_ended(struct kvm_run *run, int status, int signal);
 
-/* ---- stale.c ----------------------------------------------------------------------------- */
+/* ---- libvirt/stale.c ----------------------------------------------------------------------------- */
 
 /* Removes the empty control groups that a libvirtd left of this domain. */
 void kvm_stale_groups(const struct hyfw_host *host, struct hyfw_arena *arena, const char *domain);

@@ -3,11 +3,11 @@
  * gc().  What belongs to an embedded libvirt is found by its root, which is in QEMU's
  * arguments; what belongs to a libvirtd by its uuid, and it must carry our mark. */
 #include "console.h"
-#include "layer.h"
-#include "persist.h"
-#include "template.h"
+#include "snapshot/layer.h"
+#include "libvirt/persist.h"
+#include "template/template.h"
 #include "tpm.h"
-#include "xml.h"
+#include "domain/xml.h"
 
 #include <dirent.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * The verb "update": everything is looked at before anything is changed, and what was
  * changed goes back when a later change fails. */
-#include "live.h"
+#include "libvirt/live.h"
 #include "operate.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * A running machine becomes a template: it stands still while its memory is written,
  * and goes on. */
-#include "live.h"
+#include "../libvirt/live.h"
 #include "template.h"
 
 #include <fcntl.h>

@@ -6,21 +6,21 @@
  *     templates/NAME/template.json   what it is: settings, programs, sizes
  *     templates/NAME/memory          libvirt's saved machine
  *
- *     template_settings.c   what a machine from a template may say of itself; pure
- *     template.c            what there is, and what of it is used
- *     template_make.c       a running machine becomes one
- *     template_image.c      libvirt's file, for a machine of another name
- *     template_start.c      the part of create() that goes on from there
+ *     template/settings.c   what a machine from a template may say of itself; pure
+ *     template/template.c            what there is, and what of it is used
+ *     template/make.c       a running machine becomes one
+ *     template/image.c      libvirt's file, for a machine of another name
+ *     template/start.c      the part of create() that goes on from there
  */
 #ifndef KVM_TEMPLATE_H
 #define KVM_TEMPLATE_H
 
-#include "keep.h"
+#include "../keep.h"
 
 #define KVM_TEMPLATES "templates" /* below the data directory */
 #define KVM_TEMPLATE_VERSION 1
 
-/* ---- template_settings.c ---- */
+/* ---- template/settings.c ---- */
 
 /* Whether a template fixes the key for those that start from it. */
 bool kvm_template_has_key(const char *key);
@@ -36,7 +36,7 @@ int kvm_template_merge(const struct hyfw_host *host, struct hyfw_arena *arena, c
 		       const struct hyfw_map *fixed, const struct hyfw_map *own, struct hyfw_map *ret_settings,
 		       struct hyfw_error **err);
 
-/* ---- template.c ---- */
+/* ---- template/template.c ---- */
 
 struct kvm_template {
 	const char *name, *directory, *memory; /* paths, in the arena */
@@ -69,14 +69,14 @@ void kvm_template_gc(const struct hyfw_host *host, struct hyfw_arena *arena);
 int kvm_template_use(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload,
 		     const struct kvm_template *template, struct hyfw_error **err);
 
-/* ---- template_make.c ---- */
+/* ---- template/make.c ---- */
 
 /* Keeps in 'run' what a template that is made of it would fix. */
 void kvm_template_remember(struct kvm_run *run, const struct hyfw_workload *workload, enum kvm_accel accel);
 
 int kvm_template_create(struct kvm_operation *operation, struct hyfw_error **err);
 
-/* ---- template_image.c ---- */
+/* ---- template/image.c ---- */
 
 /* The saved machine with another name and uuid: a file without a name, for this process
  * and its children, as long as the descriptor is open. */
@@ -86,7 +86,7 @@ int kvm_template_image(const struct hyfw_host *host, struct hyfw_arena *arena, c
 /* The versions of the programs, "QEMU 7.2.22, libvirt 9.0.0", in 'arena'. */
 const char *kvm_template_programs(const struct hyfw_host *host, struct hyfw_arena *arena, virConnectPtr connection);
 
-/* ---- template_start.c ---- */
+/* ---- template/start.c ---- */
 
 /* Makes run->domain, paused, its memory the template's; its network interfaces are
  * plugged in. */

@@ -9,14 +9,14 @@
 #ifndef KVM_HOSTED_H
 #define KVM_HOSTED_H
 
-#include "kvm.h"
+#include "../kvm.h"
 
 static inline bool kvm_is_hosted(const struct kvm_instance *kvm)
 {
 	return kvm->uri && kvm_uri_is_remote(kvm->uri);
 }
 
-/* ---- hosted.c; hosted_libvirtd.c has what that host says ----------------------------------------------------------------- */
+/* ---- libvirt/hosted.c; libvirt/hosted_libvirtd.c has what that host says ----------------------------------------------------------------- */
 
 /* Keys that cannot be in effect on another host. */
 int kvm_check_hosted(const struct kvm_instance *kvm, const struct hyfw_subject *subject, struct hyfw_error **err);

@@ -2,7 +2,7 @@
  * What a libvirtd on another host says about itself: its volumes, and whether it has
  * KVM. */
 #include "hosted.h"
-#include "run.h"
+#include "../run.h"
 
 #include <libxml/parser.h>
 #include <libxml/xpath.h>

@@ -11,7 +11,7 @@
 
 #include <libxml/tree.h>
 
-#include "kvm.h"
+#include "../kvm.h"
 
 #define KVM_QEMU_NAMESPACE "http://libvirt.org/schemas/domain/qemu/1.0"
 #define KVM_OWN_NAMESPACE "urn:hyfw:machine:1"

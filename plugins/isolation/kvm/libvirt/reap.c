@@ -8,7 +8,7 @@
  * What was left to us is in another session than we are, since a process in the
  * background has called setsid() (or its parent has), and libvirt's direct children
  * run QEMU's program only in our session. */
-#include "run.h"
+#include "../run.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -28,7 +28,7 @@
 #ifndef KVM_LAYER_H
 #define KVM_LAYER_H
 
-#include "keep.h"
+#include "../keep.h"
 
 #define KVM_EXTERNAL "external" /* "type" of a snapshot */
 #define KVM_LAYERS_DEEPEST 32   /* files on each other */
@@ -41,7 +41,7 @@ struct kvm_layers {
 	struct kvm_operation *operation; /* NULL: none, and the machine does not run */
 };
 
-/* ---- layer.c: the record alone ------------------------------------------------- */
+/* ---- snapshot/layer.c: the record alone ------------------------------------------------- */
 
 /* NULL when there is none. */
 struct json_object *kvm_layer_find(struct json_object *kept, const char *path);
@@ -75,7 +75,7 @@ void kvm_layer_remove(struct json_object *kept, const char *path);
 /* 'from' has been merged into 'into', which takes its place; neither is text of 'kept'. */
 void kvm_layer_fold(struct json_object *kept, const char *from, const char *into);
 
-/* ---- layer_file.c ---------------------------------------------------------------- */
+/* ---- snapshot/layer_file.c ---------------------------------------------------------------- */
 
 /* An empty overlay on 'on', for the owner of 'on'; '*ret_path' in the arena.  Not in the
  * record yet. */
@@ -103,7 +103,7 @@ void kvm_layer_memory_remove(struct kvm_layers *layers, const char *path);
 /* Removes what is in our directories and not in the record. */
 void kvm_layers_sweep(struct kvm_layers *layers);
 
-/* ---- layer_merge.c --------------------------------------------------------------- */
+/* ---- snapshot/layer_merge.c --------------------------------------------------------------- */
 
 /* Finishes, or forgets, a merge that was cut short. */
 int kvm_layers_finish(struct kvm_layers *layers, struct hyfw_error **err);
@@ -116,7 +116,7 @@ int kvm_layers_settle(struct kvm_layers *layers, struct hyfw_error **err);
 int kvm_layers_drop(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload,
 		    struct hyfw_error **err);
 
-/* ---- layer_use.c ------------------------------------------------------------------ */
+/* ---- snapshot/layer_use.c ------------------------------------------------------------------ */
 
 /* The disks of a machine that starts as they are now: the top instead of the base. */
 int kvm_layers_use(const struct hyfw_host *host, struct hyfw_arena *arena, struct hyfw_workload *workload,
@@ -127,7 +127,7 @@ int kvm_layers_use_disk(const struct hyfw_host *host, struct hyfw_arena *arena, 
 /* Refuses to take a machine with layers to another host, where they are not known. */
 int kvm_layers_refuse(struct kvm_operation *operation, struct hyfw_error **err);
 
-/* ---- external.c -------------------------------------------------------------------- */
+/* ---- snapshot/external.c -------------------------------------------------------------------- */
 
 /* 'snapshot' has what is known of it by now. */
 int kvm_external_create(struct kvm_operation *operation, struct json_object *kept, struct json_object *snapshot,
@@ -140,7 +140,7 @@ int kvm_external_clean(struct kvm_operation *operation, struct json_object *kept
 /* Bytes that it takes. */
 int64_t kvm_external_bytes(struct json_object *kept, struct json_object *snapshot);
 
-/* ---- qemu_img.c --------------------------------------------------------------------- */
+/* ---- snapshot/qemu_img.c --------------------------------------------------------------------- */
 
 /* Runs qemu-img as a user, since what it reads comes from a guest.  'operation' may be
  * NULL; else it is told the progress and may cancel. */

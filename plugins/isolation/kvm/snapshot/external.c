@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * External snapshots: making them and going back (layer.h says what is what). */
 #include "layer.h"
-#include "live.h"
+#include "../libvirt/live.h"
 
 #include <stdio.h>
 #include <string.h>

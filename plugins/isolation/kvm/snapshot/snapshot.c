@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Snapshots: states of a machine's disks, with its memory when it ran, under names.
- * Internal ones are in the disks (snapshot_disk.c), external ones in files beside them
- * (external.c); what they are called and which came from which is in the machine's file
+ * Internal ones are in the disks (snapshot/disk.c), external ones in files beside them
+ * (snapshot/external.c); what they are called and which came from which is in the machine's file
  * (keep.h).  A machine has those of one kind: what QEMU keeps inside of a file that an
  * overlay lies on could not be deleted any more. */
 #include "layer.h"
-#include "live.h"
+#include "../libvirt/live.h"
 
 #include <ctype.h>
 #include <stdio.h>

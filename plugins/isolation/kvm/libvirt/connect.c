@@ -5,7 +5,7 @@
  * exists, though each machine here is told another.  Where the package that makes
  * that user is not installed, the thread that opens the connection sees copies of the
  * account files with such a user, in a mount namespace that ends with the thread. */
-#include "run.h"
+#include "../run.h"
 
 #include <fcntl.h>
 #include <grp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Where a libvirtd is, by its URI alone (libvirt.org/uri.html):
  * DRIVER[+TRANSPORT]://[USER@][HOST][:PORT]/PATH[?...]. */
-#include "kvm.h"
+#include "../kvm.h"
 
 bool kvm_uri_is_remote(const char *uri)
 {

@@ -2,7 +2,7 @@
  * Control groups that a libvirtd has made for a machine and forgotten: one that was
  * started again while the machine ran does not find it in them, since it is in ours.
  * rmdir(2) takes empty groups only, so nothing that is in use is touched. */
-#include "run.h"
+#include "../run.h"
 
 #include <dirent.h>
 #include <fcntl.h>

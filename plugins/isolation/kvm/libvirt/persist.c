@@ -6,7 +6,7 @@
  * sockets and limits of our making, and without them it would run unconfined. */
 #include "hosted.h"
 #include "persist.h"
-#include "xml.h"
+#include "../domain/xml.h"
 
 /* Whether the domain is ours: it bears our mark and the name that we give. */
 static bool is_ours(virDomainPtr domain, const char *name)

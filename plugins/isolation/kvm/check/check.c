@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "hosted.h"
-#include "template.h"
+#include "../libvirt/hosted.h"
+#include "../template/template.h"
 
 static int check_uuid(const struct kvm_checked *checked)
 {

@@ -2,7 +2,7 @@
  * A machine that does not run: its domain is defined at the other libvirtd, its disks
  * are sent through libvirt (virStorageVolUpload) where they are to be copied.  libvirt's
  * own offline migration copies no disks, and needs a libvirt here that knows it. */
-#include "keep.h"
+#include "../keep.h"
 #include "migrate.h"
 
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  * process says that it did, also when there is no libvirt to say so: after LATE_MS
  * that alone counts.  A libvirtd that goes away takes no machine with it: a thread
  * looks for its return. */
-#include "console.h"
+#include "../console.h"
 
 #include <signal.h>
 #include <sys/wait.h>

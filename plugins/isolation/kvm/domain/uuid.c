@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "kvm.h"
+#include "../kvm.h"
 
 #define MACHINE_ID "/etc/machine-id"
 #define MACHINE_ID_LENGTH 32

@@ -5,7 +5,7 @@
  * ("eth0=bridge:br0", "eth0=network:default").  What the guest sees stays the same,
  * or libvirt would refuse it (its ABI check). */
 #include "migrate.h"
-#include "xml.h"
+#include "../domain/xml.h"
 
 #include <libxml/parser.h>
 

@@ -2,11 +2,11 @@
  *
  * Moving a machine to the libvirtd of another host.
  *
- *     migrate.c         the operation: flags, connection, progress, figures
- *     migrate_check.c   what would fail, found before anything is done
- *     migrate_xml.c     the domain as the other host takes it
- *     migrate_disks.c   places for copied disks there
- *     migrate_cold.c    a machine that does not run: defined there, its disks sent
+ *     migrate/migrate.c         the operation: flags, connection, progress, figures
+ *     migrate/check.c   what would fail, found before anything is done
+ *     migrate/xml.c     the domain as the other host takes it
+ *     migrate/disks.c   places for copied disks there
+ *     migrate/cold.c    a machine that does not run: defined there, its disks sent
  *
  * An embedded libvirt can send a machine and not receive one, so the other side is
  * always a libvirtd.  Memory, disks that are not shared, and devices go through
@@ -16,7 +16,7 @@
 #ifndef KVM_MIGRATE_H
 #define KVM_MIGRATE_H
 
-#include "operate.h"
+#include "../operate.h"
 
 #include <libxml/tree.h>
 #include <libxml/xpath.h>
@@ -74,7 +74,7 @@ virStorageVolPtr kvm_move_last_file(const struct kvm_move *move);
 int kvm_move_make_file(struct kvm_move *move, const char *path, const char *format, unsigned long long bytes,
 		       struct hyfw_error **err);
 
-/* ---- migrate_cold.c ---- */
+/* ---- migrate/cold.c ---- */
 
 /* Describes a machine that does not run, as kvm_move_read() takes it. */
 int kvm_move_describe(struct kvm_move *move, const char **ret_xml, struct hyfw_error **err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * The thread that runs libvirt's events.  libvirt has one event loop for a process,
  * which must be there before its first connection; so it stays to the end. */
-#include "run.h"
+#include "../run.h"
 
 #include <signal.h>
 #include <unistd.h>

@@ -2,7 +2,7 @@
  * The operation "migrate".  Of a machine that runs: libvirt's call runs in a thread of its own while this one
  * tells how far it is, and ends it when the administrator wants that.  Whatever fails,
  * the machine goes on here. */
-#include "layer.h"
+#include "../snapshot/layer.h"
 #include "migrate.h"
 
 #include <stdio.h>

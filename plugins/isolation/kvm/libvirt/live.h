@@ -3,7 +3,7 @@
 #ifndef KVM_LIVE_H
 #define KVM_LIVE_H
 
-#include "run.h"
+#include "../run.h"
 
 #include <libxml/tree.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Machines by what a libvirtd keeps of them; see persist.c. */
+ * Machines by what a libvirtd keeps of them; see libvirt/persist.c. */
 #ifndef KVM_PERSIST_H
 #define KVM_PERSIST_H
 
-#include "run.h"
+#include "../run.h"
 
 #define KVM_NOTE_KEPT "persistent" /* at "create": its end leaves the definition */
 

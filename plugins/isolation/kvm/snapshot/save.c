@@ -2,7 +2,7 @@
  * A running machine with its memory in a file, which ends it, and going on from there
  * at its next start.  Memory fits only the disks as they were: what they looked like
  * stands in a file beside it, FILE.json. */
-#include "keep.h"
+#include "../keep.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -12,7 +12,7 @@
  * QEMU does 2, and 3 for the files that it has open, while the machine runs.  Killed
  * before 3, nothing has happened; in it, one file at least says that 2 was done. */
 #include "layer.h"
-#include "live.h"
+#include "../libvirt/live.h"
 #include "overlay.h"
 
 #include <fcntl.h>

@@ -9,7 +9,7 @@
  *                                    kept in the data directory and copied from there
  *     ROOT/io                        sockets of QEMU's making
  *     ROOT/log, ROOT/run, ROOT/lib   libvirt's */
-#include "run.h"
+#include "../run.h"
 
 #include <dirent.h>
 #include <fcntl.h>

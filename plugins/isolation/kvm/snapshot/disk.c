@@ -4,7 +4,7 @@
  * stay.  (libvirt 9.0 would start another QEMU.)  When it stands, qemu-img does, as
  * the owner of the file, since what is in it comes from a guest. */
 #include "layer.h"
-#include "live.h"
+#include "../libvirt/live.h"
 
 #include <stdio.h>
 #include <sys/stat.h>

@@ -4,7 +4,7 @@
 #ifndef KVM_CHECK_H
 #define KVM_CHECK_H
 
-#include "kvm.h"
+#include "../kvm.h"
 
 struct kvm_checked {
 	const struct hyfw_host *host;
