@@ -108,6 +108,11 @@ void kvm_layers_sweep(struct kvm_layers *layers);
 /* Finishes, or forgets, a merge that was cut short. */
 int kvm_layers_finish(struct kvm_layers *layers, struct hyfw_error **err);
 
+/* What is in 'from' goes to 'into', on which it lies, and 'from' goes. */
+int kvm_layers_merge(struct kvm_layers *layers, const char *from, const char *into, struct hyfw_error **err);
+
+/* ---- snapshot/layer_settle.c -------------------------------------------------------------- */
+
 /* Removes and merges what no snapshot needs any more, in the record too. */
 int kvm_layers_settle(struct kvm_layers *layers, struct hyfw_error **err);
 
@@ -127,7 +132,7 @@ int kvm_layers_use_disk(const struct hyfw_host *host, struct hyfw_arena *arena, 
 /* Refuses to take a machine with layers to another host, where they are not known. */
 int kvm_layers_refuse(struct kvm_operation *operation, struct hyfw_error **err);
 
-/* ---- snapshot/external.c -------------------------------------------------------------------- */
+/* ---- snapshot/external*.c ------------------------------------------------------------------- */
 
 /* 'snapshot' has what is known of it by now. */
 int kvm_external_create(struct kvm_operation *operation, struct json_object *kept, struct json_object *snapshot,

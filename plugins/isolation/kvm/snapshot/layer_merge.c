@@ -256,7 +256,7 @@ static int conclude(struct merge *merge, struct hyfw_error **err)
 	return 0;
 }
 
-static int merge_files(struct kvm_layers *layers, const char *from, const char *into, struct hyfw_error **err)
+int kvm_layers_merge(struct kvm_layers *layers, const char *from, const char *into, struct hyfw_error **err)
 {
 	struct merge merge = { .layers = layers, .from = dup_text(layers, from), .into = dup_text(layers, into),
 			       .base = dup_text(layers, kvm_layer_base(layers->kept, from)) };
@@ -335,79 +335,4 @@ int kvm_layers_finish(struct kvm_layers *layers, struct hyfw_error **err)
 		return conclude(&merge, err);
 	json_object_object_del(layers->kept, "fold");
 	return kvm_layers_store(layers, err);
-}
-
-/* ---- all ---- */
-
-static int remove_one(struct kvm_layers *layers, const char *path, struct hyfw_error **err)
-{
-	const char *file = dup_text(layers, path), *base = dup_text(layers, kvm_layer_base(layers->kept, path));
-	int r;
-
-	kvm_layer_remove(layers->kept, file);
-	r = kvm_layers_store(layers, err);
-	if (r < 0)
-		return r;
-	unlink(file);
-	kvm_layer_mark(layers, base);
-	return 0;
-}
-
-int kvm_layers_settle(struct kvm_layers *layers, struct hyfw_error **err)
-{
-	struct json_object *dependent;
-	const char *path;
-	int r = kvm_layers_finish(layers, err);
-
-	while (r == 0 && (path = kvm_layer_unneeded(layers->kept, &dependent)))
-		r = dependent ? merge_files(layers, kvm_keep_text(dependent, "path"), path, err)
-			      : remove_one(layers, path, err);
-	if (r == 0)
-		kvm_layers_sweep(layers);
-	return r;
-}
-
-/* ---- of a workload that goes ---- */
-
-/* The root disk goes with it: so does what lies on it, or on a disk that is gone. */
-static void drop_root(struct kvm_layers *layers)
-{
-	struct json_object *disks = kvm_keep_array(layers->kept, "disks"), *all = kvm_keep_array(layers->kept, "layers");
-	size_t i, k, count = json_object_array_length(disks);
-
-	for (i = 0; i < count; i++) {
-		struct json_object *disk = json_object_array_get_idx(disks, i);
-
-		if (strcmp(kvm_keep_text(disk, "name"), "root") != 0 && access(kvm_keep_text(disk, "path"), F_OK) == 0)
-			continue;
-		for (k = json_object_array_length(all); k-- > 0;)
-			if (strcmp(kvm_keep_text(json_object_array_get_idx(all, k), "base"),
-				   kvm_keep_text(disk, "path")) == 0)
-				json_object_array_del_idx(all, k, 1);
-	}
-}
-
-int kvm_layers_drop(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload,
-		    struct hyfw_error **err)
-{
-	struct kvm_layers layers = { .host = host, .arena = arena, .workload = workload };
-	KVM_AUTO_PUT struct json_object *kept = NULL;
-	int r = kvm_keep_load(host, arena, workload, &kept, err);
-
-	if (r < 0)
-		return r;
-	layers.kept = kept;
-	if (kvm_layer_any(kept)) {
-		r = kvm_layers_finish(&layers, err);
-		drop_root(&layers);
-		json_object_object_del(kept, "snapshots");
-		if (r == 0)
-			r = kvm_layers_store(&layers, err);
-		if (r == 0)
-			r = kvm_layers_settle(&layers, err);
-		return r;
-	}
-	json_object_object_del(kept, "snapshots");
-	kvm_layers_sweep(&layers);
-	return 0;
 }
