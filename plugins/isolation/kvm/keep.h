@@ -62,7 +62,7 @@ void kvm_saved_used(const struct hyfw_host *host, struct hyfw_arena *arena, cons
 int kvm_save(struct kvm_operation *operation, struct hyfw_error **err);
 int kvm_restore(struct kvm_operation *operation, struct hyfw_error **err);
 
-/* ---- snapshot/snapshot.c: verbs of isolation.h; 'domain' is NULL when the machine stands ---- */
+/* ---- snapshot/snapshot*.c: verbs of isolation.h; 'domain' is NULL when the machine stands ---- */
 
 int kvm_snapshot_create(struct kvm_operation *operation, struct hyfw_error **err);
 int kvm_snapshot_list(struct kvm_operation *operation, struct hyfw_error **err);
