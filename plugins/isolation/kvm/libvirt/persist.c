@@ -8,6 +8,8 @@
 #include "persist.h"
 #include "../domain/xml.h"
 
+#include <libxml/parser.h>
+
 /* Whether the domain is ours: it bears our mark and the name that we give. */
 static bool is_ours(virDomainPtr domain, const char *name)
 {
@@ -86,16 +88,33 @@ int kvm_libvirtd_end(struct kvm_instance *kvm, const char *uuid, const char *nam
 
 /* ---- gc ---- */
 
-/* Names begin with the owner; see kvm_domain_name(). */
-static bool is_alive(const struct kvm_instance *kvm, struct hyfw_arena *arena, const char *name,
-		     const struct hyfw_alive *alive)
+/* Attribute 'key' of our mark, in 'arena'; NULL for a domain that does not bear it. */
+static const char *marked(const struct kvm_instance *kvm, struct hyfw_arena *arena, virDomainPtr domain,
+			  const char *key)
 {
-	const char *prefix = kvm->host->format(arena, "%s-", kvm->host->owner);
+	char *mark = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, KVM_OWN_NAMESPACE, 0);
+	xmlDoc *document = mark ? xmlReadMemory(mark, (int)strlen(mark), "mark", NULL,
+						XML_PARSE_NONET | XML_PARSE_NOERROR) : NULL;
+	xmlNode *own = document ? xmlDocGetRootElement(document) : NULL;
+	xmlChar *value = own ? xmlGetNoNsProp(own, BAD_CAST key) : NULL;
+	const char *copy = value ? kvm->host->format(arena, "%s", (const char *)value) : NULL;
 
-	if (strncmp(name, prefix, strlen(prefix)) != 0)
-		return true; /* of another instance: not ours to judge */
-	name += strlen(prefix);
-	return hyfw_names_have(alive->workloads, name, strlen(name));
+	xmlFree(value);
+	xmlFreeDoc(document);
+	free(mark);
+	return copy;
+}
+
+/* Of this instance, by the mark and not by the name: "hyfw-12345678-web" is that of an
+ * instance with directories of its own as well as one that the first instance could give. */
+static bool is_orphan(const struct kvm_instance *kvm, struct hyfw_arena *arena, virDomainPtr domain,
+		      const struct hyfw_alive *alive)
+{
+	const char *owner = marked(kvm, arena, domain, "owner"), *workload = marked(kvm, arena, domain, "workload");
+
+	return owner && workload && strcmp(owner, kvm->host->owner) == 0 &&
+	       is_ours(domain, kvm->host->format(arena, "%s-%s", owner, workload)) &&
+	       !hyfw_names_have(alive->workloads, workload, strlen(workload));
 }
 
 void kvm_persist_gc(struct kvm_instance *kvm, struct hyfw_arena *arena, const struct hyfw_alive *alive)
@@ -115,10 +134,8 @@ void kvm_persist_gc(struct kvm_instance *kvm, struct hyfw_arena *arena, const st
 	count = virConnectListAllDomains(run->connection, &domains,
 					 VIR_CONNECT_LIST_DOMAINS_INACTIVE | VIR_CONNECT_LIST_DOMAINS_PERSISTENT);
 	for (i = 0; i < count; i++) {
-		const char *name = virDomainGetName(domains[i]);
-
-		if (is_ours(domains[i], name) && !is_alive(kvm, arena, name, alive)) {
-			kvm->host->log(HYFW_LOG_INFO, "undefining the orphaned machine %s", name);
+		if (is_orphan(kvm, arena, domains[i], alive)) {
+			kvm->host->log(HYFW_LOG_INFO, "undefining the orphaned machine %s", virDomainGetName(domains[i]));
 			if (undefine(run, domains[i], &err) < 0)
 				kvm->host->forget(&err);
 		}
