@@ -21,6 +21,7 @@ struct candidate {
 	struct hyfw_failover_lease seen;
 	int64_t since;              /* for how long it has been seen so */
 	bool ripe;
+	bool beaten;                /* another host has started it */
 	struct hyfw_error *failure; /* it is out of question */
 };
 
@@ -172,20 +173,23 @@ static int renew_old(struct hyfw_definition *definition, bool *ret_there, struct
 	return result < 0 ? result : hyfw_store_save(definition, err);
 }
 
-/* Another host has it: what was made here for it is not wanted. */
-static void drop_new(const struct candidate *candidate)
+/* What was made here for it is not wanted when the lease is another host's; 'ret_beaten':
+ * that host has it since we looked. */
+static bool is_elsewhere(const struct candidate *candidate, bool *ret_beaten)
 {
 	struct hyfw_failover_lease now = { 0 };
 	HYFW_AUTO_ERROR struct hyfw_error *ignored = NULL;
 	char host[65] = "", boot[40];
+	const bool locked = open_lease(candidate->machine, &now, &ignored) == -EBUSY;
 
-	open_lease(candidate->machine, &now, &ignored);
 	hyfw_failover_here(host, boot, NULL);
-	if (*now.host && strcmp(now.host, host) != 0)
-		hyfw_workload_remove(candidate->machine->name, false, NULL);
+	if (!*now.host || strcmp(now.host, host) == 0)
+		return false;
+	*ret_beaten = locked || !hyfw_failover_lease_same(&now, &candidate->seen);
+	return true;
 }
 
-static int start(const struct candidate *candidate, const struct hyfw_config *config, struct hyfw_error **err)
+static int start(struct candidate *candidate, const struct hyfw_config *config, struct hyfw_error **err)
 {
 	const struct hyfw_config_section *core = hyfw_config_find(config, "hyfw", "");
 	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;
@@ -204,8 +208,8 @@ static int start(const struct candidate *candidate, const struct hyfw_config *co
 		return result;
 	result = hyfw_launch(definition, &launch, &launched, err);
 	if (result < 0) {
-		if (!there)
-			drop_new(candidate);
+		if (is_elsewhere(candidate, &candidate->beaten) && !there)
+			hyfw_workload_remove(candidate->machine->name, false, NULL);
 		return result;
 	}
 	hyfw_event(definition->name, "failover", "from", candidate->seen.host);
@@ -259,10 +263,13 @@ static void refuse_early(struct candidate *candidate, const struct hyfw_config *
 		read_kept(candidate->machine, config, &definition, &candidate->failure);
 }
 
-/* Of all that may be lost: one that turned out to run, or is for other hosts. */
-static bool is_no_matter(const struct hyfw_error *failure)
+/* Of all that may be lost: one that turned out to run, or is for other hosts.  A start
+ * that failed is something else, whatever it failed of: its disk may be busy too. */
+static bool is_no_matter(const struct candidate *candidate, bool tried)
 {
-	return failure && (failure->errnum == EBUSY || failure->errnum == EPERM);
+	const struct hyfw_error *failure = candidate->failure;
+
+	return failure && (tried ? candidate->beaten : failure->errnum == EBUSY || failure->errnum == EPERM);
 }
 
 int hyfw_failover_take(const struct hyfw_config *config, const struct hyfw_strings *names,
@@ -282,9 +289,11 @@ int hyfw_failover_take(const struct hyfw_config *config, const struct hyfw_strin
 		refuse_early(&candidates[i], config);
 	wait_for(candidates, count, report);
 	for (i = 0; i < count; i++) {
-		if (!candidates[i].failure)
+		const bool try = !candidates[i].failure;
+
+		if (try)
 			start(&candidates[i], config, &candidates[i].failure);
-		if (names || !is_no_matter(candidates[i].failure)) {
+		if (names || !is_no_matter(&candidates[i], try)) {
 			failed += candidates[i].failure != NULL;
 			report->done(report->data, candidates[i].machine->name, candidates[i].failure);
 		}
