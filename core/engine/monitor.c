@@ -193,7 +193,7 @@ static void tell_step(void *data)
 	struct monitor *monitor = data;
 	const uint64_t now = hyfw_now_us();
 
-	/* Between create and start: it exists, and its guest does not run yet. */
+	/* As soon as there is something to be ended. */
 	hyfw_failover_keeper_watch(&monitor->keeper, monitor->worker.running.pid, NULL);
 	if (monitor->started || now - monitor->told_us < STEP_NEWS_US)
 		return;
@@ -227,6 +227,37 @@ static void end_run(struct monitor *monitor, const struct hyfw_served *served, u
 				     served->exit.status, served->exit.oom_killed, restarts, &failure);
 	}
 }
+
+/* ---- the lease of a machine that other hosts may run ---- */
+
+/* While it does not run, and nothing has to be ended. */
+static bool lost_lease(struct monitor *monitor)
+{
+	HYFW_AUTO_FREE char *reason = monitor->fenced ? NULL : hyfw_failover_keeper_hear(&monitor->keeper);
+
+	if (!reason)
+		return monitor->fenced;
+	monitor->fenced = true;
+	hyfw_event(monitor->definition->name, "fence", "reason", reason);
+	hyfw_failover_note(monitor->definition, "fenced", reason);
+	return true;
+}
+
+/* The steps may have hung with the storage: when the lease was lost by then, the guest
+ * never runs, and its disks may be those of another host. */
+static int permit_start(void *data, struct hyfw_error **err)
+{
+	struct monitor *monitor = data;
+	int result = hyfw_failover_keeper_watch(&monitor->keeper, monitor->worker.running.pid, err);
+
+	if (!lost_lease(monitor) && result == 0)
+		return 0;
+	monitor->fenced = true;
+	hyfw_failover_lost(monitor->worker.journal);
+	return result < 0 ? result : hyfw_fail(err, ESTALE, "its lease is lost");
+}
+
+/* ---- runs ---- */
 
 /* One run from the first step to the last undo. */
 static int run_once(struct monitor *monitor, struct hyfw_served *served, unsigned restarts,
@@ -266,19 +297,6 @@ static int run_once(struct monitor *monitor, struct hyfw_served *served, unsigne
 	return result;
 }
 
-/* Between two runs, when there is nothing to be ended. */
-static bool lost_lease(struct monitor *monitor)
-{
-	HYFW_AUTO_FREE char *reason = hyfw_failover_keeper_hear(&monitor->keeper);
-
-	if (!reason)
-		return false;
-	monitor->fenced = true;
-	hyfw_event(monitor->definition->name, "fence", "reason", reason);
-	hyfw_failover_note(monitor->definition, "fenced", reason);
-	return true;
-}
-
 /* All runs; the exit status of the last one. */
 static int run_all(struct monitor *monitor, struct hyfw_error **err)
 {
@@ -306,7 +324,7 @@ static int run_all(struct monitor *monitor, struct hyfw_error **err)
 	}
 }
 
-/* ---- the lease of a machine that other hosts may run ---- */
+/* ---- the whole of it ---- */
 
 static int take_lease(struct monitor *monitor, struct hyfw_error **err)
 {
@@ -342,6 +360,7 @@ void hyfw_monitor_main(struct hyfw_definition *definition, const struct hyfw_lau
 	monitor.told_us = hyfw_now_us();
 	if (take_lease(&monitor, &failure) == 0 && hyfw_worker_open(&monitor.worker, definition, &failure) == 0) {
 		monitor.worker.progress = tell_step;
+		monitor.worker.permit = permit_start;
 		monitor.worker.progress_data = &monitor;
 		status = run_all(&monitor, &failure);
 	}

@@ -164,6 +164,14 @@ static int do_create(struct hyfw_call *call, struct bring_up *up, struct hyfw_er
 	return result;
 }
 
+static int do_start(struct hyfw_call *call, struct hyfw_worker *worker, struct hyfw_error **err)
+{
+	int result = worker->permit ? worker->permit(worker->progress_data, err) : 0;
+
+	return result < 0 ? result :
+			    set_command_status(hyfw_isolation_start(worker->isolation, call, &worker->running, err), err);
+}
+
 static int do_endpoint(struct hyfw_call *call, struct bring_up *up, struct hyfw_driver *driver,
 		       struct hyfw_error **err)
 {
@@ -189,8 +197,7 @@ static int do_step(struct hyfw_call *call, void *data, struct hyfw_error **err)
 	if (up->planned->kind == HYFW_KIND_ISOLATION && strcmp(call->step->verb, HYFW_VERB_CREATE) == 0)
 		return do_create(call, up, err);
 	if (up->planned->kind == HYFW_KIND_ISOLATION && strcmp(call->step->verb, HYFW_VERB_START) == 0)
-		return set_command_status(
-			hyfw_isolation_start(up->worker->isolation, call, &up->worker->running, err), err);
+		return do_start(call, up->worker, err);
 	result = hyfw_definition_driver(up->worker->definition, (enum hyfw_kind)up->planned->kind,
 					up->planned->driver, &driver, err);
 	if (result < 0)

@@ -38,7 +38,10 @@ struct hyfw_worker {
 	struct hyfw_running running;
 	bool created;                       /* 'running' is filled */
 	void (*progress)(void *data);       /* called after each step; may be NULL */
-	void *progress_data;
+	/* Asked between create and start, when the workload exists and nothing of it has run:
+	 * a failure is one of the start.  May be NULL. */
+	int (*permit)(void *data, struct hyfw_error **err);
+	void *progress_data;                /* given to both */
 };
 
 /* Claims the name: makes the runtime directory and its journal.  -EBUSY when the
