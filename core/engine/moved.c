@@ -24,16 +24,26 @@ bool hyfw_moved_by(const struct hyfw_operation *operation)
 	       !hyfw_map_bool(&operation->args, "check", false);
 }
 
+int hyfw_moved_permit(const struct hyfw_definition *definition, const struct hyfw_operation *operation,
+		      struct hyfw_error **err)
+{
+	if (strcmp(operation->verb, "migrate") != 0)
+		return 0;
+	if (hyfw_failover_elsewhere(definition))
+		return hyfw_fail(err, EBUSY, "it has failover, and another host has it now");
+	if (hyfw_failover_wanted(definition) && !hyfw_map_bool(&operation->args, "unsafe", false))
+		return hyfw_fail(err, ENOTSUP, "it has failover, and its lease cannot move with it: then another host could start "
+				 "it a second time; stop it and `hyfw failover %s` on the other host, or --unsafe",
+				 definition->name);
+	return 0;
+}
+
 int hyfw_moved_mark(const struct hyfw_definition *definition, const struct hyfw_operation *operation,
 		    struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *path = mark_path(definition->name);
 	const char *place = hyfw_map_get(&operation->args, "to");
 
-	if (hyfw_failover_wanted(definition) && !hyfw_map_bool(&operation->args, "unsafe", false))
-		return hyfw_fail(err, ENOTSUP, "it has failover, and its lease cannot move with it: then another host could start "
-				 "it a second time; stop it and `hyfw failover %s` on the other host, or --unsafe",
-				 definition->name);
 	if (definition->transient)
 		return 0;
 	return hyfw_file_write(path, place, strlen(place), 0600, true, err);
@@ -51,7 +61,10 @@ char *hyfw_moved_to(const char *name)
 	HYFW_AUTO_FREE char *path = mark_path(name);
 	char *place = NULL;
 
-	return hyfw_file_read(AT_FDCWD, path, PLACE_LONGEST, &place, NULL, NULL) < 0 ? NULL : place;
+	if (hyfw_file_read(AT_FDCWD, path, PLACE_LONGEST, &place, NULL, NULL) == 0)
+		return place;
+	/* One that cannot be read is a mark all the same. */
+	return access(path, F_OK) < 0 && errno == ENOENT ? NULL : hyfw_dup("another host");
 }
 
 int hyfw_moved_check(const char *name, struct hyfw_error **err)

@@ -13,6 +13,12 @@
 /* Whether 'operation' moves a workload away, if it succeeds. */
 bool hyfw_moved_by(const struct hyfw_operation *operation);
 
+/* Whether a workload may move, or be asked whether it could: -ENOTSUP for one with
+ * failover, whose lease stays, and -EBUSY for one that another host has.  0 for other
+ * operations. */
+int hyfw_moved_permit(const struct hyfw_definition *definition, const struct hyfw_operation *operation,
+		      struct hyfw_error **err);
+
 /* The mark, for what moves there with 'operation'.  Nothing for transient workloads,
  * which end with their run. */
 int hyfw_moved_mark(const struct hyfw_definition *definition, const struct hyfw_operation *operation,

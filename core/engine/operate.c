@@ -175,8 +175,10 @@ static int operate_prepared(struct here *here, struct hyfw_worker *worker, struc
 	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
 	HYFW_AUTO_ERROR struct hyfw_error *undo = NULL;
 	struct hyfw_workload workload;
-	int result = hyfw_worker_prepare(worker, arena, &workload, err);
+	int result = hyfw_moved_permit(worker->definition, here->operation, err); /* before its disks are touched */
 
+	if (result == 0)
+		result = hyfw_worker_prepare(worker, arena, &workload, err);
 	if (result < 0)
 		return result;
 	if (hyfw_moved_by(here->operation))

@@ -159,6 +159,8 @@ static int begin(struct hyfw_work *work, struct hyfw_question *question, struct 
 {
 	int result = read_question(work, question, err);
 
+	if (result == 0)
+		result = hyfw_moved_permit(work->definition, &work->operation, err);
 	if (result == 0 && hyfw_moved_by(&work->operation))
 		result = hyfw_moved_mark(work->definition, &work->operation, err);
 	if (result < 0)
