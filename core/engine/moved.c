@@ -29,12 +29,12 @@ int hyfw_moved_permit(const struct hyfw_definition *definition, const struct hyf
 {
 	if (strcmp(operation->verb, "migrate") != 0)
 		return 0;
-	if (hyfw_failover_elsewhere(definition))
-		return hyfw_fail(err, EBUSY, "it has failover, and another host has it now");
 	if (hyfw_failover_wanted(definition) && !hyfw_map_bool(&operation->args, "unsafe", false))
 		return hyfw_fail(err, ENOTSUP, "it has failover, and its lease cannot move with it: then another host could start "
 				 "it a second time; stop it and `hyfw failover %s` on the other host, or --unsafe",
 				 definition->name);
+	if (hyfw_failover_elsewhere(definition))
+		return hyfw_fail(err, EBUSY, "it has failover, and another host has it now");
 	return 0;
 }
 
