@@ -27,8 +27,22 @@ static const char *state_of(const struct hyfw_host *host, struct hyfw_arena *are
 
 /* ---- what it keeps ---- */
 
+/* A plain file with this one name: the directory belongs to a user that a guest may have
+ * in its hand, and a link in it could lead to what is somebody else's. */
+static int hand_over_file(int directory, const char *name, uint32_t uid, uint32_t gid)
+{
+	KVM_AUTO_CLOSE int fd = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+		return -EMLINK;
+	return fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
 /* For QEMU's user, which may be another one than last time.  Nobody else gets so far:
- * the directory is closed to all but its owner, and swtpm makes plain files in it. */
+ * the directory is closed to all but its owner, whose processes have ended. */
 static int hand_over(int directory, uint32_t uid, uint32_t gid)
 {
 	struct dirent *entry;
@@ -38,9 +52,8 @@ static int hand_over(int directory, uint32_t uid, uint32_t gid)
 	if (!dir && own >= 0)
 		close(own);
 	while (r == 0 && dir && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-		    fchownat(directory, entry->d_name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
-			r = -errno;
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			r = hand_over_file(directory, entry->d_name, uid, gid);
 	if (dir)
 		closedir(dir);
 	return dir ? r : -EMFILE;
