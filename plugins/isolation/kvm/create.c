@@ -280,8 +280,9 @@ static int hold_process(struct creation *creation, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = creation->host;
 	struct kvm_run *run = creation->run;
+	const struct hyfw_idmap *ids = &creation->workload.idmap;
 	uint64_t start = 0;
-	pid_t pid = kvm_process_find(run->uuid);
+	pid_t pid = kvm_process_find(run->uuid, ids->count ? ids->host_uid : 0);
 	int r = pid > 0 ? process_start_time(pid, &start) : -ESRCH;
 
 	if (r == 0)

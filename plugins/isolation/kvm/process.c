@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void kvm_auto_close(const int *fd)
@@ -76,27 +77,30 @@ const char *kvm_argument(const char *text, size_t size, const char *name)
 	return NULL;
 }
 
-pid_t kvm_process_find(const char *uuid)
+/* Anybody can run something that is called as QEMU is: it is of root until it becomes its
+ * own user.  /proc/PID belongs to the effective user (proc(5)). */
+static bool may_be_ours(pid_t pid, uid_t uid)
 {
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-	pid_t found = 0;
+	struct stat st;
+	char path[64];
 
-	while (proc && !found && (entry = readdir(proc))) {
-		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-		size_t size = 0;
-		KVM_AUTO_FREE char *text = pid > 1 ? kvm_process_arguments(pid, &size) : NULL;
-		const char *value = text && strstr(text, "qemu") ? kvm_argument(text, size, "-uuid") : NULL;
-
-		if (value && strcmp(value, uuid) == 0)
-			found = pid;
-	}
-	if (proc)
-		closedir(proc);
-	return found;
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	return stat(path, &st) == 0 && (st.st_uid == uid || st.st_uid == 0 || st.st_uid == geteuid());
 }
 
-pid_t kvm_process_naming(const char *path)
+static bool has_uuid(const char *text, size_t size, const char *uuid)
+{
+	const char *value = strstr(text, "qemu") ? kvm_argument(text, size, "-uuid") : NULL;
+
+	return value && strcmp(value, uuid) == 0;
+}
+
+static bool names_path(const char *text, size_t size, const char *path)
+{
+	return memmem(text, size, path, strlen(path)) != NULL;
+}
+
+static pid_t find(uid_t uid, bool (*is_it)(const char *text, size_t size, const char *word), const char *word)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
@@ -107,12 +111,22 @@ pid_t kvm_process_naming(const char *path)
 		size_t size = 0;
 		KVM_AUTO_FREE char *text = pid > 1 && pid != getpid() ? kvm_process_arguments(pid, &size) : NULL;
 
-		if (text && memmem(text, size, path, strlen(path)))
+		if (text && is_it(text, size, word) && may_be_ours(pid, uid))
 			found = pid;
 	}
 	if (proc)
 		closedir(proc);
 	return found;
+}
+
+pid_t kvm_process_find(const char *uuid, uid_t uid)
+{
+	return find(uid, has_uuid, uuid);
+}
+
+pid_t kvm_process_naming(const char *path, uid_t uid)
+{
+	return find(uid, names_path, path);
 }
 
 int kvm_process_end_all(const struct hyfw_host *host, const char *root, struct hyfw_error **err)

@@ -175,8 +175,8 @@ void kvm_stale_groups(const struct hyfw_host *host, struct hyfw_arena *arena, co
 
 /* ---- process.c ------------------------------------------------------------------------ */
 
-/* QEMU that runs the machine with this uuid, 0 when there is none. */
-pid_t kvm_process_find(const char *uuid);
+/* QEMU that runs the machine with this uuid as user 'uid', 0 when there is none. */
+pid_t kvm_process_find(const char *uuid, uid_t uid);
 
 /* Its arguments, each with its NUL; NULL when it is gone.  To be freed. */
 char *kvm_process_arguments(pid_t pid, size_t *ret_size);
@@ -187,8 +187,8 @@ const char *kvm_argument(const char *text, size_t size, const char *name);
 /* Gives back the memory of this process that it does not need while a machine runs. */
 void kvm_slim(void);
 
-/* The first process whose command line names the file 'path', 0 when there is none. */
-pid_t kvm_process_naming(const char *path);
+/* The first process of 'uid' whose command line names the file 'path', 0 when there is none. */
+pid_t kvm_process_naming(const char *path, uid_t uid);
 
 /* Ends every process, QEMU or the TPM, whose command line names 'root'. */
 int kvm_process_end_all(const struct hyfw_host *host, const char *root, struct hyfw_error **err);

@@ -131,7 +131,7 @@ int kvm_tpm_start(const struct hyfw_host *host, struct hyfw_arena *arena, const 
 		r = run(host, arena, socket, state, &workload->idmap, err);
 	if (r < 0)
 		return r;
-	pid = kvm_process_naming(socket);
+	pid = kvm_process_naming(socket, workload->idmap.count ? workload->idmap.host_uid : 0);
 	*ret_pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
 	if (*ret_pidfd < 0)
 		return host->fail(err, ESRCH, "the TPM: swtpm has ended already");
