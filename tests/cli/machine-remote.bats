@@ -139,10 +139,12 @@ answers() { # NUMBER
 	defined vm
 	[ "$(virsh -c "$FAR" domstate "$(owner_mark)-vm")" = "shut off" ]
 
-	for name in "$(owner_mark)-lost" "$(owner_mark)-marked" hyfw-12345678-other; do
+	for name in "$(owner_mark)-lost" "$(owner_mark)-marked" "$(owner_mark)-alien" hyfw-12345678-other; do
 		virsh -c "$FAR" dumpxml --inactive "$(owner_mark)-vm" |
 			sed -e "s|<name>.*</name>|<name>$name</name>|" -e '/<uuid>/d' >"$BATS_TEST_TMPDIR/domain.xml"
 		[[ $name != *-marked ]] || sed -i '/<hyfw:machine/d' "$BATS_TEST_TMPDIR/domain.xml"
+		# a name that we could give, and the mark of another instance
+		[[ $name != *-alien ]] || sed -i '/<hyfw:machine/s/ owner="[^"]*"/ owner="hyfw-0"/' "$BATS_TEST_TMPDIR/domain.xml"
 		virsh -q -c "$FAR" define "$BATS_TEST_TMPDIR/domain.xml"
 	done
 	hyfw_at here recover
@@ -150,8 +152,10 @@ answers() { # NUMBER
 	[[ $output == *"$(owner_mark)-vm"* ]]
 	[[ $output != *-lost* ]]
 	[[ $output == *-marked* ]]
+	[[ $output == *-alien* ]]
 	[[ $output == *hyfw-12345678-other* ]]
 	virsh -q -c "$FAR" undefine "$(owner_mark)-marked"
+	virsh -q -c "$FAR" undefine "$(owner_mark)-alien"
 	virsh -q -c "$FAR" undefine hyfw-12345678-other
 
 	hyfw_at here rm vm

@@ -281,7 +281,7 @@ int kvm_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **e
 	if (r == 0)
 		r = gc_kept(host, arena, alive, err);
 	if (r == 0)
-		kvm_persist_gc(instance, arena, alive);
+		kvm_persist_gc(instance, alive);
 	kvm_template_gc(host, arena);
 	host->arena_free(arena);
 	return r;

@@ -88,36 +88,36 @@ int kvm_libvirtd_end(struct kvm_instance *kvm, const char *uuid, const char *nam
 
 /* ---- gc ---- */
 
-/* Attribute 'key' of our mark, in 'arena'; NULL for a domain that does not bear it. */
-static const char *marked(const struct kvm_instance *kvm, struct hyfw_arena *arena, virDomainPtr domain,
-			  const char *key)
+/* Whose it is, as our mark says: "hyfw-12345678-web" is a name of the instance hyfw-12345678
+ * as well as one that the instance hyfw could give. */
+static bool has_owner(virDomainPtr domain, const char *owner)
 {
 	char *mark = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, KVM_OWN_NAMESPACE, 0);
 	xmlDoc *document = mark ? xmlReadMemory(mark, (int)strlen(mark), "mark", NULL,
 						XML_PARSE_NONET | XML_PARSE_NOERROR) : NULL;
 	xmlNode *own = document ? xmlDocGetRootElement(document) : NULL;
-	xmlChar *value = own ? xmlGetNoNsProp(own, BAD_CAST key) : NULL;
-	const char *copy = value ? kvm->host->format(arena, "%s", (const char *)value) : NULL;
+	xmlChar *value = own ? xmlGetNoNsProp(own, BAD_CAST "owner") : NULL;
+	const bool same = value && strcmp((const char *)value, owner) == 0;
 
 	xmlFree(value);
 	xmlFreeDoc(document);
 	free(mark);
-	return copy;
+	return same;
 }
 
-/* Of this instance, by the mark and not by the name: "hyfw-12345678-web" is that of an
- * instance with directories of its own as well as one that the first instance could give. */
-static bool is_orphan(const struct kvm_instance *kvm, struct hyfw_arena *arena, virDomainPtr domain,
-		      const struct hyfw_alive *alive)
+/* Names begin with the owner; see kvm_domain_name(). */
+static bool is_orphan(const struct kvm_instance *kvm, virDomainPtr domain, const struct hyfw_alive *alive)
 {
-	const char *owner = marked(kvm, arena, domain, "owner"), *workload = marked(kvm, arena, domain, "workload");
+	const char *owner = kvm->host->owner, *name = virDomainGetName(domain);
+	const size_t length = strlen(owner);
 
-	return owner && workload && strcmp(owner, kvm->host->owner) == 0 &&
-	       is_ours(domain, kvm->host->format(arena, "%s-%s", owner, workload)) &&
-	       !hyfw_names_have(alive->workloads, workload, strlen(workload));
+	if (strncmp(name, owner, length) != 0 || name[length] != '-' || !has_owner(domain, owner))
+		return false;
+	name += length + 1;
+	return !hyfw_names_have(alive->workloads, name, strlen(name));
 }
 
-void kvm_persist_gc(struct kvm_instance *kvm, struct hyfw_arena *arena, const struct hyfw_alive *alive)
+void kvm_persist_gc(struct kvm_instance *kvm, const struct hyfw_alive *alive)
 {
 	virDomainPtr *domains = NULL;
 	struct hyfw_error *err = NULL;
@@ -134,7 +134,7 @@ void kvm_persist_gc(struct kvm_instance *kvm, struct hyfw_arena *arena, const st
 	count = virConnectListAllDomains(run->connection, &domains,
 					 VIR_CONNECT_LIST_DOMAINS_INACTIVE | VIR_CONNECT_LIST_DOMAINS_PERSISTENT);
 	for (i = 0; i < count; i++) {
-		if (is_orphan(kvm, arena, domains[i], alive)) {
+		if (is_orphan(kvm, domains[i], alive)) {
 			kvm->host->log(HYFW_LOG_INFO, "undefining the orphaned machine %s", virDomainGetName(domains[i]));
 			if (undefine(run, domains[i], &err) < 0)
 				kvm->host->forget(&err);

@@ -21,6 +21,6 @@ int kvm_persist_define(struct kvm_run *run, const struct hyfw_map *settings, con
 		       virDomainPtr *ret_domain, struct hyfw_error **err);
 
 /* Undefines those of ours whose workload is gone.  Best effort. */
-void kvm_persist_gc(struct kvm_instance *kvm, struct hyfw_arena *arena, const struct hyfw_alive *alive);
+void kvm_persist_gc(struct kvm_instance *kvm, const struct hyfw_alive *alive);
 
 #endif
