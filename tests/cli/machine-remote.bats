@@ -144,7 +144,7 @@ answers() { # NUMBER
 			sed -e "s|<name>.*</name>|<name>$name</name>|" -e '/<uuid>/d' >"$BATS_TEST_TMPDIR/domain.xml"
 		[[ $name != *-marked ]] || sed -i '/<hyfw:machine/d' "$BATS_TEST_TMPDIR/domain.xml"
 		# a name that we could give, and the mark of another instance
-		[[ $name != *-alien ]] || sed -i '/<hyfw:machine/s/ owner="[^"]*"/ owner="hyfw-0"/' "$BATS_TEST_TMPDIR/domain.xml"
+		[[ $name != *-alien ]] || sed -i '/<hyfw:machine/s/ owner=[^ ]*/ owner="hyfw-0"/' "$BATS_TEST_TMPDIR/domain.xml"
 		virsh -q -c "$FAR" define "$BATS_TEST_TMPDIR/domain.xml"
 	done
 	hyfw_at here recover

@@ -119,7 +119,7 @@ qemu_of() { # NAME
 
 # Beside the disk, in a directory that says whose they are.
 layers() { # WORKLOAD [DIRECTORY]
-	find "${2:-$DATA/disks}" -path "*/.$(owner_mark)-$1/*" -name '*.qcow2' | wc -l
+	find "${2:-$DATA/disks}" -path "*/.$(owner_mark)-$1-*/*" -name '*.qcow2' | wc -l
 }
 
 state_is() { # NAME TEXT
@@ -257,7 +257,7 @@ has_mark() { # FILE
 	run --separate-stderr hyfw start idle
 	[ "$status" -ne 0 ]
 	[[ $stderr == *"/etc/shadow"*"the machine has changed it"* ]]
-	below=$(dirname "$volume")/.$(owner_mark)-idle
+	below=$(echo "$(dirname "$volume")/.$(owner_mark)-idle-"*)
 	two=$(find "$below" -name '*.qcow2' ! -path "$(top_of idle disk1)")
 	qemu-img rebase -u -F qcow2 -b "$two" "$(top_of idle disk1)"
 

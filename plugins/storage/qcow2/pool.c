@@ -2,7 +2,7 @@
  * Pools: directories of volumes, and how much the disks in each may hold together, by
  * their virtual sizes: then no guest can fill what another was promised.  What snapshots
  * inside of a disk keep is not more than its file holds, so that is added; files that
- * external snapshots have put on a disk lie in directories .hyfw*-WORKLOAD beside it. */
+ * external snapshots have put on a disk lie in directories .hyfw*-WORKLOAD-ID beside it. */
 #include "qcow2.h"
 
 #include <dirent.h>

@@ -15,12 +15,13 @@
  *                nobody writes to it as long as the snapshot is there
  *     serial     of the last file that was made
  *
- * Overlays lie in the directory .OWNER-WORKLOAD beside their base when only root writes
- * there, else in the driver's own.  The record is written whole or not at all, and in
- * an order that leaves the machine a chain with all that it has written, whatever is
- * killed: an overlay is in the record before anything is written to it, and out of it
- * when what it is based on holds the same.  A file that the record does not mention is
- * of no use and removed by the next command.
+ * Overlays lie in the directory .OWNER-WORKLOAD-ID beside their base when only root
+ * writes there, else in the driver's own; ID is made of this host and its directories.
+ * The record is written whole or not at all, and in an order that leaves the machine a
+ * chain with all that it has written, whatever is killed: an overlay is in the record
+ * before anything is written to it, and out of it when what it is based on holds the
+ * same.  A file that the record does not mention is of no use and removed by the next
+ * command.
  *
  * A file that no snapshot needs any more goes when nothing, or one other file, is based
  * on it: that one is merged into it.  With more it stays, without a name.

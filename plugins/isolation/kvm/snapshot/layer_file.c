@@ -38,15 +38,18 @@ static const char *own_directory(struct kvm_layers *layers)
 }
 
 /* Beside the disk, so that they take their room where it does; not where others could
- * put something in their place, nor in /dev. */
+ * put something in their place, nor in /dev.  Its name is this host's alone: what another
+ * host that has the same storage does for a workload of this name is not ours to sweep. */
 static const char *directory_of(struct kvm_layers *layers, const char *base)
 {
+	const struct hyfw_map nothing = { 0 };
 	const char *parent = parent_of(layers, base);
 	struct stat file, directory;
 
 	if ((lstat(base, &file) < 0 || S_ISREG(file.st_mode)) && stat(parent, &directory) == 0 &&
 	    directory.st_uid == geteuid() && !(directory.st_mode & 022))
-		return layers->host->format(layers->arena, "%s/.%s-%s", parent, layers->host->owner, layers->workload);
+		return layers->host->format(layers->arena, "%s/.%s-%s-%.8s", parent, layers->host->owner, layers->workload,
+					    kvm_uuid(layers->host, layers->arena, layers->workload, &nothing));
 	return own_directory(layers);
 }
 
