@@ -12,6 +12,7 @@
 #include "../common/tree.h"
 
 #define WORK "work"
+#define TRIES 100
 
 /* ---- working directories ---- */
 
@@ -20,24 +21,40 @@ const char *qcow2_work_parent(struct qcow2 *qcow2, struct hyfw_arena *arena)
 	return qcow2->host->format(arena, "%s/" WORK, qcow2_data(qcow2));
 }
 
+/* The descriptor, locked; -EAGAIN when somebody who looks for what was left took the
+ * directory for that before it was. */
+static int make_locked(char *path)
+{
+	struct stat st;
+	int fd, errnum;
+
+	if (!mkdtemp(path))
+		return -errno;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0)
+		return fd;
+	errnum = fd >= 0 || errno == ENOENT ? EAGAIN : errno;
+	rmdir(path);
+	if (fd >= 0)
+		close(fd);
+	return -errnum;
+}
+
 int qcow2_work_begin(struct qcow2 *qcow2, struct hyfw_arena *arena, struct qcow2_work *ret_work,
 		     struct hyfw_error **err)
 {
 	const char *parent = qcow2_work_parent(qcow2, arena);
-	struct qcow2_work work = { qcow2->host->format(arena, "%s/XXXXXX", parent), -1 };
-	int errnum;
+	struct qcow2_work work;
+	unsigned tries = TRIES;
 
 	if (mkdir(parent, 0700) < 0 && errno != EEXIST)
 		return qcow2->host->fail(err, errno, "%s: %s", parent, strerror(errno));
-	if (!mkdtemp(work.path))
-		return qcow2->host->fail(err, errno, "%s: %s", work.path, strerror(errno));
-	work.lock = open(work.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (work.lock < 0 || flock(work.lock, LOCK_EX | LOCK_NB) < 0) {
-		errnum = errno;
-		rmdir(work.path);
-		qcow2_work_leave(&work);
-		return qcow2->host->fail(err, errnum, "%s: %s", parent, strerror(errnum));
-	}
+	do {
+		work.path = qcow2->host->format(arena, "%s/XXXXXX", parent);
+		work.lock = make_locked(work.path);
+	} while (work.lock == -EAGAIN && tries-- > 0);
+	if (work.lock < 0)
+		return qcow2->host->fail(err, -work.lock, "%s: %s", parent, strerror(-work.lock));
 	*ret_work = work;
 	return 0;
 }
