@@ -43,7 +43,6 @@ bool hyfw_autostart_wants(const struct hyfw_state *state)
 	const struct hyfw_definition *definition = state->definition;
 	const struct hyfw_map settings = hyfw_pairs_map(&definition->settings);
 	HYFW_AUTO_FREE char *mark = hyfw_path_workload(false, definition->name, "up");
-
 	HYFW_AUTO_FREE char *moved = hyfw_moved_to(definition->name);
 
 	if (definition->transient || moved || (state->status != HYFW_STATUS_CREATED && state->status != HYFW_STATUS_EXITED))

@@ -33,7 +33,6 @@ static void append_all(char **text, const struct hyfw_definition *definition, co
 static void append_boot(char **text, const struct hyfw_definition *definition)
 {
 	const char *kernel = hyfw_definition_get(definition, "kernel");
-
 	const char *template = hyfw_definition_get(definition, "template");
 
 	append(text, "", template ? "template" : kernel ? "kernel" : "disk");

@@ -27,7 +27,6 @@
 #define TO_US IS("{'fib': {'result': 'type', 'flags': ['daddr']}}", "'local'")
 #define MASQUERADE "{'masquerade': null}"
 
-
 /* ---- published ports ------------------------------------------------------------
  *
  * Elements of these maps lead ports of the host to a workload (net_nft_publish()),

@@ -16,7 +16,7 @@ static inline bool kvm_is_hosted(const struct kvm_instance *kvm)
 	return kvm->uri && kvm_uri_is_remote(kvm->uri);
 }
 
-/* ---- libvirt/hosted.c; libvirt/hosted_libvirtd.c has what that host says ----------------------------------------------------------------- */
+/* ---- libvirt/hosted.c; what that host says is in libvirt/hosted_libvirtd.c ---- */
 
 /* Keys that cannot be in effect on another host. */
 int kvm_check_hosted(const struct kvm_instance *kvm, const struct hyfw_subject *subject, struct hyfw_error **err);

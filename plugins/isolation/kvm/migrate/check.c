@@ -104,7 +104,7 @@ static void check_name(struct check *check)
 
 static void check_machine(struct check *check)
 {
-		const char *machine = kvm_move_text(check->move, NULL, "string(/domain/os/type/@machine)");
+	const char *machine = kvm_move_text(check->move, NULL, "string(/domain/os/type/@machine)");
 	const char *arch = kvm_move_text(check->move, NULL, "string(/domain/os/type/@arch)");
 	const char *type = kvm_move_text(check->move, NULL, "string(/domain/@type)");
 	KVM_AUTO_FREE char *facts = virConnectGetDomainCapabilities(check->move->there, NULL, arch, machine, type, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The operation "migrate".  Of a machine that runs: libvirt's call runs in a thread of its own while this one
- * tells how far it is, and ends it when the administrator wants that.  Whatever fails,
- * the machine goes on here. */
+ * The operation "migrate".  Of a machine that runs: libvirt's call runs in a thread of its
+ * own while this one tells how far it is, and ends it when the administrator wants that.
+ * Whatever fails, the machine goes on here. */
 #include "../snapshot/layer.h"
 #include "migrate.h"
 

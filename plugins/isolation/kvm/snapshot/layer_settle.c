@@ -10,7 +10,8 @@
 
 static int remove_one(struct kvm_layers *layers, const char *path, struct hyfw_error **err)
 {
-	const char *file = layers->host->format(layers->arena, "%s", path), *base = layers->host->format(layers->arena, "%s", kvm_layer_base(layers->kept, path));
+	const char *file = layers->host->format(layers->arena, "%s", path);
+	const char *base = layers->host->format(layers->arena, "%s", kvm_layer_base(layers->kept, path));
 	int r;
 
 	kvm_layer_remove(layers->kept, file);

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-
 /* ---- what the disks look like ---- */
 
 /* Not the time of the inode, which a change of its owner moves. */

@@ -7,7 +7,7 @@
  *     templates/NAME/memory          libvirt's saved machine
  *
  *     template/settings.c   what a machine from a template may say of itself; pure
- *     template/template.c            what there is, and what of it is used
+ *     template/template.c   what there is, and what of it is used
  *     template/make.c       a running machine becomes one
  *     template/image.c      libvirt's file, for a machine of another name
  *     template/start.c      the part of create() that goes on from there
