@@ -187,6 +187,7 @@ static void contradictions_are_refused_by_name(void **state)
 		{ "kernel=/dev/null\ntpm=true\ndisplay=vnc", "tpm = yes:", "firmware = efi" },
 		{ "kernel=/dev/null\ntpm=true\nfirmware=bios", "tpm = yes:", "firmware = efi" },
 		{ BOOTS "tpm=true\nacpi=false", "tpm = yes:", "ACPI" },
+		{ BOOTS "tpm=true\nfailover=beta", "tpm = yes:", "has failover" },
 		{ BOOTS "libvirt_network=default", "libvirt_network:", "uri" },
 		{ BOOTS "libvirt_disk=/a", "libvirt_disk:", "disk" },
 		{ BOOTS "persistent=true", "persistent = yes:", "uri" },

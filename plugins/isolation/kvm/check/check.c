@@ -72,6 +72,10 @@ static bool has_screen(const struct kvm_checked *checked)
 
 static int check_tpm(const struct kvm_checked *checked)
 {
+	if (kvm_checked_get(checked, "failover"))
+		return checked->host->fail(checked->err, ENOTSUP, "tpm = yes: what the TPM keeps stays on this host, and the machine "
+					   "has failover: on another host the guest would not get at its keys; leave one of "
+					   "the two out");
 	if (!hyfw_map_bool(checked->settings, "acpi", true))
 		return checked->host->fail(checked->err, ENOTSUP, "tpm = yes: a guest finds it through ACPI; leave out acpi = no");
 	/* QEMU keeps room for ACPI's tables above the initrd that it loads, but not for the
