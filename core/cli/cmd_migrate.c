@@ -78,7 +78,8 @@ static void add_definition(struct hyfw_pairs *args, const char *workload)
 	if (hyfw_store_definition(workload, &definition, NULL) < 0)
 		return; /* the operation says so */
 	text = hyfw_adopt_offer(definition);
-	hyfw_pairs_set(args, "definition", text);
+	if (text)
+		hyfw_pairs_set(args, "definition", text);
 }
 
 static int migrate(struct hyfw_cli *cli, struct hyfw_pairs *args, const char *workload, const char *to)

@@ -15,10 +15,11 @@ char *hyfw_adopt_offer(struct hyfw_definition *definition)
 	size_t i;
 
 	if (hyfw_definition_driver(definition, HYFW_KIND_ISOLATION, hyfw_definition_isolation(definition), &driver,
-				   NULL) == 0)
-		for (option = hyfw_driver_plugin(driver)->options; option && option->name; option++)
-			if (option->flags & HYFW_OPTION_SECRET)
-				hyfw_pairs_remove(&definition->settings, option->name);
+				   NULL) < 0)
+		return NULL;
+	for (option = hyfw_driver_plugin(driver)->options; option && option->name; option++)
+		if (option->flags & HYFW_OPTION_SECRET)
+			hyfw_pairs_remove(&definition->settings, option->name);
 	for (i = 0; i < definition->plugins.count; i++)
 		hyfw_pairs_finish(&definition->plugin_settings[i]);
 	hyfw_strings_finish(&definition->plugins);

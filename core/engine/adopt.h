@@ -7,7 +7,8 @@
 #include "engine/definition.h"
 
 /* The definition as it goes along with a machine that moves, free(): what it is, without
- * secrets and without the settings of drivers, which are each host's own. */
+ * secrets and without the settings of drivers, which are each host's own.  NULL when its
+ * driver cannot be asked what is secret. */
 char *hyfw_adopt_offer(struct hyfw_definition *definition);
 
 #endif
