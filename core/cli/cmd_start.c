@@ -13,20 +13,11 @@
 #include "engine/autostart.h"
 #include "engine/failover_place.h"
 #include "engine/launch.h"
-#include "engine/moved.h"
-#include "engine/store.h"
-
-static bool runs(const char *name)
-{
-	HYFW_AUTO_FREE char *journal = hyfw_path_runtime(name, "journal");
-
-	return hyfw_journal_owner(journal) > 0;
-}
 
 static int start_one(const char *name, bool attach, bool interactive, bool here)
 {
 	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;
-	struct hyfw_launch launch = { .foreground = attach, .interactive = interactive };
+	struct hyfw_launch launch = { .foreground = attach, .interactive = interactive, .here = here };
 	struct hyfw_launched launched = { .socket = -1 };
 	struct hyfw_error *err = NULL;
 	struct hyfw_map settings;
@@ -39,8 +30,6 @@ static int start_one(const char *name, bool attach, bool interactive, bool here)
 		return hyfw_cli_error(err);
 	}
 	settings = hyfw_pairs_map(&definition->settings);
-	if (here && !runs(name)) /* one that is just moving has a mark for good reason */
-		hyfw_moved_forget(name);
 	if (attach)
 		hyfw_attach_prepare();
 	if (hyfw_launch(definition, &launch, &launched, &err) < 0)

@@ -38,6 +38,7 @@ struct hyfw_launch {
 	bool foreground;   /* output goes to this process's stdout and stderr as well */
 	bool interactive;  /* standard input is passed on */
 	unsigned step_timeout_ms;
+	bool here;         /* although it has moved to another host, see moved.h */
 	const struct hyfw_failover_lease *seen; /* of a machine that is taken over, see failover_keeper.h; NULL */
 };
 

@@ -359,6 +359,8 @@ void hyfw_monitor_main(struct hyfw_definition *definition, const struct hyfw_lau
 	monitor.signals = set_up_process();
 	monitor.told_us = hyfw_now_us();
 	if (take_lease(&monitor, &failure) == 0 && hyfw_worker_open(&monitor.worker, definition, &failure) == 0) {
+		if (launch->here) /* one that is just moving has the claim, and its mark for good reason */
+			hyfw_moved_forget(definition->name);
 		monitor.worker.progress = tell_step;
 		monitor.worker.permit = permit_start;
 		monitor.worker.progress_data = &monitor;
