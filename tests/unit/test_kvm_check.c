@@ -86,6 +86,7 @@ static void keys_that_do_not_reach_another_host(void **state)
 		{ "libvirt_disk=/a\npids=5", "pids:", "leave it out" },
 		{ "libvirt_disk=/a\ndisplay=vnc", "display on a unix socket:", "vnc_listen" },
 		{ "libvirt_disk=/a\nfirmware=efi", "firmware = efi:", "bios" },
+		{ "libvirt_disk=/a\ntpm=true", "tpm = yes:", "leave it out" },
 		{ "libvirt_disk=a", "libvirt_disk = a:", "POOL/VOLUME" },
 		{ "libvirt_disk=pool/", "libvirt_disk = pool/:", "POOL/VOLUME" },
 		{ "libvirt_disk=pool/a/b", "libvirt_disk = pool/a/b:", "POOL/VOLUME" },

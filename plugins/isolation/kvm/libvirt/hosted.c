@@ -47,6 +47,8 @@ int kvm_check_hosted(const struct kvm_instance *kvm, const struct hyfw_subject *
 		r = refuse(kvm, err, "display on a unix socket", "give vnc_listen or spice_listen, an address of that host");
 	if (r == 0 && firmware && strcmp(firmware, "efi") == 0)
 		r = refuse(kvm, err, "firmware = efi", "its variables are a file that hyfw makes; use bios");
+	if (r == 0 && hyfw_map_bool(settings, "tpm", false))
+		r = refuse(kvm, err, "tpm = yes", "its swtpm runs beside hyfw, where that QEMU does not meet it; leave it out");
 	if (r < 0)
 		return r;
 	arena = kvm->host->arena_new();
