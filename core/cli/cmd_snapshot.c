@@ -2,9 +2,7 @@
  * hyfw snapshot create|list|revert|delete. */
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
@@ -48,48 +46,27 @@ struct request {
 
 /* ---- printing ---- */
 
-static const char *value_in(const struct hyfw_map *rows, size_t at, const char *key)
-{
-	for (at++; at < rows->count && strcmp(rows->items[at].key, "row") != 0; at++)
-		if (strcmp(rows->items[at].key, key) == 0)
-			return rows->items[at].value;
-	return NULL;
-}
-
 static void add_row(struct hyfw_table *table, const struct hyfw_map *rows, size_t at)
 {
-	const char *name = value_in(rows, at, "name"), *current = value_in(rows, at, "current");
-	const char *created = value_in(rows, at, "created"), *bytes = value_in(rows, at, "bytes");
+	const char *name = hyfw_cli_row_value(rows, at, "name"), *current = hyfw_cli_row_value(rows, at, "current");
+	const char *memory = hyfw_cli_row_value(rows, at, "memory");
 	HYFW_AUTO_FREE char *marked = hyfw_format("%s%s", name ? name : "?",
 						  current && strcmp(current, "true") == 0 ? " *" : "");
-	const time_t seconds = created ? (time_t)strtoll(created, NULL, 10) : 0;
-	char when[32] = "";
-	struct tm parts;
 
-	if (created && gmtime_r(&seconds, &parts))
-		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &parts);
 	hyfw_table_add(table, marked);
-	hyfw_table_add(table, when);
-	hyfw_table_add(table, value_in(rows, at, "type"));
-	hyfw_table_add(table, value_in(rows, at, "state"));
-	hyfw_table_add(table, value_in(rows, at, "memory") && strcmp(value_in(rows, at, "memory"), "true") == 0 ? "yes"
-														 : "no");
-	hyfw_table_add(table, value_in(rows, at, "parent"));
-	hyfw_table_add(table, bytes ? hyfw_cli_bytes(strtoull(bytes, NULL, 10)) : NULL);
+	hyfw_cli_add_time(table, hyfw_cli_row_value(rows, at, "created"));
+	hyfw_table_add(table, hyfw_cli_row_value(rows, at, "type"));
+	hyfw_table_add(table, hyfw_cli_row_value(rows, at, "state"));
+	hyfw_table_add(table, memory && strcmp(memory, "true") == 0 ? "yes" : "no");
+	hyfw_table_add(table, hyfw_cli_row_value(rows, at, "parent"));
+	hyfw_cli_add_bytes(table, hyfw_cli_row_value(rows, at, "bytes"));
 }
 
 static void print_table(const struct hyfw_map *rows)
 {
 	static const char *const head[] = { "NAME", "CREATED", "TYPE", "STATE", "MEMORY", "PARENT", "SIZE" };
-	struct hyfw_table *table = hyfw_table_new(HYFW_COUNT(head));
-	size_t i;
 
-	for (i = 0; i < HYFW_COUNT(head); i++)
-		hyfw_table_add(table, head[i]);
-	for (i = 0; i < rows->count; i++)
-		if (strcmp(rows->items[i].key, "row") == 0)
-			add_row(table, rows, i);
-	hyfw_table_print(table);
+	hyfw_cli_print_row_table(rows, head, HYFW_COUNT(head), add_row);
 }
 
 /* ---- command ---- */

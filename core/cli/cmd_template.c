@@ -3,9 +3,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
@@ -49,49 +47,25 @@ static int ask_keeper(struct hyfw_cli *cli, const char *verb, const char *object
 
 /* ---- printing ---- */
 
-static const char *value_in(const struct hyfw_map *rows, size_t at, const char *key)
-{
-	for (at++; at < rows->count && strcmp(rows->items[at].key, "row") != 0; at++)
-		if (strcmp(rows->items[at].key, key) == 0)
-			return rows->items[at].value;
-	return NULL;
-}
-
-static void add_bytes(struct hyfw_table *table, const char *bytes)
-{
-	hyfw_table_add(table, bytes ? hyfw_cli_bytes(strtoull(bytes, NULL, 10)) : NULL);
-}
-
 static void add_row(struct hyfw_table *table, const struct hyfw_map *rows, size_t at)
 {
-	const char *created = value_in(rows, at, "created");
-	const time_t seconds = created ? (time_t)strtoll(created, NULL, 10) : 0;
-	char when[32] = "";
-	struct tm parts;
-
-	if (created && gmtime_r(&seconds, &parts))
-		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &parts);
 	hyfw_table_add(table, rows->items[at].value);
-	hyfw_table_add(table, value_in(rows, at, "damaged") ? "damaged" : when);
-	hyfw_table_add(table, value_in(rows, at, "workload"));
-	add_bytes(table, value_in(rows, at, "memory"));
-	hyfw_table_add(table, value_in(rows, at, "vcpus"));
-	add_bytes(table, value_in(rows, at, "bytes"));
-	hyfw_table_add(table, value_in(rows, at, "users"));
+	if (hyfw_cli_row_value(rows, at, "damaged"))
+		hyfw_table_add(table, "damaged");
+	else
+		hyfw_cli_add_time(table, hyfw_cli_row_value(rows, at, "created"));
+	hyfw_table_add(table, hyfw_cli_row_value(rows, at, "workload"));
+	hyfw_cli_add_bytes(table, hyfw_cli_row_value(rows, at, "memory"));
+	hyfw_table_add(table, hyfw_cli_row_value(rows, at, "vcpus"));
+	hyfw_cli_add_bytes(table, hyfw_cli_row_value(rows, at, "bytes"));
+	hyfw_table_add(table, hyfw_cli_row_value(rows, at, "users"));
 }
 
 static void print_table(const struct hyfw_map *rows)
 {
 	static const char *const head[] = { "NAME", "CREATED", "MADE OF", "MEMORY", "VCPUS", "SIZE", "USED BY" };
-	struct hyfw_table *table = hyfw_table_new(HYFW_COUNT(head));
-	size_t i;
 
-	for (i = 0; i < HYFW_COUNT(head); i++)
-		hyfw_table_add(table, head[i]);
-	for (i = 0; i < rows->count; i++)
-		if (strcmp(rows->items[i].key, "row") == 0)
-			add_row(table, rows, i);
-	hyfw_table_print(table);
+	hyfw_cli_print_row_table(rows, head, HYFW_COUNT(head), add_row);
 }
 
 static void print_facts(const struct hyfw_map *rows)

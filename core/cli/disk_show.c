@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "cli/disk.h"
+#include "cli/operate.h"
 
 #define ROW "row" /* begins each thing of a list */
 
@@ -107,16 +108,6 @@ static void rows_json(const struct hyfw_map *result)
 	json_object_put(list);
 }
 
-static const char *value_in_row(const struct hyfw_map *result, size_t row, const char *key)
-{
-	size_t i;
-
-	for (i = row + 1; i < result->count && strcmp(result->items[i].key, ROW) != 0; i++)
-		if (strcmp(result->items[i].key, key) == 0)
-			return result->items[i].value;
-	return NULL;
-}
-
 static void add_head(struct hyfw_table *table, const char *key)
 {
 	HYFW_AUTO_FREE char *head = hyfw_dup(key);
@@ -143,7 +134,7 @@ static void rows_table(const struct disk_verb *verb, const struct hyfw_map *resu
 			continue;
 		for (column = 0; column < columns; column++) {
 			const char *key = verb->columns[column];
-			HYFW_AUTO_FREE char *cell = cell_of(key, value_in_row(result, i, key));
+			HYFW_AUTO_FREE char *cell = cell_of(key, hyfw_cli_row_value(result, i, key));
 
 			hyfw_table_add(table, cell);
 		}

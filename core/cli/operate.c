@@ -3,7 +3,9 @@
 
 #include <json-c/json.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/json.h"
 #include "cli/progress.h"
@@ -61,6 +63,8 @@ int hyfw_cli_operate(struct hyfw_cli *cli, const char *workload, const char *ver
 	return 0;
 }
 
+/* ---- rows ---- */
+
 void hyfw_cli_print_rows(const struct hyfw_map *rows)
 {
 	struct json_object *array = json_object_new_array(), *object = NULL;
@@ -76,4 +80,42 @@ void hyfw_cli_print_rows(const struct hyfw_map *rows)
 	}
 	hyfw_cli_print_json(array);
 	json_object_put(array);
+}
+
+const char *hyfw_cli_row_value(const struct hyfw_map *rows, size_t at, const char *key)
+{
+	for (at++; at < rows->count && strcmp(rows->items[at].key, "row") != 0; at++)
+		if (strcmp(rows->items[at].key, key) == 0)
+			return rows->items[at].value;
+	return NULL;
+}
+
+void hyfw_cli_print_row_table(const struct hyfw_map *rows, const char *const *head, size_t columns,
+			      void (*add)(struct hyfw_table *table, const struct hyfw_map *rows, size_t at))
+{
+	struct hyfw_table *table = hyfw_table_new(columns);
+	size_t i;
+
+	for (i = 0; i < columns; i++)
+		hyfw_table_add(table, head[i]);
+	for (i = 0; i < rows->count; i++)
+		if (strcmp(rows->items[i].key, "row") == 0)
+			add(table, rows, i);
+	hyfw_table_print(table);
+}
+
+void hyfw_cli_add_time(struct hyfw_table *table, const char *seconds)
+{
+	const time_t time = seconds ? (time_t)strtoll(seconds, NULL, 10) : 0;
+	char when[32] = "";
+	struct tm parts;
+
+	if (seconds && gmtime_r(&time, &parts))
+		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &parts);
+	hyfw_table_add(table, when);
+}
+
+void hyfw_cli_add_bytes(struct hyfw_table *table, const char *bytes)
+{
+	hyfw_table_add(table, bytes ? hyfw_cli_bytes(strtoull(bytes, NULL, 10)) : NULL);
 }
