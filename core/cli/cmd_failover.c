@@ -66,10 +66,8 @@ static void print_json(const struct hyfw_failover_machines *machines)
 static int list(const struct hyfw_cli *cli, const struct hyfw_config *config)
 {
 	struct hyfw_failover_machines machines;
-	struct hyfw_error *err = NULL;
 
-	if (hyfw_failover_list(config, &machines, &err) < 0)
-		return hyfw_cli_error(err);
+	hyfw_failover_list(config, &machines);
 	if (cli->json)
 		print_json(&machines);
 	else

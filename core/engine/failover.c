@@ -229,6 +229,12 @@ static const struct hyfw_failover_machine *find(const struct hyfw_failover_machi
 	return NULL;
 }
 
+/* Of all: what is damaged may be lost, and nobody would hear of it. */
+static bool is_in_question(enum hyfw_failover_verdict verdict)
+{
+	return verdict == HYFW_FAILOVER_LOST || verdict == HYFW_FAILOVER_SILENT || verdict == HYFW_FAILOVER_DAMAGED;
+}
+
 /* Those whose silence is to be looked at. */
 static struct candidate *choose(const struct hyfw_failover_machines *machines, const struct hyfw_strings *names,
 				size_t *ret_count, struct hyfw_error **err)
@@ -246,7 +252,7 @@ static struct candidate *choose(const struct hyfw_failover_machines *machines, c
 		}
 	}
 	for (i = 0; !names && i < machines->count; i++)
-		if (machines->items[i].verdict == HYFW_FAILOVER_LOST || machines->items[i].verdict == HYFW_FAILOVER_SILENT)
+		if (is_in_question(machines->items[i].verdict))
 			candidates[count++].machine = &machines->items[i];
 	*ret_count = count;
 	return candidates;
@@ -278,10 +284,9 @@ int hyfw_failover_take(const struct hyfw_config *config, const struct hyfw_strin
 	struct hyfw_failover_machines machines;
 	HYFW_AUTO_FREE struct candidate *candidates = NULL;
 	size_t i, count = 0, failed = 0;
-	int result = hyfw_failover_list(config, &machines, err);
+	int result = 0;
 
-	if (result < 0)
-		return result;
+	hyfw_failover_list(config, &machines);
 	candidates = choose(&machines, names, &count, err);
 	if (!candidates)
 		result = -(*err)->errnum;

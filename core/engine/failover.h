@@ -20,7 +20,7 @@ enum hyfw_failover_verdict {
 	HYFW_FAILOVER_SILENT,   /* held, not locked, and renewed not long ago */
 	HYFW_FAILOVER_LOST,     /* the same for longer than its period */
 	HYFW_FAILOVER_ELSEWHERE, /* lost, and this host is none that may have it */
-	HYFW_FAILOVER_DAMAGED,  /* 'problem' says what */
+	HYFW_FAILOVER_DAMAGED,  /* 'problem' says what; of a pool as a whole "[pool NAME]" */
 };
 const char *hyfw_failover_verdict_name(enum hyfw_failover_verdict verdict);
 
@@ -38,12 +38,11 @@ struct hyfw_failover_machines {
 };
 
 /* All in the shared pools of 'config', by name. */
-int hyfw_failover_list(const struct hyfw_config *config, struct hyfw_failover_machines *ret_machines,
-		       struct hyfw_error **err);
+void hyfw_failover_list(const struct hyfw_config *config, struct hyfw_failover_machines *ret_machines);
 void hyfw_failover_machines_finish(struct hyfw_failover_machines *machines);
 
-/* Starts those of 'names' (NULL: all that are lost, which are waited for together)
- * here.  Each one that is waited for is told to 'waiting', then what became of it to
+/* Starts those of 'names' (NULL: all that are lost, which are waited for together, and
+ * what is damaged fails) here.  Each one that is waited for is told to 'waiting', then what became of it to
  * 'done' ('failure' NULL: it runs). -ECANCELED when one of them failed. */
 struct hyfw_failover_report {
 	void (*waiting)(void *data, const char *name, const char *host, unsigned left_ms);
