@@ -80,7 +80,6 @@ static int list(const struct hyfw_cli *cli, const struct hyfw_config *config)
 
 struct shown {
 	bool quiet, terminal;
-	unsigned most_ms; /* what was left when it was told last */
 	struct hyfw_strings told;
 };
 
