@@ -2,7 +2,7 @@
  * A machine that does not run: its domain is defined at the other libvirtd, its disks
  * are sent through libvirt (virStorageVolUpload) where they are to be copied.  libvirt's
  * own offline migration copies no disks, and needs a libvirt here that knows it. */
-#include "../keep.h"
+#include "../snapshot/layer.h"
 #include "migrate.h"
 
 #include <fcntl.h>
@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CONVERT_MS (24 * 3600 * 1000u)
 #define QCOW2_MAGIC 0x514649fbu
 #define NOWHERE "/run/hyfw" /* for sockets, which the libvirtd there makes elsewhere */
 
@@ -163,11 +162,6 @@ static bool has_backing(int fd)
 		       QCOW2_MAGIC && memcmp(header + 8, none, sizeof(none)) != 0;
 }
 
-static bool convert_cancelled(void *context)
-{
-	return is_cancelled(context);
-}
-
 /* What a disk is based on stays here: a copy that stands alone, open and already
  * without a name. */
 static int flatten(struct kvm_move *move, const char *path, const char *format, struct hyfw_error **err)
@@ -175,13 +169,11 @@ static int flatten(struct kvm_move *move, const char *path, const char *format, 
 	const struct hyfw_host *host = move->run->kvm->host;
 	struct hyfw_arena *arena = move->operation->arena;
 	const char *copy = kvm_keep_path(host, arena, move->operation->object, "saved.part");
-	const char *const argv[] = { "qemu-img", "convert", "-f", format, "-O", format, "--", path, copy, NULL };
-	const struct hyfw_program program = { .size = sizeof(program), .argv = argv, .timeout_ms = CONVERT_MS,
-					      .cancelled = convert_cancelled, .context = move };
+	const char *const argv[] = { "convert", "-f", format, "-O", format, "--", path, copy, NULL };
 	int result, fd;
 
 	mkdir(host->format(arena, "%s/" KVM_KEPT, host->directory("kvm", HYFW_DIRECTORY_DATA)), 0700);
-	result = host->run(arena, &program, NULL, err);
+	result = kvm_qemu_img(host, arena, geteuid(), getegid(), argv, move->operation, err);
 	fd = result < 0 ? result : open(copy, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (result == 0 && fd < 0)
 		fd = host->fail(err, errno, "%s: %s", copy, strerror(errno));
