@@ -183,6 +183,29 @@ static void a_disk_that_fails_takes_all_back(void **state)
 	assert_false(drivers_trace_of("fake-machine", "create.vm"));
 }
 
+static int refuse_start(void *data, struct hyfw_error **err)
+{
+	*(bool *)data = drivers_trace_of("fake-machine", "create.vm") && !drivers_trace_of("fake-machine", "start.vm");
+	return hyfw_fail(err, ESTALE, "not any more");
+}
+
+static void what_may_not_start_is_taken_back(void **state)
+{
+	static const int stdio[3] = { -1, -1, -1 };
+	bool between = false;
+
+	(void)state;
+	drivers_need_root();
+	must(hyfw_worker_open(&worker, definition, err));
+	worker.permit = refuse_start;
+	worker.progress_data = &between;
+	must_fail(hyfw_worker_bring_up(&worker, stdio, err), ESTALE, "workload vm: not any more");
+	hyfw_worker_close(&worker);
+	assert_true(between);
+	assert_false(drivers_trace_of("fake-machine", "create.vm"));
+	assert_false(drivers_trace_of("qcow2", "hand-over.vm.disk1"));
+}
+
 static void disks_are_stored(void **state)
 {
 	HYFW_AUTO_FREE char *json = hyfw_definition_to_json(definition), *again = NULL;
@@ -420,6 +443,7 @@ int main(void)
 		TEST(drivers_are_told_what_they_deal_with),
 		TEST(a_machine_comes_up_with_its_devices_and_goes),
 		TEST(a_disk_that_fails_takes_all_back),
+		TEST(what_may_not_start_is_taken_back),
 		TEST(disks_are_stored),
 		TEST(a_disk_comes_and_goes),
 		TEST(the_others_keep_their_places),
