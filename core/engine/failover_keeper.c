@@ -123,14 +123,17 @@ char *hyfw_failover_keeper_hear(struct hyfw_failover_keeper *keeper)
 	return message.word == HYFW_KEEPER_LOST ? hyfw_dup(message.text) : NULL;
 }
 
-void hyfw_failover_keeper_stop(struct hyfw_failover_keeper *keeper, bool release)
+bool hyfw_failover_keeper_stop(struct hyfw_failover_keeper *keeper, bool release)
 {
 	struct hyfw_keeper_message message;
+	bool good = true;
 
 	if (keeper->socket < 0)
-		return;
-	if (release && tell(keeper, HYFW_KEEPER_RELEASE, 0) == 0)
-		while (hear(keeper->socket, &message))
-			continue;
+		return true;
+	if (release)
+		good = tell(keeper, HYFW_KEEPER_RELEASE, 0) == 0;
+	while (release && good && hear(keeper->socket, &message))
+		good = false; /* all that it says now is why it could not */
 	finish(keeper);
+	return good;
 }

@@ -40,7 +40,8 @@ int hyfw_failover_keeper_watch(struct hyfw_failover_keeper *keeper, pid_t pid, s
 /* Why the machine has been ended, or has to be; NULL when it may go on.  free(). */
 char *hyfw_failover_keeper_hear(struct hyfw_failover_keeper *keeper);
 
-/* The end of it; with 'release' the lease is given back, else it is left to lapse. */
-void hyfw_failover_keeper_stop(struct hyfw_failover_keeper *keeper, bool release);
+/* The end of it; with 'release' the lease is given back, else it is left to lapse.  False
+ * when it could not be given back. */
+bool hyfw_failover_keeper_stop(struct hyfw_failover_keeper *keeper, bool release);
 
 #endif

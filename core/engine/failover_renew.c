@@ -73,7 +73,9 @@ static int look(const struct hyfw_keeping *keeping, struct hyfw_error **err)
 	return 0;
 }
 
-/* False when there is nothing to be renewed any more. */
+/* False when there is nothing to be renewed any more: it is somebody else's, or given
+ * back.  What cannot be given back is tried again until the guard's time is over, as it
+ * would pass for lost, and another host start what was stopped. */
 static bool renew(struct renewal *renewal, bool held)
 {
 	HYFW_AUTO_ERROR struct hyfw_error *err = NULL;
@@ -95,7 +97,7 @@ static bool renew(struct renewal *renewal, bool held)
 	if (result >= 0)
 		renewal->last = begin;
 	tell(renewal, result < 0 ? HYFW_KEEPER_TROUBLE : HYFW_KEEPER_RENEWED, begin, err ? err->message : NULL);
-	return held;
+	return held || result < 0;
 }
 
 static void *run(void *data)
@@ -103,11 +105,13 @@ static void *run(void *data)
 	struct renewal *renewal = data;
 	struct pollfd wait = { .fd = renewal->stop, .events = POLLIN };
 	const int interval = (int)renewal->keeping->lease.period_ms / RENEWALS;
+	bool stop = false;
 	int ready;
 
-	do
-		ready = poll(&wait, 1, interval);
-	while ((ready < 0 && errno == EINTR) || renew(renewal, ready <= 0));
+	do {
+		ready = poll(stop ? NULL : &wait, stop ? 0 : 1, interval);
+		stop = stop || ready > 0;
+	} while ((ready < 0 && errno == EINTR) || renew(renewal, !stop));
 	close(renewal->news);
 	return NULL;
 }

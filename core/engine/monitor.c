@@ -343,8 +343,7 @@ static void leave_lease(struct monitor *monitor, bool all_undone)
 
 	if (monitor->keeper.socket < 0)
 		return;
-	hyfw_failover_keeper_stop(&monitor->keeper, release);
-	if (release)
+	if (hyfw_failover_keeper_stop(&monitor->keeper, release) && release)
 		hyfw_failover_note(monitor->definition, "released", NULL);
 }
 
