@@ -139,12 +139,16 @@ answers() { # NUMBER
 	defined vm
 	[ "$(virsh -c "$FAR" domstate "$(owner_mark)-vm")" = "shut off" ]
 
-	for name in "$(owner_mark)-lost" "$(owner_mark)-marked" "$(owner_mark)-alien" hyfw-12345678-other; do
+	for name in "$(owner_mark)-lost" "$(owner_mark)-marked" "$(owner_mark)-alien" "$(owner_mark)-come" \
+		hyfw-12345678-other; do
 		virsh -c "$FAR" dumpxml --inactive "$(owner_mark)-vm" |
 			sed -e "s|<name>.*</name>|<name>$name</name>|" -e '/<uuid>/d' >"$BATS_TEST_TMPDIR/domain.xml"
 		[[ $name != *-marked ]] || sed -i '/<hyfw:machine/d' "$BATS_TEST_TMPDIR/domain.xml"
 		# a name that we could give, and the mark of another instance
 		[[ $name != *-alien ]] || sed -i '/<hyfw:machine/s/ owner=[^ ]*/ owner="hyfw-0"/' "$BATS_TEST_TMPDIR/domain.xml"
+		# one that another host of the same name has sent
+		[[ $name != *-come ]] || sed -i 's|\(<hyfw:machine .*\)/>|\1><hyfw:definition>{}</hyfw:definition></hyfw:machine>|' \
+			"$BATS_TEST_TMPDIR/domain.xml"
 		virsh -q -c "$FAR" define "$BATS_TEST_TMPDIR/domain.xml"
 	done
 	hyfw_at here recover
@@ -153,9 +157,11 @@ answers() { # NUMBER
 	[[ $output != *-lost* ]]
 	[[ $output == *-marked* ]]
 	[[ $output == *-alien* ]]
+	[[ $output == *-come* ]]
 	[[ $output == *hyfw-12345678-other* ]]
 	virsh -q -c "$FAR" undefine "$(owner_mark)-marked"
 	virsh -q -c "$FAR" undefine "$(owner_mark)-alien"
+	virsh -q -c "$FAR" undefine "$(owner_mark)-come"
 	virsh -q -c "$FAR" undefine hyfw-12345678-other
 
 	hyfw_at here rm vm

@@ -7,6 +7,7 @@
 #include "hosted.h"
 #include "persist.h"
 #include "../domain/xml.h"
+#include "../migrate/migrate.h"
 
 #include <libxml/parser.h>
 
@@ -88,8 +89,9 @@ int kvm_libvirtd_end(struct kvm_instance *kvm, const char *uuid, const char *nam
 
 /* ---- gc ---- */
 
-/* Whose it is, as our mark says: "hyfw-12345678-web" is a name of the instance hyfw-12345678
- * as well as one that the instance hyfw could give. */
+/* Whether it is that owner's, as our mark says: "hyfw-12345678-web" is a name of the
+ * instance hyfw-12345678 as well as one that the instance hyfw could give.  Another host's
+ * may be called the same: one that has come from there bears its definition. */
 static bool has_owner(virDomainPtr domain, const char *owner)
 {
 	char *mark = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, KVM_OWN_NAMESPACE, 0);
@@ -97,7 +99,7 @@ static bool has_owner(virDomainPtr domain, const char *owner)
 						XML_PARSE_NONET | XML_PARSE_NOERROR) : NULL;
 	xmlNode *own = document ? xmlDocGetRootElement(document) : NULL;
 	xmlChar *value = own ? xmlGetNoNsProp(own, BAD_CAST "owner") : NULL;
-	const bool same = value && strcmp((const char *)value, owner) == 0;
+	const bool same = value && strcmp((const char *)value, owner) == 0 && !kvm_xml_child(own, KVM_MOVE_DEFINITION);
 
 	xmlFree(value);
 	xmlFreeDoc(document);
