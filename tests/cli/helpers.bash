@@ -189,6 +189,19 @@ for workload in json.load(sys.stdin):
 
 is_status() { [ "$(status_of "$1")" = "$2" ]; }
 
+# What a workload printed, and a line typed on its terminal.
+logged() { # NAME TEXT
+	hyfw logs "$1" | grep -q -F -- "$2"
+}
+
+has_said() { # NAME TEXT
+	HYFW_TIMEOUT=60 wait_until 60 logged "$@"
+}
+
+say() { # NAME LINE
+	{ printf '%s\n' "$2"; sleep 1; } | timeout 1.5 "${HYFW_COMMAND[@]}" attach --sig-proxy=false "$1" >/dev/null || true
+}
+
 # A value out of JSON on standard input: json 0 name
 json() {
 	/usr/bin/python3 -c '

@@ -19,10 +19,6 @@ logged() { # NAME TEXT
 	hyfw logs "$1" | tr -d '\r' | grep -a -q -F -- "$2"
 }
 
-say() { # NAME LINE
-	{ printf '%s\n' "$2"; sleep 1; } | timeout 1.5 "${HYFW_COMMAND[@]}" attach --sig-proxy=false "$1" >/dev/null || true
-}
-
 limit_of() { # DIRECTORY V1 V2
 	cat "$1/$2" 2>/dev/null || cat "$1/$3"
 }

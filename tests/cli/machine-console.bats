@@ -16,10 +16,6 @@ teardown_file() {
 	common_teardown_file
 }
 
-logged() { # NAME TEXT
-	hyfw logs "$1" | grep -q -F -- "$2"
-}
-
 # On a terminal: types TEXT once READY was seen (nothing: at once), waits for the
 # command's end or SECONDS; prints what it said and "status N" or "still there".
 on_terminal() { # SECONDS TYPED WANTED COMMAND...

@@ -21,18 +21,6 @@ teardown() {
 	common_teardown
 }
 
-logged() { # NAME TEXT
-	hyfw logs "$1" | grep -q -F -- "$2"
-}
-
-has_said() { # NAME TEXT
-	HYFW_TIMEOUT=60 wait_until 60 logged "$@"
-}
-
-say() { # NAME LINE
-	{ printf '%s\n' "$2"; sleep 1; } | timeout 1.5 "${HYFW_COMMAND[@]}" attach --sig-proxy=false "$1" >/dev/null || true
-}
-
 refused() { # WORDS COMMAND...
 	local words=$1
 	shift

@@ -23,10 +23,6 @@ teardown_file() {
 	common_teardown_file
 }
 
-logged() { # NAME TEXT
-	hyfw logs "$1" | grep -q -F -- "$2"
-}
-
 # QEMU has the file open.
 has_open() { # FILE
 	ls -l "/proc/$(hyfw --format json inspect vm | json 0 pid)/fd" | grep -q -F -- "$1"

@@ -11,14 +11,6 @@ setup_file() {
 	machine_snapshot >"$SNAPSHOT"
 }
 
-logged() { # NAME TEXT
-	hyfw logs "$1" | grep -q -F -- "$2"
-}
-
-has_said() { # NAME TEXT
-	HYFW_TIMEOUT=60 wait_until 60 logged "$@"
-}
-
 fact() { # NAME WORD
 	hyfw --format json inspect "$1" | json 0 confinement "$2"
 }
