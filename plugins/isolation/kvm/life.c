@@ -34,7 +34,7 @@ void kvm_domain_put(virDomainPtr domain)
 int kvm_start(void *instance, struct hyfw_call *call, struct hyfw_running *running, struct hyfw_error **err)
 {
 	struct kvm_instance *kvm = instance;
-	virDomainPtr domain;
+	virDomainPtr domain = NULL;
 	int r = kvm_domain_get(kvm, NULL, &domain, err), state = 0;
 
 	(void)call;
@@ -74,7 +74,7 @@ int kvm_wait(void *instance, struct hyfw_running *running, struct hyfw_exit *ret
 int kvm_signal(void *instance, const struct hyfw_map *record, int signal, bool all, struct hyfw_error **err)
 {
 	struct kvm_instance *kvm = instance;
-	virDomainPtr domain;
+	virDomainPtr domain = NULL;
 	int r = kvm_domain_get(kvm, NULL, &domain, err), done = 0;
 
 	(void)record;
@@ -99,7 +99,7 @@ int kvm_signal(void *instance, const struct hyfw_map *record, int signal, bool a
 /* libvirt refuses what is done already. */
 static int set_paused(struct kvm_instance *kvm, bool paused, struct hyfw_error **err)
 {
-	virDomainPtr domain;
+	virDomainPtr domain = NULL;
 	int r = kvm_domain_get(kvm, NULL, &domain, err), state = 0;
 
 	if (r < 0)

@@ -179,7 +179,7 @@ static int make_root(struct qcow2 *qcow2, struct hyfw_call *call, int roots, con
 	const struct hyfw_map *args = &call->step->args;
 	const char *image = hyfw_map_get(args, "image"), *workload = hyfw_map_get(args, "workload"), *base;
 	struct qcow2_header header;
-	uint64_t size;
+	uint64_t size = 0;
 	int result = qcow2_image_disk(qcow2, image, call->arena, &base, &header, err), lock;
 
 	if (result == 0)
