@@ -95,6 +95,10 @@ struct hyfw_exec {
 	bool terminal;
 	int stdio[3];         /* owned by the core */
 	struct hyfw_confinement confinement;
+	const struct hyfw_oci_process *oci; /* of a container made from an OCI bundle; 'user' is empty
+					     * then.  NULL for all others */
+	bool detached;        /* outlives the caller, as hyfw_oci_config.detached */
+	uint32_t preserve_fds; /* as hyfw_oci_config.preserve_fds */
 };
 
 /* Something that is put into a running workload or taken out: one of the two. */
@@ -146,12 +150,15 @@ struct hyfw_isolation_ops {
 	 * 'workload' and all in it are the core's, its descriptors too; 'ret_running'
 	 * comes with its descriptors at -1.
 	 * Notes HYFW_NOTE_PID and HYFW_NOTE_PID_START as soon as a process exists.
-	 * The process must die when its creator is killed.  Mandatory. */
+	 * The process must die when its creator is killed, unless it is an OCI container
+	 * that is 'detached': then until create() has returned.  Mandatory. */
 	int (*create)(void *instance, struct hyfw_call *call, const struct hyfw_workload *workload,
 		      struct hyfw_running *ret_running, struct hyfw_error **err);
 
 	/* Lets the command run.  Returns when exec has succeeded or failed (same
-	 * errors as create).  Mandatory. */
+	 * errors as create).  For a detached OCI container it may be called in another
+	 * process than create(): 'running' has no handle then, and what the driver noted
+	 * in create() is in 'call'.  Mandatory. */
 	int (*start)(void *instance, struct hyfw_call *call, struct hyfw_running *running,
 		     struct hyfw_error **err);
 

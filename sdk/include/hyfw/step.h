@@ -9,6 +9,7 @@
 #ifndef HYFW_STEP_H
 #define HYFW_STEP_H
 
+#include <hyfw/oci.h>
 #include <hyfw/types.h>
 
 #ifdef __cplusplus
@@ -96,6 +97,10 @@ struct hyfw_subject {
 
 	bool takes_tap;              /* ENDPOINT: the isolation driver wants a tap, else an interface
 				      * in a network namespace */
+
+	/* WORKLOAD of an OCI bundle, else NULL: what it says of resources, seccomp and the
+	 * like counts instead of 'settings', which are empty then. */
+	const struct hyfw_oci_config *oci;
 };
 
 /* One call of apply() or undo(). */

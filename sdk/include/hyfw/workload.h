@@ -11,6 +11,7 @@
 #ifndef HYFW_WORKLOAD_H
 #define HYFW_WORKLOAD_H
 
+#include <hyfw/oci.h>
 #include <hyfw/step.h>
 #include <hyfw/types.h>
 
@@ -163,6 +164,8 @@ struct hyfw_workload {
 	const struct hyfw_attachment *disks; /* BLOCK, in the order of the section, without the root */
 	size_t disk_count;
 	bool transient;                /* as in struct hyfw_subject */
+	const struct hyfw_oci_config *oci; /* what runs is an OCI bundle: this says all that is not
+					* above; 'user', 'idmap', 'root' and 'mounts' are empty then */
 };
 
 /* ---- figures -------------------------------------------------------------- */
