@@ -211,7 +211,7 @@ static int exec_in(struct exec *request, const struct hyfw_state *state, struct 
 	const char *workdir = hyfw_definition_get(state->definition, "workdir");
 	struct hyfw_exec exec = { .size = sizeof(exec) };
 	struct hyfw_running running = { .size = sizeof(running), .wait_fd = -1, .netns_fd = -1, .console_fd = -1,
-					.changed_fd = -1 };
+					.changed_fd = -1, .seccomp_listener_fd = -1 };
 	struct hyfw_driver *driver = NULL;
 	int result;
 

@@ -67,7 +67,7 @@ int hyfw_worker_open(struct hyfw_worker *worker, struct hyfw_definition *definit
 	memset(worker, 0, sizeof(*worker));
 	worker->definition = definition;
 	worker->running.wait_fd = worker->running.netns_fd = worker->running.console_fd = -1;
-	worker->running.changed_fd = -1;
+	worker->running.changed_fd = worker->running.seccomp_listener_fd = -1;
 	result = hyfw_definition_driver(definition, HYFW_KIND_ISOLATION, hyfw_definition_isolation(definition),
 					&worker->isolation, err);
 	if (result == 0)

@@ -37,7 +37,8 @@ static int command_status(int result, struct hyfw_error **err)
 }
 
 static const struct hyfw_running nothing_runs = {
-	.size = sizeof(struct hyfw_running), .wait_fd = -1, .netns_fd = -1, .console_fd = -1, .changed_fd = -1
+	.size = sizeof(struct hyfw_running), .wait_fd = -1, .netns_fd = -1, .console_fd = -1, .changed_fd = -1,
+	.seccomp_listener_fd = -1
 };
 
 static int incomplete(const struct hyfw_driver *driver, const char *op, const char *what, struct hyfw_error **err)
@@ -68,7 +69,8 @@ int hyfw_isolation_start(struct hyfw_driver *driver, struct hyfw_call *call, str
 
 	if (result < 0)
 		return command_status(result, err);
-	return running->wait_fd < 0 ? incomplete(driver, "start", "a descriptor to wait for", err) : 0;
+	/* Without a handle another process made it, and waits for it. */
+	return running->handle && running->wait_fd < 0 ? incomplete(driver, "start", "a descriptor to wait for", err) : 0;
 }
 
 int hyfw_isolation_wait(struct hyfw_driver *driver, struct hyfw_running *running,

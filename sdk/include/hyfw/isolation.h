@@ -76,6 +76,9 @@ struct hyfw_running {
 	void *handle;     /* the driver's; freed by wait() or undo("create") */
 	int changed_fd;   /* eventfd(2) of a workload that may come to stand still, or go on, by itself;
 			   * see halted(); -1: it does not */
+	int seccomp_listener_fd; /* what seccomp(2) returned for SECCOMP_FILTER_FLAG_NEW_LISTENER in an OCI
+				  * container or a command in it, from create(), start() or exec(),
+				  * whichever loads the filter; -1: there is none */
 };
 
 struct hyfw_exit {

@@ -232,6 +232,13 @@ struct hyfw_oci_config {
 	 * are in it for the module to check, and here for whoever hands the listener over. */
 	const char *seccomp;
 	const char *seccomp_listener, *seccomp_metadata;
+
+	/* Runs the hooks of HYFW_OCI_PRESTART and HYFW_OCI_CREATE_RUNTIME.  create() calls it in
+	 * the calling process, once all namespaces exist and before those of
+	 * HYFW_OCI_CREATE_CONTAINER and pivot_root; its failure is create()'s.  The core does it
+	 * after create() where the driver has not.  NULL: nothing to run. */
+	int (*run_hooks)(const struct hyfw_oci_config *config, int32_t pid, struct hyfw_error **err);
+	void *core; /* the core's; off limits */
 };
 
 #ifdef __cplusplus
