@@ -12,6 +12,7 @@
 #define HYFW_SECCOMP_FILTER_H
 
 #include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 
 #include <hyfw/security.h>
@@ -68,8 +69,17 @@ void builtin_policy(const struct hyfw_host *host, struct hyfw_arena *arena, uint
 int profile_read(const struct hyfw_host *host, struct hyfw_arena *arena, const char *path, char **ret_text,
 		 size_t *ret_size, struct hyfw_error **err);
 
-int profile_parse(const struct hyfw_host *host, struct hyfw_arena *arena, const char *path, const char *text,
-		  size_t size, uint64_t grants, struct policy *ret_policy, struct hyfw_error **err);
+struct profile {
+	const char *path; /* for messages */
+	const char *text; /* NUL-terminated */
+	size_t size;
+	uint64_t grants;
+	bool oci;         /* linux.seccomp of an OCI bundle: no "includes", and keys that are not
+			   * known are passed over (config.md, "Extensibility") */
+};
+
+int profile_parse(const struct hyfw_host *host, struct hyfw_arena *arena, const struct profile *profile,
+		  struct policy *ret_policy, struct hyfw_error **err);
 
 /* ---- profile_rule.c ---- */
 
@@ -81,7 +91,11 @@ struct place {
 	struct hyfw_arena *arena;
 	const char *path;
 	const char *where; /* "syscalls[3]" */
+	bool oci;
 };
+
+/* A filter with SCMP_ACT_NOTIFY hands a listener back (seccomp(2)). */
+#define POLICY_NOTIFIES SECCOMP_FILTER_FLAG_NEW_LISTENER
 
 /* Adds the rules of one element of "syscalls". */
 int profile_rule(const struct place *place, struct json_object *object, uint64_t grants, struct policy *policy,
@@ -126,5 +140,9 @@ int filter_policy(const struct hyfw_host *host, struct hyfw_arena *arena, const 
 
 int filter_get(const struct hyfw_host *host, struct hyfw_arena *arena, const char *setting, uint64_t grants,
 	       struct filter *ret_filter, struct hyfw_error **err);
+
+/* What the bundle says; no filter when it says nothing of it. */
+int filter_get_oci(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_oci_config *config,
+		   struct filter *ret_filter, struct hyfw_error **err);
 
 #endif

@@ -52,7 +52,7 @@ static int seccomp_check(void *data, const struct hyfw_subject *subject, struct 
 	const struct instance *instance = data;
 	const char *setting = setting_of(subject);
 
-	if (subject->kind != HYFW_SUBJECT_WORKLOAD || strcmp(setting, FILTER_NONE) == 0 ||
+	if (subject->kind != HYFW_SUBJECT_WORKLOAD || subject->oci || strcmp(setting, FILTER_NONE) == 0 ||
 	    strcmp(setting, FILTER_DEFAULT) == 0 || setting[0] == '/')
 		return 0;
 	return instance->host->fail(err, EINVAL,
@@ -92,7 +92,8 @@ static int seccomp_plan(void *data, const struct hyfw_subject *subject, struct h
 	struct hyfw_step step = { sizeof(step), .verb = "confine", .flags = HYFW_STEP_NOTE };
 	int result;
 
-	if (subject->kind != HYFW_SUBJECT_WORKLOAD)
+	/* Nobody reads the plan of a bundle: its filter is not taken apart for that. */
+	if (subject->kind != HYFW_SUBJECT_WORKLOAD || subject->oci)
 		return 0;
 	result = summary(host, subject, arena, &step.summary, err);
 	if (result < 0)
@@ -115,10 +116,14 @@ static int seccomp_confine(void *data, const struct hyfw_subject *subject, const
 {
 	const struct instance *instance = data;
 	struct filter filter;
-	int result = filter_get(instance->host, arena, setting_of(subject), grants_read(&subject->settings), &filter,
-				err);
+	int result;
 
 	(void)record;
+	if (subject->oci)
+		result = filter_get_oci(instance->host, arena, subject->oci, &filter, err);
+	else
+		result = filter_get(instance->host, arena, setting_of(subject), grants_read(&subject->settings), &filter,
+				    err);
 	if (result < 0)
 		return result;
 	confinement->seccomp_program = filter.program;

@@ -173,6 +173,7 @@ static int add_flags(const struct place *place, struct json_object *list, struct
 		{ "SECCOMP_FILTER_FLAG_TSYNC", 0 }, /* one thread at that time: nothing to do */
 		{ "SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG },
 		{ "SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW },
+		{ "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV },
 	};
 	size_t i, j, count = sizeof(known) / sizeof(known[0]);
 
@@ -207,6 +208,9 @@ static int parse_head(struct place *place, struct json_object *root, struct poli
 		result = profile_errno(place, root, "defaultErrnoRet", &code, err);
 	if (result == 0)
 		result = profile_action(place, "defaultAction", action, code, &policy->otherwise, err);
+	if (result == 0 && policy->otherwise == SCMP_ACT_NOTIFY)
+		result = place->host->fail(err, EINVAL, "%s: defaultAction: SCMP_ACT_NOTIFY cannot be it: the start "
+					   "itself would wait for the listener", place->path);
 	if (result == 0)
 		result = profile_array(place, root, "architectures", &list, err);
 	if (result == 0)
@@ -223,15 +227,15 @@ static int parse_head(struct place *place, struct json_object *root, struct poli
 	return result < 0 ? result : add_flags(place, flags, policy, err);
 }
 
-int profile_parse(const struct hyfw_host *host, struct hyfw_arena *arena, const char *path, const char *text,
-		  size_t size, uint64_t grants, struct policy *ret_policy, struct hyfw_error **err)
+int profile_parse(const struct hyfw_host *host, struct hyfw_arena *arena, const struct profile *profile,
+		  struct policy *ret_policy, struct hyfw_error **err)
 {
 	__attribute__((cleanup(auto_put))) struct json_object *root = NULL;
-	struct place place = { host, arena, path, "profile" };
+	struct place place = { host, arena, profile->path, "profile", profile->oci };
 	struct json_object *calls = NULL;
 	struct policy policy = { 0 };
 	size_t i;
-	int result = parse_text(&place, text, size, &root, err);
+	int result = parse_text(&place, profile->text, profile->size, &root, err);
 
 	if (result == 0)
 		result = parse_head(&place, root, &policy, err);
@@ -240,8 +244,11 @@ int profile_parse(const struct hyfw_host *host, struct hyfw_arena *arena, const 
 		result = profile_array(&place, root, "syscalls", &calls, err);
 	for (i = 0; result == 0 && calls && i < json_object_array_length(calls); i++) {
 		place.where = host->format(arena, "syscalls[%zu]", i);
-		result = profile_rule(&place, json_object_array_get_idx(calls, i), grants, &policy, err);
+		result = profile_rule(&place, json_object_array_get_idx(calls, i), profile->grants, &policy, err);
 	}
+	/* Nothing to wait for without a listener; the kernel calls it an error. */
+	if (!(policy.flags & POLICY_NOTIFIES))
+		policy.flags &= ~(uint32_t)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 	if (result == 0)
 		*ret_policy = policy;
 	return result;

@@ -25,6 +25,8 @@ int profile_known_keys(const struct place *place, struct json_object *object, co
 
 	if (!json_object_is_type(object, json_type_object))
 		return bad(place, "value", "is not an object", NULL, err);
+	if (place->oci)
+		return 0;
 	json_object_object_foreach(object, key, value)
 	{
 		(void)value;
@@ -108,12 +110,13 @@ int profile_action(const struct place *place, const char *key, const char *name,
 		{ "SCMP_ACT_KILL", SCMP_ACT_KILL_THREAD, false },
 		{ "SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD, false },
 		{ "SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS, false },
+		{ "SCMP_ACT_NOTIFY", SCMP_ACT_NOTIFY, false },
 	};
 	size_t i;
 
 	if (!name)
 		return bad(place, key, "is missing", NULL, err);
-	if (strcmp(name, "SCMP_ACT_NOTIFY") == 0)
+	if (strcmp(name, "SCMP_ACT_NOTIFY") == 0 && !place->oci)
 		return bad(place, key, "SCMP_ACT_NOTIFY needs a listener, which hyfw does not have", NULL, err);
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strcmp(known[i].name, name) != 0)
@@ -350,14 +353,19 @@ int profile_rule(const struct place *place, struct json_object *object, uint64_t
 		result = profile_action(place, "action", action, code, &rule.action, err);
 	if (result == 0)
 		result = profile_array(place, object, "args", &args, err);
-	if (result == 0)
+	if (result == 0 && !place->oci)
 		result = applies(place, object, grants, &wanted, err);
-	if (result < 0 || !wanted)
+	if (result < 0 || !(wanted || place->oci))
 		return result;
+	if (rule.action == SCMP_ACT_NOTIFY)
+		policy->flags |= POLICY_NOTIFIES;
 	if (!name == !length(names))
 		return bad(place, "names", "either names or name says which calls", NULL, err);
 	for (i = 0; result == 0 && i < (name ? 1 : length(names)); i++) {
 		rule.name = place->host->format(place->arena, "%s", name ? name : text_at(names, i));
+		if (rule.action == SCMP_ACT_NOTIFY && strcmp(rule.name, "write") == 0)
+			return bad(place, "names", "SCMP_ACT_NOTIFY cannot be used for write: the start itself would "
+				   "wait for the listener", NULL, err);
 		result = add_rule(place, args, &rule, policy, err);
 	}
 	return result;
