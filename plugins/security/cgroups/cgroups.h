@@ -5,6 +5,7 @@
  *   hierarchy.c  where each controller lives on this machine
  *   limits.c     from settings to limits; what cannot work is refused
  *   v1.c v2.c    from limits to values in files
+ *   device_rules.c device_bpf.c   which devices may be used, on v1 and on v2
  *   groups.c     the directories: make, fill, find again, remove
  *   kill.c freeze.c update.c stats.c gc.c   what is done to them later
  *   files.c      reading and writing the small files
@@ -19,13 +20,15 @@
 
 #include <hyfw/security.h>
 
+#include "device_rules.h"
+
 enum controller {
 	CONTROLLER_CPU,
 	CONTROLLER_CPUACCT, /* v1 only; part of every v2 group */
 	CONTROLLER_CPUSET,
 	CONTROLLER_MEMORY,
 	CONTROLLER_PIDS,
-	CONTROLLER_DEVICES, /* v1 only */
+	CONTROLLER_DEVICES, /* v1 only; in the mask of a v2 group: it takes the program */
 	CONTROLLER_FREEZER, /* v1 only; part of every v2 group */
 	CONTROLLER_COUNT,
 };
@@ -61,12 +64,15 @@ struct limits {
 	bool swap_unlimited;
 	int64_t overhead;    /* bytes that the isolation driver needs for itself */
 	const char *cpuset;  /* "0-1,3"; NULL for none */
-	bool devices;        /* only the harmless ones; v1 */
+	const struct device_rule *devices; /* borrowed; NULL: any */
+	size_t device_count;
 	bool figures;        /* groups are wanted for statistics too */
 };
 
 /* From the keys of a workload, or from the arguments of a step. */
 void limits_read(const struct hyfw_map *settings, struct limits *ret_limits);
+/* To those that are harmless. */
+void limits_restrict_devices(struct limits *limits);
 /* Limits of memory are that much higher. */
 void limits_add_overhead(struct limits *limits, int64_t bytes);
 int limits_check(const struct hyfw_host *host, const struct limits *limits, struct hyfw_error **err);

@@ -5,6 +5,7 @@
 #include "cgroups.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -77,6 +78,11 @@ int groups_choose(const struct hyfw_host *host, struct hyfw_arena *arena, const 
 					  controller_names[i]);
 		}
 	}
+	/* What v1 has a controller for is a program of any group on v2. */
+	if (limits->devices && !hierarchy->v1[CONTROLLER_DEVICES] && hierarchy->unified)
+		unified |= CONTROLLER_BIT(CONTROLLER_DEVICES);
+	else if (limits->devices && !hierarchy->v1[CONTROLLER_DEVICES])
+		host->log(HYFW_LOG_INFO, "workload %s: devices are not limited, no control group can", workload);
 	/* Without any limit one group is made all the same: kill() needs it. */
 	for (i = 0; !unified && !hierarchy->unified && count == 0 && i < CONTROLLER_COUNT; i++)
 		if (hierarchy->v1[i] && i != CONTROLLER_CPUSET)
@@ -180,6 +186,35 @@ static int write_values(const struct hyfw_host *host, const struct group *group,
 	return 0;
 }
 
+/* Inside of another user namespace, or as an ordinary user, nobody may load programs;
+ * there the kernel lets no device node be made, and none on a mount be used. */
+static bool may_do_without_program(void)
+{
+	char map[64];
+
+	return geteuid() != 0 || file_read(AT_FDCWD, "/proc/self/uid_map", map, sizeof(map)) < 0 ||
+	       !strstr(map, "4294967295");
+}
+
+static int limit_devices(const struct hyfw_host *host, const struct group *group, int fd, const struct limits *limits,
+			 struct hyfw_error **err)
+{
+	int result;
+
+	if (!limits->devices || !(group->mask & CONTROLLER_BIT(CONTROLLER_DEVICES)))
+		return 0;
+	result = group->unified ? device_rules_attach_v2(fd, limits->devices, limits->device_count) :
+				  device_rules_write_v1(fd, limits->devices, limits->device_count);
+	if (result == -EPERM && group->unified && may_do_without_program()) {
+		host->log(HYFW_LOG_INFO, "%s: devices are not limited by a control group; that takes root", group->path);
+		return 0;
+	}
+	if (result < 0)
+		return host->fail(err, -result, "devices: the kernel refuses the rules for %s: %s", group->path,
+				  strerror(-result));
+	return 0;
+}
+
 int group_make(const struct hyfw_host *host, struct hyfw_arena *arena, const struct group *group,
 	       const struct limits *limits, struct hyfw_error **err)
 {
@@ -206,7 +241,8 @@ int group_make(const struct hyfw_host *host, struct hyfw_arena *arena, const str
 			return host->fail(err, -result, "cpuset: prepare %s: %s", group->path, strerror(-result));
 	}
 	groups_values(host, arena, group, limits, &values);
-	return write_values(host, group, fd, &values, err);
+	result = write_values(host, group, fd, &values, err);
+	return result < 0 ? result : limit_devices(host, group, fd, limits, err);
 }
 
 static uint32_t parse_controllers(const char *list)

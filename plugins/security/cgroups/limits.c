@@ -31,14 +31,21 @@ void limits_read(const struct hyfw_map *settings, struct limits *ret_limits)
 		.memory_swap = positive(settings, "memory_swap"),
 		.swap_unlimited = hyfw_map_int(settings, "memory_swap", 0) < 0,
 		.cpuset = hyfw_map_get(settings, "cpuset"),
-		.devices = hyfw_map_bool(settings, "devices", false),
 		.figures = hyfw_map_bool(settings, "figures", false),
 	};
 
 	if (limits.cpuset && !*limits.cpuset)
 		limits.cpuset = NULL;
 	limits_add_overhead(&limits, hyfw_map_int(settings, "overhead", 0));
+	if (hyfw_map_bool(settings, "devices", false))
+		limits_restrict_devices(&limits);
 	*ret_limits = limits;
+}
+
+void limits_restrict_devices(struct limits *limits)
+{
+	limits->devices = device_rules_harmless;
+	limits->device_count = device_rules_harmless_count;
 }
 
 void limits_add_overhead(struct limits *limits, int64_t bytes)

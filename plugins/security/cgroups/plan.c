@@ -45,6 +45,23 @@ char *plan_summary(const struct hyfw_host *host, struct hyfw_arena *arena, const
 	return text;
 }
 
+static char *device_commands(const struct hyfw_host *host, struct hyfw_arena *arena, char *text,
+			     const struct limits *limits, const struct group *group)
+{
+	char rule[DEVICE_RULE_TEXT];
+	size_t i;
+
+	for (i = 0; i < limits->device_count; i++) {
+		device_rule_text(&limits->devices[i], rule);
+		if (group->unified)
+			text = host->format(arena, "%s\n# program for devices of %s: %s", text, group->path, rule);
+		else
+			text = host->format(arena, "%s\necho %s > %s/devices.%s", text, strchr(rule, ' ') + 1,
+					    group->path, limits->devices[i].allow ? "allow" : "deny");
+	}
+	return text;
+}
+
 char *plan_commands(const struct hyfw_host *host, struct hyfw_arena *arena, const struct limits *limits,
 		    const struct group *groups, size_t count)
 {
@@ -58,6 +75,8 @@ char *plan_commands(const struct hyfw_host *host, struct hyfw_arena *arena, cons
 		for (j = 0; j < values.count; j++)
 			text = host->format(arena, "%s\necho %s > %s/%s", text, values.items[j].text,
 					    groups[i].path, values.items[j].file);
+		if (groups[i].mask & CONTROLLER_BIT(CONTROLLER_DEVICES))
+			text = device_commands(host, arena, text, limits, &groups[i]);
 	}
 	return text;
 }

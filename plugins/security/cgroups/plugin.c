@@ -110,7 +110,8 @@ static void subject_limits(const struct hyfw_subject *subject, struct limits *re
 
 	limits_read(&subject->settings, ret_limits);
 	limits_add_overhead(ret_limits, (int64_t)subject->memory_overhead);
-	ret_limits->devices = subject->idmap.count == 0 || may_change_mounts(subject);
+	if (subject->idmap.count == 0 || may_change_mounts(subject))
+		limits_restrict_devices(ret_limits);
 	if (!figures || strcmp(figures, "auto") == 0)
 		ret_limits->figures = !subject->transient;
 	else
@@ -149,11 +150,6 @@ static int cgroups_plan(void *data, const struct hyfw_subject *subject, struct h
 		result = hierarchy(instance, err);
 	if (result < 0)
 		return result;
-	if (limits.devices && !instance->hierarchy.v1[CONTROLLER_DEVICES]) {
-		host->log(HYFW_LOG_INFO, "workload %s: devices are not limited by a control group; that takes v1",
-			  subject->name);
-		limits.devices = false;
-	}
 	result = groups_choose(host, arena, &instance->hierarchy, &limits, subject->name, groups, &count, err);
 	if (result < 0)
 		return result;
@@ -328,7 +324,8 @@ static int cgroups_update(void *data, const struct hyfw_subject *subject, const 
 	int result = hierarchy(instance, err);
 
 	subject_limits(subject, &limits);
-	limits.devices = limits.figures = false; /* are not what can change */
+	limits.devices = NULL; /* is not what can change */
+	limits.figures = false;
 	if (result == 0)
 		result = limits_check(instance->host, &limits, err);
 	return result < 0 ? result : groups_update(instance->host, &instance->hierarchy, groups, count, &limits, err);

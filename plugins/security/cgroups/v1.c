@@ -7,20 +7,6 @@
 
 #define PERIOD_US 100000
 
-/* What a workload without a user namespace, or that may mount, may open: nothing that reaches
- * hardware.  "TYPE MAJOR:MINOR ACCESS", cgroup-v1/devices.rst. */
-static const char *const harmless_devices[] = {
-	"c 1:3 rwm",   /* null */
-	"c 1:5 rwm",   /* zero */
-	"c 1:7 rwm",   /* full */
-	"c 1:8 rwm",   /* random */
-	"c 1:9 rwm",   /* urandom */
-	"c 5:0 rwm",   /* tty */
-	"c 5:1 rwm",   /* console */
-	"c 5:2 rwm",   /* ptmx */
-	"c 136:* rwm", /* pts */
-};
-
 void values_add(struct values *values, enum controller controller, const char *key, const char *file,
 		const char *text, bool optional)
 {
@@ -64,8 +50,6 @@ static void memory_values(const struct hyfw_host *host, struct hyfw_arena *arena
 void v1_values(const struct hyfw_host *host, struct hyfw_arena *arena, const struct limits *limits,
 	       struct values *values)
 {
-	size_t i;
-
 	memory_values(host, arena, limits, values);
 	if (limits->cpus != LIMIT_NONE) {
 		values_add(values, CONTROLLER_CPU, "cpus", "cpu.cfs_period_us",
@@ -81,11 +65,6 @@ void v1_values(const struct hyfw_host *host, struct hyfw_arena *arena, const str
 	if (limits->pids != LIMIT_NONE)
 		values_add(values, CONTROLLER_PIDS, "pids", "pids.max",
 			   host->format(arena, "%" PRId64, limits->pids), false);
-	if (!limits->devices)
-		return;
-	values_add(values, CONTROLLER_DEVICES, "devices", "devices.deny", "a", false);
-	for (i = 0; i < sizeof(harmless_devices) / sizeof(harmless_devices[0]); i++)
-		values_add(values, CONTROLLER_DEVICES, "devices", "devices.allow", harmless_devices[i], false);
 }
 
 /* Only where nothing was set yet. */

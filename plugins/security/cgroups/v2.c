@@ -121,7 +121,7 @@ int v2_enable(int group, uint32_t controllers)
 
 	/* One at a time, so that the error is about one. */
 	for (i = 0; result >= 0 && i < CONTROLLER_COUNT; i++) {
-		if (!(controllers & CONTROLLER_BIT(i)) || listed(on, controller_names[i]))
+		if (!(controllers & CONTROLLER_BIT(i)) || i == CONTROLLER_DEVICES || listed(on, controller_names[i]))
 			continue;
 		snprintf(word, sizeof(word), "+%s", controller_names[i]);
 		result = file_write(group, "cgroup.subtree_control", word);
