@@ -43,6 +43,7 @@ struct creation {
 	struct hyfw_workload workload;
 	struct kvm_facts facts;
 	const char *saved; /* the machine that it goes on with; NULL: it boots */
+	bool from_template; /* it goes on from there */
 	int gate; /* nobody else asks QEMU what it can do meanwhile; -1 */
 };
 
@@ -111,6 +112,7 @@ static int make_facts(struct creation *creation, struct hyfw_error **err)
 	facts->emulator = facts->hosted ? NULL : run->kvm->emulator;
 	facts->embedded = !run->kvm->uri;
 	facts->uuid = kvm_uuid(host, creation->call->arena, workload->name, &workload->settings);
+	facts->genid = facts->uuid; /* it is this machine, however often it boots */
 	snprintf(run->uuid, sizeof(run->uuid), "%s", facts->uuid);
 	facts->directory = host->format(creation->call->arena, "%s/" KVM_ROOT_SOCKETS, run->root);
 	facts->nvram = nvram_path(creation);
@@ -130,6 +132,19 @@ static int start_tpm(struct creation *creation, struct hyfw_error **err)
 					 &creation->run->tpm_pidfd, err);
 }
 
+/* The first time it goes on from its template; with disks of its own it boots then. */
+static int prepare_template(struct creation *creation, struct hyfw_error **err)
+{
+	bool begun = false;
+	int r;
+
+	if (!hyfw_map_get(&creation->workload.settings, "template"))
+		return 0;
+	r = kvm_template_prepare(creation->run, creation->call, &creation->workload, &creation->facts, &begun, err);
+	creation->from_template = !begun;
+	return r;
+}
+
 static int prepare(struct creation *creation, struct hyfw_error **err)
 {
 	struct kvm_run *run = creation->run;
@@ -141,6 +156,8 @@ static int prepare(struct creation *creation, struct hyfw_error **err)
 		r = make_facts(creation, err);
 	if (r == 0)
 		r = kvm_root_make(run->kvm, run->root, creation->workload.name, &creation->workload.idmap, err);
+	if (r == 0)
+		r = prepare_template(creation, err);
 	if (r == 0 && wants_efi(&creation->workload.settings))
 		r = kvm_nvram_make(creation->host, creation->call->arena, creation->facts.nvram,
 				   &creation->workload.idmap, err);
@@ -229,7 +246,7 @@ static int start_domain(struct creation *creation, const char *xml, struct hyfw_
 			virDomainFree(domain);
 		return restore_domain(creation, xml, err);
 	}
-	if (hyfw_map_get(&creation->workload.settings, "template"))
+	if (creation->from_template)
 		return kvm_template_start(run, creation->call, &creation->workload, &creation->facts, err);
 	if (!domain)
 		run->domain = virDomainCreateXML(run->connection, xml, VIR_DOMAIN_START_PAUSED);
@@ -255,6 +272,9 @@ static int make_domain(struct creation *creation, struct hyfw_error **err)
 	/* Not before: undo() of what was never begun shall not want the libvirtd either. */
 	if (r == 0)
 		r = note_facts(creation, err);
+	/* One that goes on with a saved machine must have that one's. */
+	if (r == 0)
+		r = kvm_saved_genid(run, creation->call->arena, creation->saved, &creation->facts.genid, err);
 	if (r == 0)
 		r = kvm_domain_xml(creation->host, creation->call->arena, &creation->workload, &creation->facts,
 				   &xml, err);

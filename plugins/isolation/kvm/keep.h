@@ -9,6 +9,11 @@
  *     failover   whether another host may start it
  *     layers, serial, fold   files of external snapshots: layer.h
  *
+ * and, of one that starts from a template, in another (WORKLOAD.template.json):
+ *
+ *     template   its name
+ *     begun      whether it has disks of its own by now: template/clone.c
+ *
  * The states themselves are in the disks; gc() removes the files of workloads that are
  * gone.
  */
@@ -57,6 +62,10 @@ static inline void kvm_auto_put(struct json_object **object)
  * none.  It is forgotten then: a start that fails is not tried again from it. */
 int kvm_saved_take(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload,
 		   const char **ret_path, struct hyfw_error **err);
+/* '*genid' becomes that of the saved machine 'path', NULL when it has none; stays when
+ * 'path' is NULL. */
+int kvm_saved_genid(struct kvm_run *run, struct hyfw_arena *arena, const char *path, const char **genid,
+		    struct hyfw_error **err);
 void kvm_saved_used(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload, const char *path);
 
 int kvm_save(struct kvm_operation *operation, struct hyfw_error **err);

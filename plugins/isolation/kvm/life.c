@@ -96,15 +96,28 @@ int kvm_signal(void *instance, const struct hyfw_map *record, int signal, bool a
 	return r;
 }
 
+static bool is_held(struct kvm_run *run)
+{
+	bool held;
+
+	pthread_mutex_lock(&run->lock);
+	held = run->held;
+	pthread_mutex_unlock(&run->lock);
+	return held;
+}
+
 /* libvirt refuses what is done already. */
 static int set_paused(struct kvm_instance *kvm, bool paused, struct hyfw_error **err)
 {
+	struct kvm_run *run = NULL;
 	virDomainPtr domain = NULL;
-	int r = kvm_domain_get(kvm, NULL, &domain, err), state = 0;
+	int r = kvm_domain_get(kvm, &run, &domain, err), state = 0;
 
 	if (r < 0)
 		return r;
-	if (virDomainGetState(domain, &state, NULL, 0) < 0)
+	if (is_held(run))
+		r = kvm->host->fail(err, EBUSY, "it stands still while a template is made of it; try again");
+	else if (virDomainGetState(domain, &state, NULL, 0) < 0)
 		r = kvm_fail_libvirt(kvm->host, err, "the machine's state");
 	else if ((state == VIR_DOMAIN_PAUSED) != paused &&
 		 (paused ? virDomainSuspend(domain) : virDomainResume(domain)) < 0)

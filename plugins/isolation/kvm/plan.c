@@ -88,6 +88,19 @@ static void plan_endpoints(const struct hyfw_host *host, struct hyfw_arena *aren
 	}
 }
 
+static int plan_clone(const struct hyfw_host *host, struct hyfw_arena *arena, struct hyfw_workload *workload,
+		      struct kvm_facts *facts, struct hyfw_error **err)
+{
+	bool begun = false, genid = false;
+	int result = kvm_clone_plan(host, arena, workload, &begun, &genid, err);
+
+	if (!begun && !genid)
+		facts->genid = NULL;
+	if (result == 0 && begun) /* else they are plugged in */
+		plan_endpoints(host, arena, workload);
+	return result;
+}
+
 int kvm_planned_xml(struct kvm_instance *kvm, const struct hyfw_subject *subject, struct hyfw_arena *arena,
 		    char **ret_xml, struct hyfw_error **err)
 {
@@ -101,6 +114,7 @@ int kvm_planned_xml(struct kvm_instance *kvm, const struct hyfw_subject *subject
 	if (result < 0)
 		return result;
 	facts.uuid = kvm_uuid(host, arena, subject->name, &subject->settings);
+	facts.genid = facts.uuid;
 	facts.hosted = kvm_is_hosted(kvm);
 	if (facts.hosted) {
 		struct hyfw_attachment *disks;
@@ -110,10 +124,13 @@ int kvm_planned_xml(struct kvm_instance *kvm, const struct hyfw_subject *subject
 		if (result < 0)
 			return result;
 		workload.disks = disks;
+	} else if (hyfw_map_get(&subject->settings, "template")) {
+		result = plan_clone(host, arena, &workload, &facts, err);
+		if (result < 0)
+			return result;
 	} else {
 		plan_disks(host, arena, &workload);
-		if (!hyfw_map_get(&subject->settings, "template")) /* they are plugged in then */
-			plan_endpoints(host, arena, &workload);
+		plan_endpoints(host, arena, &workload);
 	}
 	return kvm_domain_xml(host, arena, &workload, &facts, ret_xml, err);
 }
@@ -176,6 +193,13 @@ static int plan_note(struct kvm_instance *kvm, struct hyfw_plan *plan, struct hy
 	return kvm->host->plan_step(plan, &note, err);
 }
 
+static bool has_begun(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload, const char *name)
+{
+	const struct kvm_template template = { .name = name };
+
+	return kvm_template_has_begun(host, arena, workload, &template);
+}
+
 int kvm_plan(void *instance, const struct hyfw_subject *subject, struct hyfw_plan *plan,
 	     struct hyfw_arena *arena, struct hyfw_error **err)
 {
@@ -208,7 +232,7 @@ int kvm_plan(void *instance, const struct hyfw_subject *subject, struct hyfw_pla
 	domain = kvm_domain_name(host, arena, subject->name, &facts);
 	create.object = start.object = host->format(arena, "machine %s", subject->name);
 	create.summary = summary(kvm, &whole, arena);
-	create.commands = template ?
+	create.commands = template && !has_begun(host, arena, subject->name, template) ?
 		host->format(arena, "virsh -c '%s' restore %s/" KVM_TEMPLATES "/%s/memory --paused --xml /dev/stdin "
 			     "<<'END'\n%sEND", uri, host->directory("kvm", HYFW_DIRECTORY_DATA), template, xml) :
 		host->format(arena, "virsh -c '%s' define /dev/stdin <<'END'\n%sEND", uri, xml);

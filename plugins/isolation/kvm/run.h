@@ -77,7 +77,8 @@ struct kvm_run {
 	int qemu_signal;       /* that ended QEMU, 0 for none */
 	pthread_cond_t removed; /* a device has left, or the machine has ended */
 	char *removed_alias;
-	char *hardware;        /* what a template made of it fixes, as JSON */
+	char *hardware, *disks; /* what a template made of it fixes, and its disks, as JSON */
+	bool held;             /* stands still for one that is being made */
 };
 
 /* The running half of 'kvm', made on first use. */

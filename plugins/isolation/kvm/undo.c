@@ -69,6 +69,7 @@ void kvm_run_free(struct kvm_run *run)
 		close(run->changed_fd);
 	free(run->removed_alias);
 	free(run->hardware);
+	free(run->disks);
 	free(run->root);
 	free(run);
 }
@@ -109,6 +110,17 @@ static bool may_have_more(const struct kvm_instance *kvm, const struct hyfw_map 
 	       (!kvm->uri && !(ours && hyfw_map_get(record, HYFW_NOTE_PID)));
 }
 
+/* Of a workload that goes when it ends; nobody reads its disks any more. */
+static void leave_template(const struct hyfw_host *host, struct hyfw_call *call)
+{
+	const char *workload = hyfw_map_get(&call->record, KVM_NOTE_CLONE);
+
+	if (!workload || strchr(workload, '/'))
+		return;
+	kvm_clone_remove(host, call->arena, workload);
+	kvm_template_leave(host, call->arena, workload);
+}
+
 int kvm_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
 {
 	struct kvm_instance *kvm = instance;
@@ -134,6 +146,8 @@ int kvm_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
 		r = kvm_process_end_all(kvm->host, root, err);
 	if (r == 0 && kvm->uri && hyfw_map_get(&call->record, KVM_NOTE_DOMAIN))
 		kvm_stale_groups(kvm->host, call->arena, hyfw_map_get(&call->record, KVM_NOTE_DOMAIN));
+	if (r == 0)
+		leave_template(kvm->host, call);
 	return r < 0 ? r : kvm_root_remove(kvm->host, root, err);
 }
 
@@ -256,9 +270,11 @@ int kvm_forget(struct kvm_operation *operation, struct hyfw_error **err)
 	const struct hyfw_host *host = operation->kvm->host;
 	struct hyfw_arena *arena = operation->asked->arena;
 	const char *data = host->directory("kvm", HYFW_DIRECTORY_DATA), *name = operation->asked->object;
-	const int r = kvm_layers_drop(host, arena, name, err);
 	size_t i;
+	int r;
 
+	kvm_clone_remove(host, arena, name); /* with all that lies on its disks */
+	r = kvm_layers_drop(host, arena, name, err);
 	if (r < 0)
 		return host->wrap(err, "external snapshots");
 	for (i = 0; i < KVM_COUNT(endings); i++)
@@ -279,6 +295,7 @@ int kvm_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **e
 		r = gc_below(host, arena, *parents, alive, err);
 	gc_nvram(host, arena, alive);
 	kvm_tpm_gc(host, arena, alive);
+	kvm_clone_gc(host, arena, alive);
 	if (r == 0)
 		r = gc_kept(host, arena, alive, err);
 	if (r == 0)

@@ -121,7 +121,7 @@ static bool boots_from(const struct kvm_checked *checked, const char *device)
 
 static int check_order(const struct kvm_checked *checked)
 {
-	static const char *const sources[] = { "image", "disk", "cdrom", "libvirt_disk", "kernel" };
+	static const char *const sources[] = { "image", "disk", "cdrom", "libvirt_disk", "kernel", "template" };
 	const char *value, *other;
 	size_t cursor = 0, before, i;
 

@@ -3,14 +3,19 @@
 #include "xml.h"
 
 /* The firmware that is used: qboot knows no disks, so it is for a kernel only. */
-static const char *firmware(const struct kvm_xml *xml)
+static const char *firmware(const struct hyfw_map *settings, const struct kvm_facts *facts)
 {
-	const char *word = kvm_xml_setting(xml, "firmware", "auto");
+	const char *word = hyfw_map_get(settings, "firmware"), *kernel = hyfw_map_get(settings, "kernel");
 
-	if (strcmp(word, "auto") != 0)
+	if (word && *word && strcmp(word, "auto") != 0)
 		return word;
-	return !xml->facts->hosted && kvm_xml_setting(xml, "kernel", NULL) && !hyfw_map_bool(xml->settings, "boot_menu", false) ? "qboot" :
-	       "bios";
+	return !facts->hosted && kernel && *kernel && !hyfw_map_bool(settings, "boot_menu", false) ? "qboot" : "bios";
+}
+
+bool kvm_domain_takes_genid(const struct hyfw_map *settings, const struct kvm_facts *facts)
+{
+	return !facts->hosted && hyfw_map_bool(settings, "acpi", true) &&
+	       strcmp(firmware(settings, facts), "qboot") != 0;
 }
 
 static void add_firmware(struct kvm_xml *xml, xmlNode *os, const char *word)
@@ -80,7 +85,7 @@ static void add_order(struct kvm_xml *xml, xmlNode *os)
 
 void kvm_domain_boot(struct kvm_xml *xml, xmlNode *domain)
 {
-	const char *word = firmware(xml);
+	const char *word = firmware(xml->settings, xml->facts);
 	xmlNode *os = kvm_xml_node(xml, domain, "os"), *node;
 
 	node = kvm_xml_text(xml, os, "type", "hvm");

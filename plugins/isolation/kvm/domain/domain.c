@@ -60,6 +60,8 @@ static void add_identity(struct kvm_xml *xml, xmlNode *domain)
 	kvm_xml_text(xml, domain, "name",
 		     kvm_domain_name(xml->host, xml->arena, xml->workload->name, xml->facts));
 	kvm_xml_text(xml, domain, "uuid", xml->facts->uuid);
+	if (xml->facts->genid && kvm_domain_takes_genid(xml->settings, xml->facts))
+		kvm_xml_text(xml, domain, "genid", xml->facts->genid);
 	if (description)
 		kvm_xml_text(xml, domain, "description", description);
 	add_metadata(xml, domain);

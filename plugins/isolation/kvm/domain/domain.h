@@ -43,6 +43,8 @@ struct kvm_facts {
 	const char *nvram;      /* firmware = efi: file of the variables; see kvm_nvram_make() */
 	const char *nested;     /* "vmx" or "svm"; NULL: what this machine's processor has */
 	bool hosted;            /* a libvirtd on another host: see hosted.h */
+	const char *genid;      /* number of its generation, as a uuid; NULL: it has none.  Left out
+				 * where kvm_domain_takes_genid() says no */
 	const char *password;   /* of the display; NULL for none.  Never in a plan */
 };
 
@@ -52,6 +54,10 @@ struct kvm_facts {
  * endpoints tell. */
 int kvm_domain_xml(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_workload *workload,
 		   const struct kvm_facts *facts, char **ret_xml, struct hyfw_error **err);
+
+/* Whether a machine with these settings can have a number of its generation (vmgenid):
+ * the guest finds it through tables that its firmware puts there, which qboot hangs on. */
+bool kvm_domain_takes_genid(const struct hyfw_map *settings, const struct kvm_facts *facts);
 
 /* One device, as virDomainAttachDeviceFlags() and ...Detach... take it: 'name' as in
  * the table.  -ENOTSUP when it cannot be plugged in while the machine runs. */

@@ -3,11 +3,14 @@
  * at its next start.  Memory fits only the disks as they were: what they looked like
  * stands in a file beside it, FILE.json. */
 #include "../keep.h"
+#include "../libvirt/live.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <libxml/parser.h>
 
 /* ---- what the disks look like ---- */
 
@@ -188,6 +191,24 @@ int kvm_saved_take(const struct hyfw_host *host, struct hyfw_arena *arena, const
 	if (r == 0)
 		*ret_path = path;
 	return r;
+}
+
+int kvm_saved_genid(struct kvm_run *run, struct hyfw_arena *arena, const char *path, const char **genid,
+		    struct hyfw_error **err)
+{
+	KVM_AUTO_FREE char *text = path ? virDomainSaveImageGetXMLDesc(run->connection, path, 0) : NULL;
+	xmlDoc *document;
+
+	if (!path)
+		return 0;
+	if (!text)
+		return kvm_fail_libvirt(run->kvm->host, err, path);
+	document = xmlReadMemory(text, (int)strlen(text), "domain", NULL, XML_PARSE_NONET | XML_PARSE_NOERROR);
+	if (!document)
+		return run->kvm->host->fail(err, EBADMSG, "%s: it is no saved machine", path);
+	*genid = kvm_live_text(run->kvm->host, arena, document, "/domain/genid");
+	xmlFreeDoc(document);
+	return 0;
 }
 
 /* What was given no name is used up; a file of the administrator's stays. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * libvirt's file of a saved machine, copied with another name and uuid in its head:
- * libvirt refuses to restore a machine under a name that the file does not have.
+ * libvirt refuses to restore a machine under a name, or with a number of its generation,
+ * that the file does not have.
  *
  * The file (libvirt, src/qemu/qemu_saveimage.h, version 2): the head below; 'data_len'
  * bytes of the domain's XML, which ends with a NUL, and from 'cookie' on of libvirt's
@@ -71,14 +72,15 @@ static bool set_text(xmlNode *domain, const char *name, const char *text)
 }
 
 /* To be freed with xmlFree(); NULL when it is not to be read. */
-static xmlChar *rename_domain(const char *xml, const char *name, const char *uuid)
+static xmlChar *rename_domain(const char *xml, const char *name, const char *uuid, const char *genid)
 {
 	xmlDoc *document = xmlReadMemory(xml, (int)strlen(xml), "domain", NULL, XML_PARSE_NONET | XML_PARSE_NOERROR);
 	xmlNode *domain = document ? xmlDocGetRootElement(document) : NULL;
 	xmlChar *text = NULL;
 	int size;
 
-	if (set_text(domain, "name", name) && set_text(domain, "uuid", uuid))
+	if (set_text(domain, "name", name) && set_text(domain, "uuid", uuid) &&
+	    (!genid || set_text(domain, "genid", genid)))
 		xmlDocDumpMemory(document, &text, &size);
 	xmlFreeDoc(document);
 	return text;
@@ -144,7 +146,7 @@ static int open_nameless(const struct hyfw_host *host, struct hyfw_arena *arena,
 }
 
 int kvm_template_image(const struct hyfw_host *host, struct hyfw_arena *arena, const struct kvm_template *template,
-		       const char *domain, const char *uuid, int *ret_fd, struct hyfw_error **err)
+		       const char *domain, const char *uuid, const char *genid, int *ret_fd, struct hyfw_error **err)
 {
 	KVM_AUTO_CLOSE int from = open(template->memory, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	KVM_AUTO_CLOSE int to = -1;
@@ -156,7 +158,7 @@ int kvm_template_image(const struct hyfw_host *host, struct hyfw_arena *arena, c
 
 	if (r < 0)
 		return r;
-	xml = rename_domain(data, domain, uuid);
+	xml = rename_domain(data, domain, uuid, genid);
 	if (!xml)
 		return damaged(host, template, err);
 	r = to = open_nameless(host, arena, template->directory);

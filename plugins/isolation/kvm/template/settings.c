@@ -88,7 +88,8 @@ static int check_key(const struct hyfw_host *host, struct hyfw_arena *arena, con
 		return host->fail(err, EINVAL, "%s = %s: the disks of a machine are its template's (template = %s); leave "
 				  "it out", key, value, name);
 	if (strcmp(key, "read_only") == 0 && strcmp(pair->value, "true") == 0)
-		return host->fail(err, EINVAL, "read_only = yes: template %s has no such root disk; leave it out", name);
+		return host->fail(err, EINVAL, "read_only = yes: the disks of a machine are its template's (template = %s); leave it "
+				  "out", name);
 	if (!kvm_template_has_key(key) || is_same(fixed, own, key) ||
 	    (strcmp(key, "accel") == 0 && strcmp(pair->value, "auto") == 0))
 		return 0;

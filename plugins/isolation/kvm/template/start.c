@@ -5,7 +5,71 @@
 #include "template.h"
 
 #include <stdio.h>
+#include <sys/random.h>
 #include <unistd.h>
+
+/* ---- what it needs ---- */
+
+/* The same variables as the memory knows; they go on as its own. */
+static int take_variables(struct kvm_run *run, const struct kvm_template *template, const struct kvm_facts *facts,
+			  struct hyfw_error **err)
+{
+	return template->nvram ? kvm_template_copy_file(run->kvm->host, template->nvram, facts->nvram, err) : 0;
+}
+
+/* Those that are gone when they end need a note only where something of theirs is in
+ * files of the template; it goes with them. */
+static int note_use(struct kvm_run *run, struct hyfw_call *call, const struct hyfw_workload *workload,
+		    const struct kvm_template *template, bool begun, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = run->kvm->host;
+	int r = 0;
+
+	if (workload->transient && json_object_array_length(template->disks) == 0)
+		return 0;
+	if (workload->transient && !begun)
+		r = host->note(call, KVM_NOTE_CLONE, workload->name, err);
+	return r < 0 ? r : kvm_template_use(host, call->arena, workload->name, template, begun, err);
+}
+
+int kvm_template_prepare(struct kvm_run *run, struct hyfw_call *call, struct hyfw_workload *workload,
+			 const struct kvm_facts *facts, bool *ret_begun, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = run->kvm->host;
+	KVM_AUTO_TEMPLATE struct kvm_template template = { 0 };
+	struct kvm_clone clone = { .host = host, .arena = call->arena, .template = &template, .workload = workload };
+	const char *other;
+	int r = kvm_template_open(host, call->arena, hyfw_map_get(&workload->settings, "template"), &template, err);
+
+	if (r < 0)
+		return r;
+	other = kvm_template_other(host, call->arena, workload->name, &template);
+	if (other)
+		return host->fail(err, EBUSY, "template = %s: its disks lie on those of template %s, with what it has written; "
+				  "`hyfw rm %s` first, or keep template = %s", template.name, other, workload->name, other);
+	*ret_begun = clone.begun = !workload->transient &&
+				   kvm_template_has_begun(host, call->arena, workload->name, &template);
+	if (!clone.begun)
+		r = note_use(run, call, workload, &template, false, err);
+	if (r == 0)
+		r = kvm_clone_prepare(&clone, err);
+	return r < 0 || clone.begun ? r : take_variables(run, &template, facts, err);
+}
+
+/* A number that no machine had: the guest sees that it is another now, and makes its
+ * random numbers anew. */
+static const char *new_genid(const struct hyfw_host *host, struct hyfw_arena *arena)
+{
+	unsigned long long half[2];
+
+	if (getrandom(half, sizeof(half), 0) != sizeof(half))
+		return NULL;
+	return host->format(arena, "%08x-%04x-4%03x-%04x-%012llx", (unsigned)(half[0] >> 32), (unsigned)(half[0] >> 16) & 0xffff,
+			    (unsigned)half[0] & 0xfff, (unsigned)(0x8000 | ((half[1] >> 48) & 0x3fff)),
+			    half[1] & 0xffffffffffffull);
+}
+
+/* ---- going on ---- */
 
 /* The last line of what QEMU said before it ended, in 'arena'; NULL when libvirt has
  * words of its own. */
@@ -42,15 +106,19 @@ static int restore(struct kvm_run *run, struct hyfw_arena *arena, const struct k
 {
 	const struct hyfw_host *host = run->kvm->host;
 	struct hyfw_workload bare = *workload;
+	struct kvm_facts own = *facts;
 	KVM_AUTO_CLOSE int image = -1;
 	char *xml;
 	int r;
 
 	bare.endpoint_count = 0;
-	r = kvm_domain_xml(host, arena, &bare, facts, &xml, err);
+	own.genid = template->genid ? new_genid(host, arena) : NULL;
+	if (template->genid && !own.genid)
+		return host->fail(err, EIO, "no random numbers: %s", strerror(errno));
+	r = kvm_domain_xml(host, arena, &bare, &own, &xml, err);
 	if (r == 0)
 		r = kvm_template_image(host, arena, template, kvm_domain_name(host, arena, workload->name, facts),
-				       facts->uuid, &image, err);
+				       facts->uuid, own.genid, &image, err);
 	if (r < 0)
 		return r;
 	if (virDomainRestoreFlags(run->connection, host->format(arena, "/proc/%d/fd/%d", (int)getpid(), image), xml,
@@ -115,8 +183,11 @@ int kvm_template_start(struct kvm_run *run, struct hyfw_call *call, const struct
 	if (r == 0)
 		r = kvm_template_open(host, call->arena, name, &template, err);
 	if (r == 0)
-		r = workload->transient ? 0 : kvm_template_use(host, call->arena, workload->name, &template, err);
-	if (r == 0)
 		r = restore(run, call->arena, &template, workload, facts, err);
-	return r < 0 ? r : plug_interfaces(run, call->arena, workload, facts, err);
+	if (r == 0)
+		r = plug_interfaces(run, call->arena, workload, facts, err);
+	/* Before its first instruction. */
+	if (r == 0 && json_object_array_length(template.disks) > 0)
+		r = note_use(run, call, workload, &template, true, err);
+	return r;
 }

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The templates that there are, and which machines use them. */
+ * One template, opened, and which machines use it. */
 #include "template.h"
 
 #include <ctype.h>
 #include <dirent.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,7 +25,7 @@ int kvm_template_check_name(const struct hyfw_host *host, const char *name, stru
 	return 0;
 }
 
-static const char *store(const struct hyfw_host *host, struct hyfw_arena *arena)
+const char *kvm_template_store(const struct hyfw_host *host, struct hyfw_arena *arena)
 {
 	return host->format(arena, "%s/" KVM_TEMPLATES, host->directory("kvm", HYFW_DIRECTORY_DATA));
 }
@@ -49,7 +47,7 @@ static struct hyfw_map take_settings(const struct hyfw_host *host, struct hyfw_a
 	return (struct hyfw_map){ count, items };
 }
 
-static int64_t number(struct json_object *object, const char *key)
+int64_t kvm_template_number(struct json_object *object, const char *key)
 {
 	struct json_object *value = NULL;
 
@@ -64,10 +62,27 @@ static int check_memory(const struct hyfw_host *host, const struct kvm_template 
 	if (lstat(template->memory, &st) < 0 || !S_ISREG(st.st_mode))
 		return host->fail(err, EBADMSG, "template %s is damaged: its memory is missing; remove it and make it again",
 				  template->name);
-	if (st.st_size != number(template->header, "bytes"))
+	if (st.st_size != kvm_template_number(template->header, "bytes"))
 		return host->fail(err, EBADMSG, "template %s is damaged: its memory has %lld bytes of %lld; remove it and make "
 				  "it again", template->name, (long long)st.st_size,
-				  (long long)number(template->header, "bytes"));
+				  (long long)kvm_template_number(template->header, "bytes"));
+	return 0;
+}
+
+/* ---- what is in its header ---- */
+
+static int take_header(const struct hyfw_host *host, struct hyfw_arena *arena, struct kvm_template *template,
+		       struct hyfw_error **err)
+{
+	const int64_t version = kvm_template_number(template->header, "version");
+
+	if (version != KVM_TEMPLATE_VERSION && version != KVM_TEMPLATE_VERSION_BARE)
+		return host->fail(err, EPROTO, "template %s was made by another version of hyfw; make it again", template->name);
+	template->settings = take_settings(host, arena, template->header);
+	template->disks = kvm_keep_array(template->header, "disks");
+	template->genid = kvm_keep_bool(template->header, "genid");
+	if (kvm_keep_bool(template->header, "nvram"))
+		template->nvram = host->format(arena, "%s/" KVM_TEMPLATE_NVRAM, template->directory);
 	return 0;
 }
 
@@ -80,7 +95,7 @@ int kvm_template_open(const struct hyfw_host *host, struct hyfw_arena *arena, co
 	if (r < 0)
 		return r;
 	ret_template->name = host->format(arena, "%s", name);
-	ret_template->directory = host->format(arena, "%s/%s", store(host, arena), name);
+	ret_template->directory = host->format(arena, "%s/%s", kvm_template_store(host, arena), name);
 	ret_template->memory = host->format(arena, "%s/memory", ret_template->directory);
 	r = kvm_keep_read(host, host->format(arena, "%s/template.json", ret_template->directory), &ret_template->header,
 			  err);
@@ -91,16 +106,16 @@ int kvm_template_open(const struct hyfw_host *host, struct hyfw_arena *arena, co
 	}
 	if (r < 0)
 		return host->wrap(err, "template %s", name);
-	if (number(ret_template->header, "version") != KVM_TEMPLATE_VERSION)
-		return host->fail(err, EPROTO, "template %s was made by another version of hyfw; make it again", name);
-	ret_template->settings = take_settings(host, arena, ret_template->header);
-	return check_memory(host, ret_template, err);
+	r = take_header(host, arena, ret_template, err);
+	if (r == 0)
+		r = check_memory(host, ret_template, err);
+	return r < 0 ? r : kvm_template_disks_check(host, arena, name, ret_template->directory, ret_template->disks, err);
 }
 
 void kvm_template_close(struct kvm_template *template)
 {
 	json_object_put(template->header);
-	template->header = NULL;
+	template->header = template->disks = NULL;
 }
 
 int kvm_template_apply(const struct hyfw_host *host, struct hyfw_arena *arena, struct hyfw_map *settings,
@@ -118,7 +133,7 @@ int kvm_template_apply(const struct hyfw_host *host, struct hyfw_arena *arena, s
 /* ---- who uses it ---- */
 
 int kvm_template_use(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload,
-		     const struct kvm_template *template, struct hyfw_error **err)
+		     const struct kvm_template *template, bool begun, struct hyfw_error **err)
 {
 	KVM_AUTO_PUT struct json_object *use = json_object_new_object();
 	KVM_AUTO_CLOSE int lock = host->lock("kvm-templates", err);
@@ -129,19 +144,49 @@ int kvm_template_use(const struct hyfw_host *host, struct hyfw_arena *arena, con
 		return host->fail(err, ENOENT, "template %s was just removed", template->name);
 	mkdir(host->format(arena, "%s/" KVM_KEPT, host->directory("kvm", HYFW_DIRECTORY_DATA)), 0700);
 	json_object_object_add(use, "template", json_object_new_string(template->name));
+	json_object_object_add(use, "begun", json_object_new_boolean(begun));
 	return kvm_keep_write(host, arena, kvm_keep_path(host, arena, workload, "template.json"), use, err);
+}
+
+void kvm_template_leave(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload)
+{
+	unlink(kvm_keep_path(host, arena, workload, "template.json"));
+}
+
+/* NULL when it uses none. */
+static struct json_object *use_of(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload)
+{
+	struct json_object *use = NULL;
+	struct hyfw_error *ignored = NULL;
+
+	if (kvm_keep_read(host, kvm_keep_path(host, arena, workload, "template.json"), &use, &ignored) == 0)
+		return use;
+	host->forget(&ignored);
+	return NULL;
 }
 
 static bool uses(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload, const char *template)
 {
-	KVM_AUTO_PUT struct json_object *use = NULL;
-	struct hyfw_error *ignored = NULL;
+	KVM_AUTO_PUT struct json_object *use = use_of(host, arena, workload);
 
-	if (kvm_keep_read(host, kvm_keep_path(host, arena, workload, "template.json"), &use, &ignored) < 0) {
-		host->forget(&ignored);
-		return false;
-	}
-	return strcmp(kvm_keep_text(use, "template"), template) == 0;
+	return use && strcmp(kvm_keep_text(use, "template"), template) == 0;
+}
+
+bool kvm_template_has_begun(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload,
+			    const struct kvm_template *template)
+{
+	KVM_AUTO_PUT struct json_object *use = use_of(host, arena, workload);
+
+	return use && kvm_keep_bool(use, "begun") && strcmp(kvm_keep_text(use, "template"), template->name) == 0;
+}
+
+const char *kvm_template_other(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload,
+			       const struct kvm_template *template)
+{
+	KVM_AUTO_PUT struct json_object *use = use_of(host, arena, workload);
+
+	return use && kvm_keep_bool(use, "begun") && strcmp(kvm_keep_text(use, "template"), template->name) != 0
+		       ? host->format(arena, "%s", kvm_keep_text(use, "template")) : NULL;
 }
 
 static int is_use(const struct dirent *entry)
@@ -151,8 +196,7 @@ static int is_use(const struct dirent *entry)
 	return length > end && strcmp(entry->d_name + length - end, ENDING) == 0;
 }
 
-/* "a b", "" when there are none. */
-static const char *users_of(const struct hyfw_host *host, struct hyfw_arena *arena, const char *template)
+const char *kvm_template_users(const struct hyfw_host *host, struct hyfw_arena *arena, const char *template)
 {
 	struct dirent **entries = NULL;
 	const char *users = "";
@@ -169,160 +213,4 @@ static const char *users_of(const struct hyfw_host *host, struct hyfw_arena *are
 	}
 	free(entries);
 	return users;
-}
-
-/* ---- verbs ---- */
-
-struct rows {
-	const struct hyfw_host *host;
-	struct hyfw_arena *arena;
-	struct hyfw_pair *items;
-	size_t count, room;
-};
-
-static void add(struct rows *rows, const char *key, const char *value)
-{
-	if (rows->count == rows->room) {
-		struct hyfw_pair *more;
-
-		rows->room = rows->room ? 2 * rows->room : 64;
-		more = rows->host->alloc(rows->arena, rows->room * sizeof(*more));
-		if (rows->count)
-			memcpy(more, rows->items, rows->count * sizeof(*more));
-		rows->items = more;
-	}
-	rows->items[rows->count++] = (struct hyfw_pair){ key, rows->host->format(rows->arena, "%s", value) };
-}
-
-static void add_template(struct rows *rows, const struct kvm_template *template)
-{
-	static const char *const texts[] = { "workload", "programs" };
-	static const char *const numbers[] = { "created", "bytes" };
-	size_t i;
-
-	add(rows, "row", template->name);
-	add(rows, "name", template->name);
-	for (i = 0; i < KVM_COUNT(texts); i++)
-		add(rows, texts[i], kvm_keep_text(template->header, texts[i]));
-	for (i = 0; i < KVM_COUNT(numbers); i++)
-		add(rows, numbers[i], rows->host->format(rows->arena, "%lld",
-							 (long long)number(template->header, numbers[i])));
-	add(rows, "memory", hyfw_map_get(&template->settings, "memory"));
-	add(rows, "vcpus", hyfw_map_get(&template->settings, "vcpus"));
-	add(rows, "users", users_of(rows->host, rows->arena, template->name));
-}
-
-/* One that is damaged is listed all the same, so that it can be removed. */
-static void add_entry(struct rows *rows, const char *name)
-{
-	KVM_AUTO_TEMPLATE struct kvm_template template = { 0 };
-	struct hyfw_error *damage = NULL;
-
-	if (kvm_template_open(rows->host, rows->arena, name, &template, &damage) == 0) {
-		add_template(rows, &template);
-		return;
-	}
-	rows->host->forget(&damage);
-	add(rows, "row", name);
-	add(rows, "name", name);
-	add(rows, "damaged", "true");
-}
-
-static int is_shown(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.';
-}
-
-int kvm_template_list(struct kvm_operation *operation, struct hyfw_error **err)
-{
-	const struct hyfw_host *host = operation->kvm->host;
-	struct rows rows = { .host = host, .arena = operation->asked->arena };
-	struct dirent **entries = NULL;
-	int i, count = scandir(store(host, rows.arena), &entries, is_shown, alphasort);
-
-	(void)err;
-	for (i = 0; i < count; i++) {
-		add_entry(&rows, entries[i]->d_name);
-		free(entries[i]);
-	}
-	free(entries);
-	*operation->ret_result = (struct hyfw_map){ rows.count, rows.items };
-	return 0;
-}
-
-int kvm_template_inspect(struct kvm_operation *operation, struct hyfw_error **err)
-{
-	struct rows rows = { .host = operation->kvm->host, .arena = operation->asked->arena };
-	KVM_AUTO_TEMPLATE struct kvm_template template = { 0 };
-	size_t i;
-	int r = kvm_template_open(rows.host, rows.arena, operation->asked->object, &template, err);
-
-	if (r < 0)
-		return r;
-	add_template(&rows, &template);
-	for (i = 0; i < template.settings.count; i++)
-		add(&rows, rows.host->format(rows.arena, "setting %s", template.settings.items[i].key),
-		    template.settings.items[i].value);
-	*operation->ret_result = (struct hyfw_map){ rows.count, rows.items };
-	return 0;
-}
-
-static void remove_files(int parent, const char *name)
-{
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			unlinkat(dirfd(dir), entry->d_name, 0);
-	if (dir)
-		closedir(dir);
-	else if (fd >= 0)
-		close(fd);
-	unlinkat(parent, name, AT_REMOVEDIR);
-}
-
-int kvm_template_remove(struct kvm_operation *operation, struct hyfw_error **err)
-{
-	const struct hyfw_host *host = operation->kvm->host;
-	struct hyfw_arena *arena = operation->asked->arena;
-	const char *name = operation->asked->object, *users, *gone;
-	KVM_AUTO_CLOSE int lock = -1;
-	KVM_AUTO_CLOSE int parent = -1;
-	int r = kvm_template_check_name(host, name, err);
-
-	if (r < 0)
-		return r;
-	lock = host->lock("kvm-templates", err);
-	if (lock < 0)
-		return lock;
-	users = users_of(host, arena, name);
-	if (*users)
-		return host->fail(err, EBUSY, "template %s is used by %s; `hyfw rm` them first", name, users);
-	parent = open(store(host, arena), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	/* Nobody finds half of it. */
-	gone = host->format(arena, ".%s.%d", name, (int)getpid());
-	if (parent < 0 || renameat(parent, name, parent, gone) < 0)
-		return host->fail(err, errno, errno == ENOENT ? "there is no template %s" : "template %s cannot be removed",
-				  name);
-	remove_files(parent, gone);
-	return fsync(parent) < 0 ? host->fail(err, errno, "template %s: %s", name, strerror(errno)) : 0;
-}
-
-/* ".NAME.PID" of what is being made, or removed. */
-void kvm_template_gc(const struct hyfw_host *host, struct hyfw_arena *arena)
-{
-	DIR *dir = opendir(store(host, arena));
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir))) {
-		const char *digits = strrchr(entry->d_name, '.');
-		const long pid = digits ? strtol(digits + 1, NULL, 10) : 0;
-
-		if (entry->d_name[0] == '.' && digits > entry->d_name && pid > 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH)
-			remove_files(dirfd(dir), entry->d_name);
-	}
-	if (dir)
-		closedir(dir);
 }
