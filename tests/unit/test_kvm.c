@@ -4,5 +4,5 @@
 
 int main(void)
 {
-	return kvm_check_tests() + kvm_domain_tests() + kvm_template_tests();
+	return kvm_check_tests() + kvm_domain_tests() + kvm_template_tests() + kvm_clone_tests();
 }

@@ -180,7 +180,7 @@ static void what_is_not_whole_is_no_template(void **state)
 	assert_non_null(strstr(open_error(".t"), "a name is"));
 	write_file("templates/t/memory", "012345", 6);
 	assert_non_null(strstr(open_error("t"), "template t is damaged: its memory has 6 bytes of 10"));
-	write_file("templates/t/template.json", "{\"version\":2}", 13);
+	write_file("templates/t/template.json", "{\"version\":3}", 13);
 	assert_non_null(strstr(open_error("t"), "another version"));
 	write_file("templates/t/template.json", "{\"ver", 5);
 	assert_non_null(strstr(open_error("t"), "is damaged"));
@@ -206,7 +206,7 @@ static void one_in_use_is_not_removed(void **state)
 	(void)state;
 	write_template("t", "0123456789", 10);
 	assert_int_equal(kvm_template_open(host, fake.arena, "t", &template, NULL), 0);
-	assert_int_equal(kvm_template_use(host, fake.arena, "web.one", &template, NULL), 0);
+	assert_int_equal(kvm_template_use(host, fake.arena, "web.one", &template, false, NULL), 0);
 	kvm_template_close(&template);
 	assert_int_equal(operate(kvm_template_list, "", &rows, NULL), 0);
 	assert_string_equal(hyfw_map_get(&rows, "row"), "t");
@@ -262,7 +262,7 @@ static size_t make_saved(struct saved *saved, const char *xml, const char *notes
 }
 
 /* What the file holds then; "" with the error when it cannot be made. */
-static const char *renamed(const void *memory, size_t size, struct saved *ret_saved)
+static const char *renamed_as(const void *memory, size_t size, const char *genid, struct saved *ret_saved)
 {
 	HYFW_AUTO_ERROR struct hyfw_error *err = NULL;
 	KVM_AUTO_TEMPLATE struct kvm_template template = { 0 };
@@ -273,10 +273,15 @@ static const char *renamed(const void *memory, size_t size, struct saved *ret_sa
 	template.directory = hyfw_arena_format(fake.arena, "%s/templates/t", directory);
 	template.memory = hyfw_arena_format(fake.arena, "%s/memory", template.directory);
 	memset(ret_saved, 0, sizeof(*ret_saved));
-	if (kvm_template_image(host, fake.arena, &template, "a&b", KVM_TEST_UUID, &fd, &err) < 0)
+	if (kvm_template_image(host, fake.arena, &template, "a&b", KVM_TEST_UUID, genid, &fd, &err) < 0)
 		return hyfw_arena_dup(fake.arena, err->message);
 	assert_true(pread(fd, ret_saved, sizeof(*ret_saved) - 1, 0) > 0);
 	return NULL;
+}
+
+static const char *renamed(const void *memory, size_t size, struct saved *ret_saved)
+{
+	return renamed_as(memory, size, NULL, ret_saved);
 }
 
 static void a_saved_machine_gets_another_name(void **state)
@@ -298,6 +303,20 @@ static void a_saved_machine_gets_another_name(void **state)
 	assert_null(renamed(&before, size, &after));
 	assert_int_equal(after.cookie, 0);
 	assert_string_equal(after.data + after.data_len, "S");
+}
+
+static void a_saved_machine_gets_another_generation(void **state)
+{
+	struct saved before, after;
+	size_t size;
+
+	(void)state;
+	write_template("t", "", 0);
+	size = make_saved(&before, "<domain><name>old</name><uuid>0</uuid><genid>1</genid></domain>", NULL, "S");
+	assert_null(renamed_as(&before, size, "2-3", &after));
+	assert_non_null(strstr(after.data, "<genid>2-3</genid>"));
+	size = make_saved(&before, "<domain><name>old</name><uuid>0</uuid></domain>", NULL, "S");
+	assert_non_null(strstr(renamed_as(&before, size, "2-3", &after), "template t is damaged"));
 }
 
 static void a_damaged_head_is_told(void **state)
@@ -337,6 +356,7 @@ int kvm_template_tests(void)
 		cmocka_unit_test_setup_teardown(one_in_use_is_not_removed, begin, end),
 		cmocka_unit_test_setup_teardown(what_a_dead_process_was_making_goes, begin, end),
 		cmocka_unit_test_setup_teardown(a_saved_machine_gets_another_name, begin, end),
+		cmocka_unit_test_setup_teardown(a_saved_machine_gets_another_generation, begin, end),
 		cmocka_unit_test_setup_teardown(a_damaged_head_is_told, begin, end),
 	};
 
