@@ -47,7 +47,7 @@ const struct hyfw_option kvm_options[] = {
 
 	/* where it starts from */
 	{ "template", HYFW_SCOPE_WORKLOAD, HYFW_OPTION_STRING, HYFW_OPTION_INHERITS, NULL, 0, 0, NULL,
-	  "Template that it starts from, running, instead of booting; its hardware is the template's." },
+	  "Template that it starts from, running, instead of booting; its hardware and disks are the template's." },
 
 	/* the machine */
 	CHOICE("machine", "q35", machines, "Chip set."),

@@ -19,7 +19,7 @@
  *     libvirt/hosted_libvirtd.c  what a libvirtd on another host tells about itself
  *     console.c    the serial console of a machine there
  *     stats.c describe.c operate.c plug.c
- *     template*.c  saved machines that others start from (template.h)
+ *     template/    saved machines that others start from (template.h)
  *
  * Threads: the core calls from the monitor's main thread, operate() from a second;
  * events come in the thread of libvirt/loop.c.  libvirt's API takes them all.  What they

@@ -132,10 +132,10 @@ struct hyfw_device {
  *                    "eth0=network:NAME", any number), migrate_uri, max_downtime (ms),
  *                    bandwidth (bytes/s), name
  *                    -> name, downtime (ms), total (ms), bytes
- *   template-create  NAME: of one that runs, and goes on running
+ *   template-create  NAME: of one that runs, and goes on running; memory and disks of one moment
  *   template-list    of no workload -> row, name, workload, created (seconds), bytes, programs,
  *                    memory (bytes), vcpus, users, damaged (true)
- *   template-inspect 'object' is the template -> as list, and "setting KEY"
+ *   template-inspect 'object' is the template -> as list, "disk NAME" (its size) and "setting KEY"
  *   template-remove  'object' is the template
  *   reboot
  *   forget           the workload, which does not run, is being removed: whatever the
