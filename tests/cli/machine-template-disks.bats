@@ -183,6 +183,14 @@ run_idle() { # NAME FLAG...
 	refused "its disk disk1 is missing" run -d --rm --name no "${from[@]}"
 	[ -z "$(hyfw ps -a -q)" ]
 
+	# one limit for all of them
+	hyfw template rm still
+	run_idle idle -m 64M --set firmware=bios --disk "$DATA/disks/raw.img:format=raw"
+	hyfw template create still idle # 4M
+	printf '[plugin kvm]\ntemplate_space = 6M\n' >"$BATS_TEST_TMPDIR/limited.ini"
+	refused "no room for disks of 4 MiB: 2 MiB of 6 MiB are free" --config "$BATS_TEST_TMPDIR/limited.ini" run -d --rm --name no "${from[@]}"
+	[ -z "$(ls -A "$CLONES" 2>/dev/null)" ]
+
 	# nobody's
 	mkdir -p "$CLONES/ghost" "$TEMPLATES/.ghost.2147483646"
 	touch "$CLONES/ghost/root.qcow2" "$TEMPLATES/.ghost.2147483646/root.qcow2"

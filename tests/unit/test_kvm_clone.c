@@ -333,6 +333,45 @@ static void disks_of_workloads_that_are_gone_go(void **state)
 	assert_int_equal(access(path_of("clones"), F_OK), -1);
 }
 
+/* ---- how much they may come to ---- */
+
+static void all_that_there_is_counts_as_a_guest_sees_it(void **state)
+{
+	const uint64_t mib = 1 << 20;
+	int lock = -1;
+	struct hyfw_error *err = NULL;
+
+	(void)state;
+	write_template();
+	make_directory("clones");
+	make_directory("clones/two");
+	make_directory("templates/.u.1");
+	write_qcow2("clones/two/root.qcow2", path_of("templates/t/root.qcow2"));
+	write_qcow2("templates/.u.1/root.qcow2", NULL); /* which does not count yet */
+	assert_int_equal(kvm_template_space_take(host, fake.arena, 5 * mib, 2 * mib, &lock, NULL), 0);
+	assert_true(lock >= 0);
+	close(lock);
+	assert_int_equal(kvm_template_space_take(host, fake.arena, 5 * mib, 2 * mib + 1, &lock, &err), -EDQUOT);
+	assert_int_equal(lock, -1);
+	assert_non_null(strstr(err->message, "no room for disks of 3 MiB: 2 MiB of 5 MiB are free"));
+	hyfw_error_free(err);
+	err = NULL;
+	assert_int_equal(kvm_template_space_take(host, fake.arena, mib, 1, &lock, &err), -EDQUOT); /* less than there is */
+	hyfw_error_free(err);
+	assert_int_equal(kvm_template_space_take(host, fake.arena, mib, 0, &lock, NULL), 0);
+	assert_int_equal(kvm_template_space_take(host, fake.arena, 0, UINT64_MAX, &lock, NULL), 0);
+	assert_int_equal(lock, -1);
+}
+
+static void disks_that_only_read_count_once(void **state)
+{
+	KVM_AUTO_PUT struct json_object *disks = live("[{\"size\":10},{\"size\":5,\"read_only\":true},{\"size\":-1},{}]");
+
+	(void)state;
+	assert_int_equal(kvm_template_bytes_of(disks, false), 15);
+	assert_int_equal(kvm_template_bytes_of(disks, true), 10);
+}
+
 /* ---- who may read them ---- */
 
 static bool names_user(const char *name, uint32_t uid)
@@ -406,6 +445,8 @@ int kvm_clone_tests(void)
 		cmocka_unit_test_setup_teardown(its_own_disks_must_lie_on_those_of_the_template, begin, end),
 		cmocka_unit_test_setup_teardown(who_has_begun_has_disks_of_its_own, begin, end),
 		cmocka_unit_test_setup_teardown(disks_of_workloads_that_are_gone_go, begin, end),
+		cmocka_unit_test_setup_teardown(all_that_there_is_counts_as_a_guest_sees_it, begin, end),
+		cmocka_unit_test_setup_teardown(disks_that_only_read_count_once, begin, end),
 		cmocka_unit_test_setup_teardown(each_user_is_named_and_the_others_stay_out, begin, end),
 		cmocka_unit_test_setup_teardown(firmware_that_hangs_on_it_gets_no_number, begin, end),
 	};

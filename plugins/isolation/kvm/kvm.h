@@ -31,6 +31,7 @@ struct kvm_instance {
 	const struct hyfw_host *host;
 	char *uri;      /* of a libvirtd; NULL: a libvirt of the machine's own, embedded */
 	char *emulator; /* absolute path */
+	uint64_t template_space; /* most bytes of disks of templates and what starts from them; 0: no limit */
 	struct kvm_run *run; /* NULL until a machine is made or looked at; kvm_run_free() */
 };
 

@@ -38,6 +38,8 @@ const struct hyfw_option kvm_options[] = {
 	{ "uri", HYFW_SCOPE_PLUGIN, HYFW_OPTION_STRING, 0, NULL, 0, 0, NULL,
 	  "The libvirtd that runs machines, such as qemu:///system; without it none is needed." },
 	{ "emulator", HYFW_SCOPE_PLUGIN, HYFW_OPTION_PATH, 0, KVM_EMULATOR, 0, 0, NULL, "The QEMU to run." },
+	{ "template_space", HYFW_SCOPE_PLUGIN, HYFW_OPTION_SIZE, 0, "0", 0, INT64_MAX, NULL,
+	  "Most bytes of disks, as guests see them, of templates and of machines that start from them; 0: no limit." },
 
 	/* identity */
 	TEXT("uuid", "UUID of the machine; without it one that stays the same for its name."),

@@ -22,6 +22,7 @@ static int open_instance(const struct hyfw_host *host, const struct hyfw_map *se
 
 	if (kvm) {
 		kvm->host = host;
+		kvm->template_space = (uint64_t)hyfw_map_int(settings, "template_space", 0);
 		kvm->uri = uri && *uri ? strdup(uri) : NULL;
 		kvm->emulator = strdup(emulator ? emulator : KVM_EMULATOR);
 	}

@@ -18,14 +18,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *parent(const struct hyfw_host *host, struct hyfw_arena *arena)
+const char *kvm_clone_store(const struct hyfw_host *host, struct hyfw_arena *arena)
 {
 	return host->format(arena, "%s/" KVM_CLONES, host->directory("kvm", HYFW_DIRECTORY_DATA));
 }
 
 static const char *directory_of(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload)
 {
-	return host->format(arena, "%s/%s", parent(host, arena), workload);
+	return host->format(arena, "%s/%s", kvm_clone_store(host, arena), workload);
 }
 
 /* ---- removal ---- */
@@ -41,12 +41,12 @@ void kvm_clone_remove(const struct hyfw_host *host, struct hyfw_arena *arena, co
 	if (!is_workload(workload))
 		return;
 	kvm_remove_tree(directory_of(host, arena, workload));
-	rmdir(parent(host, arena)); /* stays as long as another is in it */
+	rmdir(kvm_clone_store(host, arena)); /* stays as long as another is in it */
 }
 
 void kvm_clone_gc(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_alive *alive)
 {
-	DIR *dir = opendir(parent(host, arena));
+	DIR *dir = opendir(kvm_clone_store(host, arena));
 	struct dirent *entry;
 
 	while (dir && (entry = readdir(dir)))
@@ -97,10 +97,16 @@ static int make_overlay(struct kvm_clone *clone, struct json_object *disk, const
 	return r < 0 ? host->fail(err, -r, "%s: %s", path, strerror(-r)) : 0;
 }
 
-static int begin(struct kvm_clone *clone, const char *directory, struct hyfw_error **err)
+static int begin(struct kvm_clone *clone, const char *directory, int *ret_lock, struct hyfw_error **err)
 {
+	int r;
+
 	kvm_remove_tree(directory); /* of a start that was cut short */
-	if (make_directory(parent(clone->host, clone->arena)) < 0 || make_directory(directory) < 0)
+	r = kvm_template_space_take(clone->host, clone->arena, clone->limit,
+				    kvm_template_bytes_of(clone->template->disks, true), ret_lock, err);
+	if (r < 0)
+		return r;
+	if (make_directory(kvm_clone_store(clone->host, clone->arena)) < 0 || make_directory(directory) < 0)
 		return clone->host->fail(err, errno, "%s: %s", directory, strerror(errno));
 	return 0;
 }
@@ -146,8 +152,9 @@ int kvm_clone_prepare(struct kvm_clone *clone, struct hyfw_error **err)
 	const struct kvm_template *template = clone->template;
 	const char *directory = directory_of(host, clone->arena, clone->workload->name);
 	const size_t count = json_object_array_length(template->disks);
+	KVM_AUTO_CLOSE int lock = -1;
 	size_t i;
-	int r = count == 0 || clone->begun ? 0 : begin(clone, directory, err);
+	int r = count == 0 || clone->begun ? 0 : begin(clone, directory, &lock, err);
 
 	for (i = 0; r == 0 && i < count; i++)
 		r = settle(clone, json_object_array_get_idx(template->disks, i), directory, err);

@@ -84,6 +84,26 @@ static int check_devices(struct making *making, struct hyfw_error **err)
 	return r;
 }
 
+/* Before anything is copied; finish() looks once more. */
+static int check_space(struct making *making, struct json_object *live, struct hyfw_error **err)
+{
+	struct kvm_operation *operation = making->operation;
+	KVM_AUTO_CLOSE int lock = -1;
+	size_t i, count = json_object_array_length(live);
+	uint64_t bytes = 0;
+
+	for (i = 0; operation->kvm->template_space && i < count; i++) {
+		const char *target = kvm_keep_text(json_object_array_get_idx(live, i), "target");
+		virDomainBlockInfo info = { 0 };
+
+		if (virDomainGetBlockInfo(operation->domain, target, &info, 0) < 0)
+			return kvm_fail_libvirt(operation->kvm->host, err, target);
+		bytes += info.capacity;
+	}
+	return kvm_template_space_take(operation->kvm->host, operation->asked->arena, operation->kvm->template_space,
+				       bytes, &lock, err);
+}
+
 static int check_disks(struct making *making, struct hyfw_error **err)
 {
 	struct kvm_operation *operation = making->operation;
@@ -95,7 +115,8 @@ static int check_disks(struct making *making, struct hyfw_error **err)
 	making->disks = operation->run->disks ? json_tokener_parse(operation->run->disks) : NULL;
 	if (!making->disks)
 		making->disks = json_object_new_array();
-	return kvm_template_disks_match(operation->kvm->host, making->disks, live, err);
+	r = kvm_template_disks_match(operation->kvm->host, making->disks, live, err);
+	return r < 0 ? r : check_space(making, live, err);
 }
 
 /* ---- the files ---- */
@@ -304,8 +325,13 @@ static int finish(const struct making *making, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = making->operation->kvm->host;
 	const char *path = host->format(making->operation->asked->arena, "%s/%s", making->parent, making->name);
-	int r = sync_path(making->memory);
+	KVM_AUTO_CLOSE int lock = -1;
+	int r = kvm_template_space_take(host, making->operation->asked->arena, making->operation->kvm->template_space,
+					kvm_template_bytes_of(making->disks, false), &lock, err);
 
+	if (r < 0)
+		return r;
+	r = sync_path(making->memory);
 	if (r == 0)
 		r = sync_disks(making);
 	if (r == 0)

@@ -37,7 +37,8 @@ int kvm_template_prepare(struct kvm_run *run, struct hyfw_call *call, struct hyf
 {
 	const struct hyfw_host *host = run->kvm->host;
 	KVM_AUTO_TEMPLATE struct kvm_template template = { 0 };
-	struct kvm_clone clone = { .host = host, .arena = call->arena, .template = &template, .workload = workload };
+	struct kvm_clone clone = { .host = host, .arena = call->arena, .template = &template, .workload = workload,
+				   .limit = run->kvm->template_space };
 	const char *other;
 	int r = kvm_template_open(host, call->arena, hyfw_map_get(&workload->settings, "template"), &template, err);
 

@@ -19,6 +19,7 @@
  *     template/image.c      libvirt's file, for a machine of another name
  *     template/clone.c      the disks of a machine that starts from it
  *     template/access.c     which users may read the template's
+ *     template/space.c      how much all of them may come to
  *     template/start.c      the part of create() that goes on from there
  */
 #ifndef KVM_TEMPLATE_H
@@ -163,6 +164,7 @@ struct kvm_clone {
 	const struct kvm_template *template;
 	struct hyfw_workload *workload; /* gets its disks */
 	bool begun;                     /* kvm_template_has_begun() */
+	uint64_t limit;                 /* kvm_template_space_take() */
 };
 
 /* The disks of a machine that is about to start: fresh ones, or, when it has begun, its
@@ -176,6 +178,19 @@ int kvm_clone_plan(const struct hyfw_host *host, struct hyfw_arena *arena, struc
 
 void kvm_clone_remove(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload);
 void kvm_clone_gc(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_alive *alive);
+
+/* Where they are. */
+const char *kvm_clone_store(const struct hyfw_host *host, struct hyfw_arena *arena);
+
+/* ---- template/space.c ---- */
+
+/* What the disks count, as the header has them. */
+uint64_t kvm_template_bytes_of(struct json_object *disks, bool writable_only);
+
+/* -EDQUOT when 'bytes' more of disks are more than 'limit' (0: none).  '*ret_lock' is to be
+ * closed when they are there; -1 when nobody has to wait. */
+int kvm_template_space_take(const struct hyfw_host *host, struct hyfw_arena *arena, uint64_t limit, uint64_t bytes,
+			    int *ret_lock, struct hyfw_error **err);
 
 /* ---- template/access.c ---- */
 
