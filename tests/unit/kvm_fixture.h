@@ -61,6 +61,7 @@ static inline struct hyfw_map kvm_test_map(const char *text)
 int kvm_check_tests(void);
 int kvm_domain_tests(void);
 int kvm_template_tests(void);
+int kvm_template_disks_tests(void);
 int kvm_clone_tests(void);
 
 struct kvm_test_disk {

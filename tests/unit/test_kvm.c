@@ -4,5 +4,6 @@
 
 int main(void)
 {
-	return kvm_check_tests() + kvm_domain_tests() + kvm_template_tests() + kvm_clone_tests();
+	return kvm_check_tests() + kvm_domain_tests() + kvm_template_tests() + kvm_template_disks_tests() +
+	       kvm_clone_tests();
 }

@@ -132,19 +132,6 @@ static int start_tpm(struct creation *creation, struct hyfw_error **err)
 					 &creation->run->tpm_pidfd, err);
 }
 
-/* The first time it goes on from its template; with disks of its own it boots then. */
-static int prepare_template(struct creation *creation, struct hyfw_error **err)
-{
-	bool begun = false;
-	int r;
-
-	if (!hyfw_map_get(&creation->workload.settings, "template"))
-		return 0;
-	r = kvm_template_prepare(creation->run, creation->call, &creation->workload, &creation->facts, &begun, err);
-	creation->from_template = !begun;
-	return r;
-}
-
 static int prepare(struct creation *creation, struct hyfw_error **err)
 {
 	struct kvm_run *run = creation->run;
@@ -157,7 +144,8 @@ static int prepare(struct creation *creation, struct hyfw_error **err)
 	if (r == 0)
 		r = kvm_root_make(run->kvm, run->root, creation->workload.name, &creation->workload.idmap, err);
 	if (r == 0)
-		r = prepare_template(creation, err);
+		r = kvm_template_prepare(run, creation->call, &creation->workload, &creation->facts,
+					 &creation->from_template, err);
 	if (r == 0 && wants_efi(&creation->workload.settings))
 		r = kvm_nvram_make(creation->host, creation->call->arena, creation->facts.nvram,
 				   &creation->workload.idmap, err);

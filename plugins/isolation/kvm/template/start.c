@@ -33,23 +33,24 @@ static int note_use(struct kvm_run *run, struct hyfw_call *call, const struct hy
 }
 
 int kvm_template_prepare(struct kvm_run *run, struct hyfw_call *call, struct hyfw_workload *workload,
-			 const struct kvm_facts *facts, bool *ret_begun, struct hyfw_error **err)
+			 const struct kvm_facts *facts, bool *ret_goes_on, struct hyfw_error **err)
 {
+	const char *name = hyfw_map_get(&workload->settings, "template"), *other;
 	const struct hyfw_host *host = run->kvm->host;
 	KVM_AUTO_TEMPLATE struct kvm_template template = { 0 };
 	struct kvm_clone clone = { .host = host, .arena = call->arena, .template = &template, .workload = workload,
 				   .limit = run->kvm->template_space };
-	const char *other;
-	int r = kvm_template_open(host, call->arena, hyfw_map_get(&workload->settings, "template"), &template, err);
+	int r = name ? kvm_template_open(host, call->arena, name, &template, err) : 0;
 
-	if (r < 0)
+	*ret_goes_on = false;
+	if (r < 0 || !name)
 		return r;
 	other = kvm_template_other(host, call->arena, workload->name, &template);
 	if (other)
 		return host->fail(err, EBUSY, "template = %s: its disks lie on those of template %s, with what it has written; "
 				  "`hyfw rm %s` first, or keep template = %s", template.name, other, workload->name, other);
-	*ret_begun = clone.begun = !workload->transient &&
-				   kvm_template_has_begun(host, call->arena, workload->name, &template);
+	clone.begun = !workload->transient && kvm_template_has_begun(host, call->arena, workload->name, &template);
+	*ret_goes_on = !clone.begun;
 	if (!clone.begun)
 		r = note_use(run, call, workload, &template, false, err);
 	if (r == 0)

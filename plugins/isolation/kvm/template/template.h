@@ -201,11 +201,11 @@ int kvm_template_let_read(const struct hyfw_host *host, const char *path, uid_t 
 
 #define KVM_NOTE_CLONE "clone" /* a workload that goes when it ends: what it has of a template goes with it */
 
-/* What a machine that is about to start from its template, which was opened, needs
- * before it is defined: its disks and EFI variables.  '*ret_begun': it boots, with its
- * own. */
+/* What a machine that is about to start needs of its template before it is defined: its
+ * disks and EFI variables.  '*ret_goes_on': it goes on from there; else it has no
+ * template, or boots with disks of its own. */
 int kvm_template_prepare(struct kvm_run *run, struct hyfw_call *call, struct hyfw_workload *workload,
-			 const struct kvm_facts *facts, bool *ret_begun, struct hyfw_error **err);
+			 const struct kvm_facts *facts, bool *ret_goes_on, struct hyfw_error **err);
 
 /* Makes run->domain, paused, its memory the template's; its network interfaces are
  * plugged in. */
