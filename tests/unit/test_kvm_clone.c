@@ -49,10 +49,10 @@ static void who_has_begun_has_disks_of_its_own(void **state)
 
 	(void)state;
 	assert_false(kvm_template_has_begun(host, fake.arena, "web.one", &t));
-	assert_int_equal(kvm_template_use(host, fake.arena, "web.one", &t, false, NULL), 0);
+	assert_int_equal(kvm_template_use(host, fake.arena, "web.one", &t, NULL), 0);
 	assert_false(kvm_template_has_begun(host, fake.arena, "web.one", &t));
 	assert_null(kvm_template_other(host, fake.arena, "web.one", &u)); /* nothing is lost */
-	assert_int_equal(kvm_template_use(host, fake.arena, "web.one", &t, true, NULL), 0);
+	assert_int_equal(kvm_template_has_disks(host, fake.arena, "web.one", NULL), 0);
 	assert_true(kvm_template_has_begun(host, fake.arena, "web.one", &t));
 	assert_false(kvm_template_has_begun(host, fake.arena, "web.one", &u));
 	assert_null(kvm_template_other(host, fake.arena, "web.one", &t));

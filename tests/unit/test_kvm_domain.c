@@ -72,7 +72,7 @@ static char *domain_of(const struct machine *machine, struct hyfw_error **err)
 		.owner = "hyfw", .accel = machine->kvm ? KVM_ACCEL_KVM : KVM_ACCEL_TCG,
 		.emulator = machine->hosted ? NULL : KVM_EMULATOR, .hosted = machine->hosted,
 		.directory = "/run/hyfw/workloads/m/qemu", .embedded = !machine->libvirtd, .uuid = KVM_TEST_UUID,
-		.loader = "/usr/share/OVMF/OVMF_CODE_4M.fd", .nvram = "/var/lib/hyfw/kvm/m/nvram", .nested = machine->kvm ? "vmx" : "svm",
+		.genid = "21111111-2222-4333-8444-555555555555", .loader = "/usr/share/OVMF/OVMF_CODE_4M.fd", .nvram = "/var/lib/hyfw/kvm/m/nvram", .nested = machine->kvm ? "vmx" : "svm",
 		.password = machine->password,
 	};
 	struct hyfw_workload workload = {

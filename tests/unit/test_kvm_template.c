@@ -206,7 +206,7 @@ static void one_in_use_is_not_removed(void **state)
 	(void)state;
 	write_template("t", "0123456789", 10);
 	assert_int_equal(kvm_template_open(host, fake.arena, "t", &template, NULL), 0);
-	assert_int_equal(kvm_template_use(host, fake.arena, "web.one", &template, false, NULL), 0);
+	assert_int_equal(kvm_template_use(host, fake.arena, "web.one", &template, NULL), 0);
 	kvm_template_close(&template);
 	assert_int_equal(operate(kvm_template_list, "", &rows, NULL), 0);
 	assert_string_equal(hyfw_map_get(&rows, "row"), "t");

@@ -387,6 +387,9 @@ int kvm_create(void *instance, struct hyfw_call *call, const struct hyfw_workloa
 	r = kvm_template_apply(kvm->host, call->arena, &creation.workload.settings, err);
 	if (r < 0)
 		return r;
+	creation.run->templated = hyfw_map_get(&creation.workload.settings, "template") != NULL;
+	free(creation.run->begins);
+	creation.run->begins = NULL;
 	creation.run->ended = false;
 	creation.run->qemu_signal = 0;
 	r = create(&creation, ret_running, err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * The life of a machine between create() and undo(). */
-#include "run.h"
+#include "template/template.h"
 
 #include <signal.h>
 
@@ -34,16 +34,17 @@ void kvm_domain_put(virDomainPtr domain)
 int kvm_start(void *instance, struct hyfw_call *call, struct hyfw_running *running, struct hyfw_error **err)
 {
 	struct kvm_instance *kvm = instance;
+	struct kvm_run *run = NULL;
 	virDomainPtr domain = NULL;
-	int r = kvm_domain_get(kvm, NULL, &domain, err), state = 0;
+	int r = kvm_domain_get(kvm, &run, &domain, err), state = 0;
 
-	(void)call;
 	(void)running;
 	if (r < 0)
 		return r;
+	r = kvm_template_begin(run, call->arena, err);
 	/* One of another host may run already. */
-	if (virDomainGetState(domain, &state, NULL, 0) < 0 ||
-	    (state != VIR_DOMAIN_RUNNING && virDomainResume(domain) < 0))
+	if (r == 0 && (virDomainGetState(domain, &state, NULL, 0) < 0 ||
+	    (state != VIR_DOMAIN_RUNNING && virDomainResume(domain) < 0)))
 		r = kvm_fail_libvirt(kvm->host, err, "start the machine's CPUs");
 	kvm_domain_put(domain);
 	kvm_slim();

@@ -94,8 +94,8 @@ static int plan_clone(const struct hyfw_host *host, struct hyfw_arena *arena, st
 	bool begun = false, genid = false;
 	int result = kvm_clone_plan(host, arena, workload, &begun, &genid, err);
 
-	if (!begun && !genid)
-		facts->genid = NULL;
+	if (!begun)
+		facts->genid = genid ? "{a new one}" : NULL;
 	if (result == 0 && begun) /* else they are plugged in */
 		plan_endpoints(host, arena, workload);
 	return result;

@@ -88,7 +88,10 @@ int kvm_plug(void *instance, const struct hyfw_map *record, const struct hyfw_de
 	r = kvm_domain_get(kvm, &run, &domain, err);
 	if (r < 0)
 		return !in && r == -ESRCH ? (kvm->host->forget(err), 0) : r;
-	r = in ? attach(run, domain, device, err) : detach(run, domain, device->name, err);
+	if (in && device->disk && run->templated)
+		r = kvm->host->fail(err, ENOTSUP, "%s: the disks of a machine are its template's", device->name);
+	else
+		r = in ? attach(run, domain, device, err) : detach(run, domain, device->name, err);
 	kvm_domain_put(domain);
 	return r;
 }

@@ -79,6 +79,8 @@ struct kvm_run {
 	char *removed_alias;
 	char *hardware, *disks; /* what a template made of it fixes, and its disks, as JSON */
 	bool held;             /* stands still for one that is being made */
+	bool templated;        /* it has a template */
+	char *begins;          /* the workload, when it goes on from one and has its own disks then */
 };
 
 /* The running half of 'kvm', made on first use. */

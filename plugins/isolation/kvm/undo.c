@@ -70,6 +70,7 @@ void kvm_run_free(struct kvm_run *run)
 	free(run->removed_alias);
 	free(run->hardware);
 	free(run->disks);
+	free(run->begins);
 	free(run->root);
 	free(run);
 }

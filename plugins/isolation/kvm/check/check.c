@@ -140,6 +140,9 @@ static int check_template(const struct kvm_instance *kvm, const struct kvm_check
 	if (kvm_is_hosted(kvm))
 		return checked->host->fail(checked->err, ENOTSUP, "template = %s: it is on this host, and the machine is to be on "
 					   "that of the libvirtd; leave it out", template);
+	if (kvm_checked_get(checked, "failover"))
+		return checked->host->fail(checked->err, ENOTSUP, "failover: template %s is on this host alone; leave one of the "
+					   "two out", template);
 	if (hyfw_map_bool(checked->settings, "persistent", false))
 		return checked->host->fail(checked->err, ENOTSUP, "persistent = yes: the libvirtd would boot a machine that starts "
 					   "from template %s; leave one of the two out", template);

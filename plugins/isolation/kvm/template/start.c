@@ -10,26 +10,36 @@
 
 /* ---- what it needs ---- */
 
-/* The same variables as the memory knows; they go on as its own. */
-static int take_variables(struct kvm_run *run, const struct kvm_template *template, const struct kvm_facts *facts,
-			  struct hyfw_error **err)
+/* The same variables as the memory knows; they go on as its own.  One that goes on from
+ * where it was saved has them. */
+static int take_variables(struct kvm_run *run, struct hyfw_arena *arena, const struct hyfw_workload *workload,
+			  const struct kvm_template *template, const struct kvm_facts *facts, struct hyfw_error **err)
 {
-	return template->nvram ? kvm_template_copy_file(run->kvm->host, template->nvram, facts->nvram, err) : 0;
+	const struct hyfw_host *host = run->kvm->host;
+	KVM_AUTO_PUT struct json_object *kept = NULL;
+	int r;
+
+	if (!template->nvram)
+		return 0;
+	r = workload->transient ? 0 : kvm_keep_load(host, arena, workload->name, &kept, err);
+	if (r < 0 || (kept && *kvm_keep_text(kept, "restore")))
+		return r;
+	return kvm_template_copy_file(host, template->nvram, facts->nvram, err);
 }
 
 /* Those that are gone when they end need a note only where something of theirs is in
  * files of the template; it goes with them. */
 static int note_use(struct kvm_run *run, struct hyfw_call *call, const struct hyfw_workload *workload,
-		    const struct kvm_template *template, bool begun, struct hyfw_error **err)
+		    const struct kvm_template *template, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = run->kvm->host;
 	int r = 0;
 
 	if (workload->transient && json_object_array_length(template->disks) == 0)
 		return 0;
-	if (workload->transient && !begun)
+	if (workload->transient)
 		r = host->note(call, KVM_NOTE_CLONE, workload->name, err);
-	return r < 0 ? r : kvm_template_use(host, call->arena, workload->name, template, begun, err);
+	return r < 0 ? r : kvm_template_use(host, call->arena, workload->name, template, err);
 }
 
 int kvm_template_prepare(struct kvm_run *run, struct hyfw_call *call, struct hyfw_workload *workload,
@@ -52,10 +62,10 @@ int kvm_template_prepare(struct kvm_run *run, struct hyfw_call *call, struct hyf
 	clone.begun = !workload->transient && kvm_template_has_begun(host, call->arena, workload->name, &template);
 	*ret_goes_on = !clone.begun;
 	if (!clone.begun)
-		r = note_use(run, call, workload, &template, false, err);
+		r = note_use(run, call, workload, &template, err);
 	if (r == 0)
 		r = kvm_clone_prepare(&clone, err);
-	return r < 0 || clone.begun ? r : take_variables(run, &template, facts, err);
+	return r < 0 || clone.begun ? r : take_variables(run, call->arena, workload, &template, facts, err);
 }
 
 /* A number that no machine had: the guest sees that it is another now, and makes its
@@ -174,6 +184,15 @@ static int check_interfaces(const struct hyfw_host *host, const struct hyfw_work
 	return 0;
 }
 
+int kvm_template_begin(struct kvm_run *run, struct hyfw_arena *arena, struct hyfw_error **err)
+{
+	int r = run->begins ? kvm_template_has_disks(run->kvm->host, arena, run->begins, err) : 0;
+
+	free(run->begins);
+	run->begins = NULL;
+	return r;
+}
+
 int kvm_template_start(struct kvm_run *run, struct hyfw_call *call, const struct hyfw_workload *workload,
 		       const struct kvm_facts *facts, struct hyfw_error **err)
 {
@@ -188,8 +207,10 @@ int kvm_template_start(struct kvm_run *run, struct hyfw_call *call, const struct
 		r = restore(run, call->arena, &template, workload, facts, err);
 	if (r == 0)
 		r = plug_interfaces(run, call->arena, workload, facts, err);
-	/* Before its first instruction. */
-	if (r == 0 && json_object_array_length(template.disks) > 0)
-		r = note_use(run, call, workload, &template, true, err);
+	if (r == 0 && json_object_array_length(template.disks) > 0) {
+		run->begins = strdup(workload->name);
+		if (!run->begins)
+			r = host->fail(err, ENOMEM, "out of memory");
+	}
 	return r;
 }

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -133,7 +134,7 @@ int kvm_template_apply(const struct hyfw_host *host, struct hyfw_arena *arena, s
 /* ---- who uses it ---- */
 
 int kvm_template_use(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload,
-		     const struct kvm_template *template, bool begun, struct hyfw_error **err)
+		     const struct kvm_template *template, struct hyfw_error **err)
 {
 	KVM_AUTO_PUT struct json_object *use = json_object_new_object();
 	KVM_AUTO_CLOSE int lock = host->lock("kvm-templates", err);
@@ -144,8 +145,27 @@ int kvm_template_use(const struct hyfw_host *host, struct hyfw_arena *arena, con
 		return host->fail(err, ENOENT, "template %s was just removed", template->name);
 	mkdir(host->format(arena, "%s/" KVM_KEPT, host->directory("kvm", HYFW_DIRECTORY_DATA)), 0700);
 	json_object_object_add(use, "template", json_object_new_string(template->name));
-	json_object_object_add(use, "begun", json_object_new_boolean(begun));
 	return kvm_keep_write(host, arena, kvm_keep_path(host, arena, workload, "template.json"), use, err);
+}
+
+int kvm_template_has_disks(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload,
+			   struct hyfw_error **err)
+{
+	const char *path = kvm_keep_path(host, arena, workload, "template.json");
+	KVM_AUTO_PUT struct json_object *use = NULL;
+	KVM_AUTO_CLOSE int fd = -1;
+	int r = kvm_keep_read(host, path, &use, err);
+
+	if (r < 0)
+		return r;
+	json_object_object_add(use, "begun", json_object_new_boolean(true));
+	r = kvm_keep_write(host, arena, path, use, err);
+	if (r < 0)
+		return r;
+	/* What it writes from now on must not be taken for a start that was cut short. */
+	fd = open(host->format(arena, "%s/" KVM_KEPT, host->directory("kvm", HYFW_DIRECTORY_DATA)),
+		  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 || fsync(fd) < 0 ? host->fail(err, errno, "%s: %s", path, strerror(errno)) : 0;
 }
 
 void kvm_template_leave(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload)

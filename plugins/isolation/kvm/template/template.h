@@ -72,10 +72,12 @@ int kvm_template_apply(const struct hyfw_host *host, struct hyfw_arena *arena, s
 		       struct hyfw_error **err);
 
 /* Notes that 'workload' starts from the template, which cannot be removed as long as
- * the workload is there; whole or not at all.  'begun': it has disks of its own from now
- * on. */
+ * the workload is there; whole or not at all. */
 int kvm_template_use(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload,
-		     const struct kvm_template *template, bool begun, struct hyfw_error **err);
+		     const struct kvm_template *template, struct hyfw_error **err);
+/* And, then, that it has disks of its own from now on. */
+int kvm_template_has_disks(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload,
+			   struct hyfw_error **err);
 void kvm_template_leave(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload);
 
 /* Whether 'workload' has gone on from this template (its name is enough) already and has
@@ -211,5 +213,8 @@ int kvm_template_prepare(struct kvm_run *run, struct hyfw_call *call, struct hyf
  * plugged in. */
 int kvm_template_start(struct kvm_run *run, struct hyfw_call *call, const struct hyfw_workload *workload,
 		       const struct kvm_facts *facts, struct hyfw_error **err);
+
+/* Before its first instruction: it has begun. */
+int kvm_template_begin(struct kvm_run *run, struct hyfw_arena *arena, struct hyfw_error **err);
 
 #endif
