@@ -169,6 +169,11 @@ run_idle() { # NAME FLAG...
 	holds "$CLONES/one/disk1.qcow2" 9
 	holds "$TEMPLATES/still/disk1.qcow2" 7
 
+	# the storage driver believes the one and leaves the other alone
+	hyfw disk convert "$CLONES/one/disk1.qcow2" "$DATA/disks/copy.qcow2" --format qcow2
+	holds "$DATA/disks/copy.qcow2" 9
+	refused "it is of template still" disk resize "$TEMPLATES/still/disk1.qcow2" 8M
+
 	# what a guest may have had QEMU write is compared, not followed
 	qemu-img rebase -u -f qcow2 -F raw -b /etc/passwd "$CLONES/one/disk1.qcow2"
 	refused "it says that it is based on '/etc/passwd' and is not" start one

@@ -4,6 +4,7 @@
 #include "qcow2_fixture.h"
 
 #include <sys/mman.h>
+#include <sys/xattr.h>
 
 #include "storage/qcow2/header.h"
 
@@ -89,6 +90,36 @@ static void a_volume_stays_on_what_it_was_made_on(void **state)
 	DO(fixture, NULL, "commit", "clone");
 	DO(fixture, NULL, "rebase", "clone", "backing", "");
 	DO(fixture, NULL, "resize", "other", "size", "2097152");
+}
+
+/* What driver kvm makes for machines that start from a template. */
+static void a_marked_disk_lies_on_what_it_is_marked_with_alone(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *base = fixture_path(fixture, "templates/base.qcow2"), *other = fixture_path(fixture, "templates/other.qcow2");
+	const char *clone = fixture_path(fixture, "clones/clone.qcow2");
+
+	assert_int_equal(mkdir(fixture_path(fixture, "templates"), 0711), 0);
+	assert_int_equal(mkdir(fixture_path(fixture, "clones"), 0711), 0);
+	QEMU_IMG(fixture, "create", "-q", "-f", "qcow2", base, "1M");
+	QEMU_IMG(fixture, "create", "-q", "-f", "qcow2", other, "1M");
+	QEMU_IMG(fixture, "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base, clone);
+	if (lsetxattr(base, HYFW_ATTRIBUTE_TEMPLATE, "t", 1, 0) < 0)
+		skip(); /* not root, or a file system without such marks */
+	REFUSED(fixture, EPERM, "another directory", "convert", clone, "to", fixture_path(fixture, "0.raw"), "format", "raw");
+	assert_int_equal(lsetxattr(clone, HYFW_ATTRIBUTE_BASE, base, strlen(base), 0), 0);
+	DO(fixture, NULL, "convert", clone, "to", fixture_path(fixture, "1.raw"), "format", "raw");
+	DO(fixture, NULL, "check", base);
+	REFUSED(fixture, EBUSY, "it is of template t", "resize", base, "size", "2097152");
+	REFUSED(fixture, EBUSY, "it is of template t", "commit", clone);
+	QEMU_IMG(fixture, "rebase", "-u", "-f", "qcow2", "-F", "qcow2", "-b", other, clone);
+	REFUSED(fixture, EPERM, "not the one that it was made on", "convert", clone, "to", fixture_path(fixture, "2.raw"),
+		"format", "raw");
+	/* one in its own directory too */
+	QEMU_IMG(fixture, "create", "-q", "-f", "qcow2", fixture_path(fixture, "clones/near.qcow2"), "1M");
+	QEMU_IMG(fixture, "rebase", "-u", "-f", "qcow2", "-F", "qcow2", "-b", "near.qcow2", clone);
+	REFUSED(fixture, EPERM, "not the one that it was made on", "convert", clone, "to", fixture_path(fixture, "3.raw"),
+		"format", "raw");
 }
 
 static void a_loop_of_backing_files_ends(void **state)
@@ -275,6 +306,7 @@ int main(void)
 		TEST(files_elsewhere_are_refused),
 		TEST(a_base_in_the_same_directory_is_fine_and_its_format_counts),
 		TEST(a_volume_stays_on_what_it_was_made_on),
+		TEST(a_marked_disk_lies_on_what_it_is_marked_with_alone),
 		TEST(a_loop_of_backing_files_ends),
 		TEST(a_damaged_header_is_refused),
 		TEST(a_vmdk_of_several_files_is_refused),

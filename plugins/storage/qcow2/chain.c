@@ -3,7 +3,8 @@
  * header, which a guest's hypervisor can write: whatever opens the image as root opens
  * that file too.  So
  *     - our images are based on nothing, our roots on their image, our volumes on what
- *       stands beside them
+ *       stands beside them, disks of machines that started from a template on what their
+ *       file is marked with (which only root can)
  *     - other images on files in the same directory, our images, and what
  *       backing_allowed names; and only when somebody has said their format
  *     - a name with a protocol ("json:", "nbd:", ...), with "..", or without a recorded
@@ -14,6 +15,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define CHAIN_LONGEST 32u
@@ -185,6 +187,18 @@ static bool is_ours(struct qcow2 *qcow2, struct hyfw_arena *arena, const char *p
 	return false;
 }
 
+/* HYFW_ATTRIBUTE_BASE; NULL where there is none. */
+static const char *marked_base(struct qcow2 *qcow2, struct hyfw_arena *arena, const char *path)
+{
+	char base[PATH_MAX];
+	const ssize_t length = lgetxattr(path, HYFW_ATTRIBUTE_BASE, base, sizeof(base) - 1);
+
+	if (length <= 0)
+		return NULL;
+	base[length] = '\0';
+	return qcow2->host->format(arena, "%s", base);
+}
+
 int qcow2_may_be_based(struct qcow2 *qcow2, struct hyfw_arena *arena, const char *path, const char *name,
 		       const char *real, struct hyfw_error **err)
 {
@@ -194,6 +208,9 @@ int qcow2_may_be_based(struct qcow2 *qcow2, struct hyfw_arena *arena, const char
 	if (is_ours(qcow2, arena, path, &bases))
 		return has_line(bases, real) ? 0 :
 					       refuse(qcow2, path, name, "is not the one that it was made on", err);
+	bases = marked_base(qcow2, arena, path);
+	if (bases)
+		return strcmp(bases, real) == 0 ? 0 : refuse(qcow2, path, name, "is not the one that it was made on", err);
 	if (in_directory(real, parent_of(qcow2, arena, path)) ||
 	    qcow2_is_below(real, qcow2->host->format(arena, "%s/images", qcow2_data(qcow2))))
 		return 0;

@@ -175,14 +175,30 @@ static const char *layered_by(struct qcow2 *qcow2, struct hyfw_arena *arena, int
 	return qcow2->host->format(arena, "%s", workload);
 }
 
+/* Machines lie on it, here or in future. */
+static const char *template_of(struct qcow2 *qcow2, struct hyfw_arena *arena, int fd)
+{
+	char name[WORKLOAD_SIZE];
+	const ssize_t length = fgetxattr(fd, HYFW_ATTRIBUTE_TEMPLATE, name, sizeof(name) - 1);
+
+	if (length <= 0)
+		return NULL;
+	name[length] = '\0';
+	return qcow2->host->format(arena, "%s", name);
+}
+
 int qcow2_use_check(struct qcow2 *qcow2, int fd, const struct stat *st, const char *what, bool write,
 		    const char *but, struct hyfw_error **err)
 {
 	struct hyfw_arena *arena = qcow2->host->arena_new();
 	const char *workload = qcow2_use_by(qcow2, st, arena), *layered = layered_by(qcow2, arena, fd);
+	const char *template = write ? template_of(qcow2, arena, fd) : NULL;
 	int result = 0;
 
-	if (layered && (!but || strcmp(but, layered) != 0))
+	if (template)
+		result = qcow2->host->fail(err, EBUSY, "disk %s: it is of template %s, and fits its memory only as it is", what,
+					   template);
+	else if (layered && (!but || strcmp(but, layered) != 0))
 		result = qcow2->host->fail(err, EBUSY, "disk %s: workload %s has external snapshots of it, and what it wrote "
 					   "since is in files beside it; `hyfw snapshot list %s` shows them, `hyfw snapshot "
 					   "delete %s NAME` merges them", what, layered, layered, layered);

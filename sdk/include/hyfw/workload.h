@@ -49,6 +49,14 @@ enum hyfw_attachment_flags {
  * drivers give such a disk to no other workload and do nothing to it. */
 #define HYFW_ATTRIBUTE_SNAPSHOTS "trusted.hyfw.snapshots"
 
+/* The same on a file that disks of several workloads lie on, whatever it was made of: the
+ * name of that.  Storage drivers write nothing to it and give it to no workload to write. */
+#define HYFW_ATTRIBUTE_TEMPLATE "trusted.hyfw.template"
+
+/* And on a disk that lies on such a file: its path, absolute and without links in it.
+ * Storage drivers believe nothing else of what the disk says it is based on. */
+#define HYFW_ATTRIBUTE_BASE "trusted.hyfw.base"
+
 struct hyfw_attachment {
 	size_t size;
 	enum hyfw_attachment_kind kind;

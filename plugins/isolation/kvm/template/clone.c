@@ -16,6 +16,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 const char *kvm_clone_store(const struct hyfw_host *host, struct hyfw_arena *arena)
@@ -83,6 +84,16 @@ static int hand_over(const char *path, const struct hyfw_idmap *ids)
 	return 0;
 }
 
+/* So that storage drivers believe it.  Where a file system keeps no such marks they refuse
+ * to follow it, and the machine runs all the same. */
+static void mark(const char *path, const char *base)
+{
+	KVM_AUTO_FREE char *real = realpath(base, NULL);
+
+	if (real)
+		lsetxattr(path, HYFW_ATTRIBUTE_BASE, real, strlen(real), 0);
+}
+
 static int make_overlay(struct kvm_clone *clone, struct json_object *disk, const char *base, const char *path,
 			struct hyfw_error **err)
 {
@@ -93,6 +104,7 @@ static int make_overlay(struct kvm_clone *clone, struct json_object *disk, const
 
 	if (r < 0)
 		return r;
+	mark(path, base);
 	r = hand_over(path, &clone->workload->idmap);
 	return r < 0 ? host->fail(err, -r, "%s: %s", path, strerror(-r)) : 0;
 }

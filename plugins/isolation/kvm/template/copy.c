@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /* A guest may have QEMU in its hand, and with it what the disk says it is based on. */
@@ -39,6 +40,16 @@ static int convert(struct kvm_operation *operation, struct json_object *disk, co
 	return kvm_qemu_img(host, operation->asked->arena, st.st_uid, st.st_gid, argv, operation->asked, err);
 }
 
+/* Nothing is to be written to it any more; what cannot be marked is found out when it is
+ * used. */
+static void mark(struct kvm_operation *operation, int fd)
+{
+	const char *name = hyfw_map_get(&operation->asked->args, "name");
+
+	if (fsetxattr(fd, HYFW_ATTRIBUTE_TEMPLATE, name, strlen(name), 0) < 0)
+		operation->kvm->host->log(HYFW_LOG_INFO, "template %s: its disks cannot be marked: %s", name, strerror(errno));
+}
+
 static int copy_disk(struct kvm_operation *operation, struct json_object *kept, struct json_object *disk,
 		     const char *directory, struct hyfw_error **err)
 {
@@ -52,6 +63,8 @@ static int copy_disk(struct kvm_operation *operation, struct json_object *kept, 
 		r = convert(operation, disk, path, fd, err);
 	if (r == 0 && ((geteuid() == 0 && fchown(fd, geteuid(), getegid()) < 0) || fchmod(fd, 0600) < 0))
 		r = host->fail(err, errno, "%s: %s", path, strerror(errno));
+	if (r == 0)
+		mark(operation, fd);
 	return r < 0 ? r : kvm_template_disk_note(host, disk, path, fd, err);
 }
 
