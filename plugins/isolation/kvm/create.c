@@ -4,6 +4,7 @@
  * before it exists. */
 #include "console.h"
 #include "libvirt/hosted.h"
+#include "migrate/adopt.h"
 #include "snapshot/layer.h"
 #include "libvirt/persist.h"
 #include "template/template.h"
@@ -330,8 +331,8 @@ static int connect_console(struct creation *creation, int *ret_fd, struct hyfw_e
 	return 0;
 }
 
-/* The core's, and ours, which are written to from another thread. */
-static int make_eventfds(struct kvm_run *run, struct hyfw_running *ret_running)
+/* Ours are written to from another thread. */
+int kvm_run_eventfds(struct kvm_run *run, struct hyfw_running *ret_running)
 {
 	ret_running->wait_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	ret_running->changed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -361,7 +362,7 @@ static int create(struct creation *creation, struct hyfw_running *ret_running, s
 					   : connect_console(creation, &console, err);
 	if (r < 0)
 		return r;
-	r = make_eventfds(run, ret_running);
+	r = kvm_run_eventfds(run, ret_running);
 	if (r < 0) {
 		close(console);
 		return creation->host->fail(err, -r, "eventfd: %s", strerror(-r));
@@ -392,6 +393,9 @@ int kvm_create(void *instance, struct hyfw_call *call, const struct hyfw_workloa
 	creation.run->begins = NULL;
 	creation.run->ended = false;
 	creation.run->qemu_signal = 0;
+	creation.run->adopted = creation.run->adopting = creation.workload.adopt;
+	if (creation.workload.adopt)
+		return kvm_adopted_create(creation.run, call, &creation.workload, ret_running, err);
 	r = create(&creation, ret_running, err);
 	if (creation.gate >= 0)
 		close(creation.gate);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * The life of a machine between create() and undo(). */
+#include "migrate/adopt.h"
 #include "template/template.h"
 
 #include <signal.h>
@@ -41,6 +42,12 @@ int kvm_start(void *instance, struct hyfw_call *call, struct hyfw_running *runni
 	(void)running;
 	if (r < 0)
 		return r;
+	if (run->adopting) {
+		r = kvm_adopted_start(run, call, domain, err);
+		kvm_domain_put(domain);
+		kvm_slim();
+		return r;
+	}
 	r = kvm_template_begin(run, call->arena, err);
 	/* One of another host may run already. */
 	if (r == 0 && (virDomainGetState(domain, &state, NULL, 0) < 0 ||

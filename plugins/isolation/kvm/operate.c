@@ -4,6 +4,7 @@
 #include "libvirt/hosted.h"
 #include "keep.h"
 #include "libvirt/live.h"
+#include "migrate/adopt.h"
 #include "migrate/migrate.h"
 #include "operate.h"
 #include "template/template.h"
@@ -50,6 +51,7 @@ static const struct {
 	{ "snapshot-revert", kvm_snapshot_revert, true },
 	{ "snapshot-delete", kvm_snapshot_delete, true },
 	{ "migrate", kvm_migrate, true },
+	{ "adopt", kvm_adopt, true },
 	{ "template-create", kvm_template_create, false },
 	{ "template-list", kvm_template_list, true, true },
 	{ "template-inspect", kvm_template_inspect, true, true },

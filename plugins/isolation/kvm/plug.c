@@ -88,6 +88,12 @@ int kvm_plug(void *instance, const struct hyfw_map *record, const struct hyfw_de
 	r = kvm_domain_get(kvm, &run, &domain, err);
 	if (r < 0)
 		return !in && r == -ESRCH ? (kvm->host->forget(err), 0) : r;
+	/* Its QEMU is another user than the one that files and taps are given to. */
+	if (run->adopted) {
+		kvm_domain_put(domain);
+		return kvm->host->fail(err, ENOTSUP, "%s: the machine ran already when it was adopted; devices can be "
+				       "plugged in and out after its next start", device->name);
+	}
 	if (in && device->disk && run->templated)
 		r = kvm->host->fail(err, ENOTSUP, "%s: the disks of a machine are its template's", device->name);
 	else

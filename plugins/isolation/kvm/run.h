@@ -18,6 +18,7 @@
  *     libvirt/persist.c    what a libvirtd keeps of a machine
  *     libvirt/hosted_libvirtd.c  what a libvirtd on another host tells about itself
  *     console.c    the serial console of a machine there
+ *     migrate/     moving to other hosts, and coming from them (migrate.h)
  *     stats.c describe.c operate.c plug.c
  *     template/    saved machines that others start from (template.h)
  *
@@ -71,6 +72,8 @@ struct kvm_run {
 	int pid_watch, late;   /* of the event loop; -1 */
 	int callbacks[3];      /* of libvirt; -1 */
 	bool lost;             /* its libvirtd is gone */
+	bool adopted;          /* it ran before it was ours: see migrate/adopted.c */
+	bool adopting;         /* and is not ours yet: its end is not for us to bring */
 	struct kvm_console *console; /* of a machine on another host; stays to the end of the process */
 	bool ended;
 	int exit_status, exit_signal;
@@ -85,6 +88,9 @@ struct kvm_run {
 
 /* The running half of 'kvm', made on first use. */
 int kvm_run_get(struct kvm_instance *kvm, struct kvm_run **ret_run, struct hyfw_error **err);
+
+/* The descriptors that tell the core of the end and of standing still, and our own of both. */
+int kvm_run_eventfds(struct kvm_run *run, struct hyfw_running *ret_running);
 
 /* The domain, to be given back with kvm_domain_put() when the call is done.  -ESRCH
  * when there is none. */

@@ -28,7 +28,7 @@ static void let_go(struct kvm_run *run)
 	run->domain = NULL;
 	pthread_mutex_unlock(&run->lock);
 	if (domain) {
-		if (!run->ended) {
+		if (!run->ended && !run->adopting) {
 			kvm_reap_begin();
 			virDomainDestroy(domain);
 			kvm_reap_end();
@@ -37,7 +37,7 @@ static void let_go(struct kvm_run *run)
 	}
 	kvm_events_forget(run);
 	kvm_console_close(run->console);
-	if (run->pidfd >= 0)
+	if (run->pidfd >= 0 && !run->adopting)
 		process_end(run->pidfd);
 	if (run->pidfd >= 0)
 		close(run->pidfd);
@@ -122,34 +122,48 @@ static void leave_template(const struct hyfw_host *host, struct hyfw_call *call)
 	kvm_template_leave(host, call->arena, workload);
 }
 
+/* What 'record' says, which is nothing before the machine was there, or ours. */
+static int end_machine(struct kvm_instance *kvm, const struct hyfw_map *record, struct hyfw_error **err)
+{
+	int r = kvm->uri ? end_at_libvirtd(kvm, record, hyfw_map_get(record, KVM_NOTE_KEPT) != NULL, err) : 0;
+
+	if (r < 0 && has_ended(record)) {
+		kvm->host->forget(err);
+		r = 0;
+	}
+	return r < 0 ? r : end_recorded(kvm->host, record, err);
+}
+
+static int undo_create(struct kvm_instance *kvm, struct hyfw_call *call, const char *root, struct hyfw_error **err)
+{
+	const bool ours = kvm->run && kvm->run->root && strcmp(kvm->run->root, root) == 0;
+	int r;
+
+	if (ours)
+		let_go(kvm->run);
+	r = end_machine(kvm, &call->record, err);
+	if (r == 0 && access(root, F_OK) == 0 && may_have_more(kvm, &call->record, ours))
+		r = kvm_process_end_all(kvm->host, root, err);
+	if (r == 0)
+		leave_template(kvm->host, call);
+	return r < 0 ? r : kvm_root_remove(kvm->host, root, err);
+}
+
 int kvm_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
 {
 	struct kvm_instance *kvm = instance;
-	const char *root = hyfw_map_get(&call->record, KVM_NOTE_ROOT);
-	bool ours = kvm->run && kvm->run->root && root && strcmp(kvm->run->root, root) == 0;
+	const char *root = hyfw_map_get(&call->record, KVM_NOTE_ROOT), *domain = hyfw_map_get(&call->record, KVM_NOTE_DOMAIN);
 	int r = 0;
 
 	if (strcmp(call->step->verb, KVM_VERB_DEFINE) == 0 && kvm->uri)
 		return end_at_libvirtd(kvm, &call->step->args, false, err);
-	if (!root || strcmp(call->step->verb, HYFW_VERB_CREATE) != 0)
-		return 0;
-	if (ours)
-		let_go(kvm->run);
-	if (kvm->uri)
-		r = end_at_libvirtd(kvm, &call->record, hyfw_map_get(&call->record, KVM_NOTE_KEPT) != NULL, err);
-	if (r < 0 && has_ended(&call->record)) {
-		kvm->host->forget(err);
-		r = 0;
-	}
-	if (r == 0)
-		r = end_recorded(kvm->host, &call->record, err);
-	if (r == 0 && access(root, F_OK) == 0 && may_have_more(kvm, &call->record, ours))
-		r = kvm_process_end_all(kvm->host, root, err);
-	if (r == 0 && kvm->uri && hyfw_map_get(&call->record, KVM_NOTE_DOMAIN))
-		kvm_stale_groups(kvm->host, call->arena, hyfw_map_get(&call->record, KVM_NOTE_DOMAIN));
-	if (r == 0)
-		leave_template(kvm->host, call);
-	return r < 0 ? r : kvm_root_remove(kvm->host, root, err);
+	if (strcmp(call->step->verb, HYFW_VERB_START) == 0 && domain) /* one that was adopted */
+		r = end_machine(kvm, &call->record, err);
+	if (strcmp(call->step->verb, HYFW_VERB_CREATE) == 0 && root)
+		r = undo_create(kvm, call, root, err);
+	if (r == 0 && kvm->uri && domain)
+		kvm_stale_groups(kvm->host, call->arena, domain);
+	return r;
 }
 
 /* ---- gc --------------------------------------------------------------------------------- */

@@ -132,6 +132,12 @@ struct hyfw_device {
  *                    "eth0=network:NAME", any number), migrate_uri, max_downtime (ms),
  *                    bandwidth (bytes/s), name
  *                    -> name, downtime (ms), total (ms), bytes
+ *   adopt            of no workload; 'object' is what it is called where it is: one that has moved to
+ *                    this host; take (true: it is the workload's from now on, and offered no
+ *                    more), running (with take: as it was told)
+ *                    -> name, uuid, running (true, false), definition (the text that came with
+ *                    it), password (the key that is missing when its display has one), root (a
+ *                    path) and root_format, "disk1" ... (paths)
  *   template-create  NAME: of one that runs, and goes on running; memory and disks of one moment
  *   template-list    of no workload -> row, name, workload, created (seconds), bytes, programs,
  *                    memory (bytes), vcpus, users, damaged (true)

@@ -174,6 +174,9 @@ struct hyfw_workload {
 	bool transient;                /* as in struct hyfw_subject */
 	const struct hyfw_oci_config *oci; /* what runs is an OCI bundle: this says all that is not
 					* above; 'user', 'idmap', 'root' and 'mounts' are empty then */
+	bool adopt;                    /* it runs already, see the verb "adopt" of isolation.h: create() takes it
+					* over as it is, without root, mounts, disks and endpoints, and leaves it
+					* running when it fails */
 };
 
 /* ---- figures -------------------------------------------------------------- */

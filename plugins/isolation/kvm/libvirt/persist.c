@@ -4,6 +4,7 @@
  * which lasts as long as the workload, takes the definition away.  libvirtd starts by
  * itself only machines of another host (autostart = yes): one of this host has taps,
  * sockets and limits of our making, and without them it would run unconfined. */
+#include "../migrate/adopt.h"
 #include "hosted.h"
 #include "persist.h"
 #include "../domain/xml.h"
@@ -55,7 +56,7 @@ int kvm_persist_define(struct kvm_run *run, const struct hyfw_map *settings, con
 }
 
 /* What belongs to it there goes with it; the variables of EFI are a file of ours. */
-static int undefine(struct kvm_run *run, virDomainPtr domain, struct hyfw_error **err)
+int kvm_persist_undefine(struct kvm_run *run, virDomainPtr domain, struct hyfw_error **err)
 {
 	const unsigned flags = VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_MANAGED_SAVE |
 			       VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA | VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA;
@@ -82,7 +83,7 @@ int kvm_libvirtd_end(struct kvm_instance *kvm, const char *uuid, const char *nam
 	if (virDomainIsActive(domain) == 1 && virDomainDestroy(domain) < 0)
 		r = kvm_fail_libvirt(kvm->host, err, "power off the machine");
 	if (r == 0 && !keep)
-		r = undefine(run, domain, err);
+		r = kvm_persist_undefine(run, domain, err);
 	virDomainFree(domain);
 	return r;
 }
@@ -138,7 +139,7 @@ void kvm_persist_gc(struct kvm_instance *kvm, const struct hyfw_alive *alive)
 	for (i = 0; i < count; i++) {
 		if (is_orphan(kvm, domains[i], alive)) {
 			kvm->host->log(HYFW_LOG_INFO, "undefining the orphaned machine %s", virDomainGetName(domains[i]));
-			if (undefine(run, domains[i], &err) < 0)
+			if (kvm_persist_undefine(run, domains[i], &err) < 0)
 				kvm->host->forget(&err);
 		}
 		virDomainFree(domains[i]);

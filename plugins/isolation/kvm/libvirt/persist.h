@@ -20,6 +20,9 @@ int kvm_libvirtd_end(struct kvm_instance *kvm, const char *uuid, const char *nam
 int kvm_persist_define(struct kvm_run *run, const struct hyfw_map *settings, const char *xml,
 		       virDomainPtr *ret_domain, struct hyfw_error **err);
 
+/* Takes the definition away, where there is one. */
+int kvm_persist_undefine(struct kvm_run *run, virDomainPtr domain, struct hyfw_error **err);
+
 /* Undefines those of ours whose workload is gone.  Best effort. */
 void kvm_persist_gc(struct kvm_instance *kvm, const struct hyfw_alive *alive);
 

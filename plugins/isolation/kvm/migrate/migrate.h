@@ -7,6 +7,8 @@
  *     migrate/xml.c     the domain as the other host takes it
  *     migrate/disks.c   places for copied disks there
  *     migrate/cold.c    a machine that does not run: defined there, its disks sent
+ *     migrate/adopt.c   the other side: machines that have come to this host's libvirtd
+ *     migrate/adopted.c and their first run here, when they ran already
  *
  * An embedded libvirt can send a machine and not receive one, so the other side is
  * always a libvirtd.  Memory, disks that are not shared, and devices go through
