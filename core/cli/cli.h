@@ -54,7 +54,8 @@ const char *hyfw_cli_bytes(unsigned long long bytes);
 
 extern const struct hyfw_command hyfw_command_failover, hyfw_command_doctor, hyfw_command_driver, hyfw_command_reboot,
 	hyfw_command_top;
-extern const struct hyfw_command hyfw_command_migrate, hyfw_command_port, hyfw_command_save, hyfw_command_restore,
+extern const struct hyfw_command hyfw_command_adopt, hyfw_command_migrate, hyfw_command_port, hyfw_command_save,
+	hyfw_command_restore,
 	hyfw_command_snapshot, hyfw_command_template, hyfw_command_update, hyfw_command_vnc;
 extern const struct hyfw_command hyfw_command_attach, hyfw_command_check,
 	hyfw_command_completion, hyfw_command_config, hyfw_command_console, hyfw_command_create,

@@ -45,6 +45,7 @@ static const struct hyfw_command *const commands[] = {
 	&hyfw_command_save,
 	&hyfw_command_restore,
 	&hyfw_command_migrate,
+	&hyfw_command_adopt,
 	&hyfw_command_failover,
 	&hyfw_command_up,
 	&hyfw_command_down,

@@ -322,17 +322,15 @@ int hyfw_build_confinement(const struct hyfw_definition *definition, const struc
 
 /* ---- all of it ---- */
 
-int hyfw_build_workload(const struct hyfw_definition *definition, const struct hyfw_journal *persistent,
-			const struct hyfw_journal *run, struct hyfw_arena *arena, struct hyfw_fds *ret_fds,
-			struct hyfw_workload *ret_workload, struct hyfw_error **err)
+/* What needs neither storage nor networks. */
+static void begin_workload(const struct hyfw_definition *definition, struct hyfw_arena *arena,
+			   struct hyfw_workload *workload)
 {
 	const struct hyfw_map settings = hyfw_pairs_map(&definition->settings);
-	struct hyfw_workload *workload = ret_workload;
 	const char *hostname = hyfw_map_get(&settings, "hostname");
 	const char *workdir = hyfw_map_get(&settings, "workdir");
 	const char *user = hyfw_map_get(&settings, "user");
 	const char *restart = hyfw_map_get(&settings, "restart");
-	int result;
 
 	memset(workload, 0, sizeof(*workload));
 	workload->size = sizeof(*workload);
@@ -350,8 +348,18 @@ int hyfw_build_workload(const struct hyfw_definition *definition, const struct h
 	workload->settings = settings;
 	workload->runtime_directory = hyfw_arena_format(arena, "%s/workloads/%s",
 							hyfw_context_current()->runtime, definition->name);
-	build_endpoints(definition, run, arena, workload);
 	workload->stdio[0] = workload->stdio[1] = workload->stdio[2] = -1;
+}
+
+int hyfw_build_workload(const struct hyfw_definition *definition, const struct hyfw_journal *persistent,
+			const struct hyfw_journal *run, struct hyfw_arena *arena, struct hyfw_fds *ret_fds,
+			struct hyfw_workload *ret_workload, struct hyfw_error **err)
+{
+	struct hyfw_workload *workload = ret_workload;
+	int result;
+
+	begin_workload(definition, arena, workload);
+	build_endpoints(definition, run, arena, workload);
 	result = build_root(definition, persistent, run, arena, ret_fds, workload, err);
 	if (result == 0)
 		result = build_mounts(definition, arena, ret_fds, workload, err);
@@ -360,4 +368,14 @@ int hyfw_build_workload(const struct hyfw_definition *definition, const struct h
 	if (result == 0)
 		result = hyfw_build_confinement(definition, run, arena, &workload->confinement, err);
 	return result;
+}
+
+int hyfw_build_adopted(const struct hyfw_definition *definition, const struct hyfw_journal *run,
+		       struct hyfw_arena *arena, struct hyfw_workload *ret_workload, struct hyfw_error **err)
+{
+	begin_workload(definition, arena, ret_workload);
+	ret_workload->adopt = true;
+	ret_workload->root.size = sizeof(ret_workload->root);
+	ret_workload->root.source_fd = -1;
+	return hyfw_build_confinement(definition, run, arena, &ret_workload->confinement, err);
 }

@@ -20,6 +20,10 @@ int hyfw_build_workload(const struct hyfw_definition *definition, const struct h
 			const struct hyfw_journal *run, struct hyfw_arena *arena, struct hyfw_fds *ret_fds,
 			struct hyfw_workload *ret_workload, struct hyfw_error **err);
 
+/* Of what runs already, hyfw_workload.adopt: without what it has of storage and networks. */
+int hyfw_build_adopted(const struct hyfw_definition *definition, const struct hyfw_journal *run,
+		       struct hyfw_arena *arena, struct hyfw_workload *ret_workload, struct hyfw_error **err);
+
 /* One disk, and one endpoint that was made before create(), as the isolation driver
  * gets them; in the arena. */
 int hyfw_build_disk(const struct hyfw_definition *definition, size_t disk, const struct hyfw_journal *run,

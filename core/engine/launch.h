@@ -39,6 +39,7 @@ struct hyfw_launch {
 	bool interactive;  /* standard input is passed on */
 	unsigned step_timeout_ms;
 	bool here;         /* although it has moved to another host, see moved.h */
+	bool adopt;        /* it runs already, and goes on; see adopt.h */
 	const struct hyfw_failover_lease *seen; /* of a machine that is taken over, see failover_keeper.h; NULL */
 };
 

@@ -272,9 +272,11 @@ static int run_once(struct monitor *monitor, struct hyfw_served *served, unsigne
 	result = hyfw_answer_open(&answer, monitor->definition->name, err);
 	if (result == 0)
 		result = hyfw_worker_bring_up(&monitor->worker, stdio.inside, err);
+	monitor->worker.adopt = false; /* its next run is one like any other */
 	hyfw_stdio_close_inside(&stdio);
 	if (result == 0 && !monitor->started) {
-		monitor->started = send_plain(monitor->socket, HYFW_MESSAGE_STARTED, 0) == 0;
+		/* What ran before goes on, whoever asked for it. */
+		monitor->started = send_plain(monitor->socket, HYFW_MESSAGE_STARTED, 0) == 0 || monitor->launch->adopt;
 		if (!monitor->started) { /* the launcher is gone: as if it had not begun */
 			hyfw_worker_bring_down(&monitor->worker, NULL);
 			result = hyfw_fail(err, EPIPE, "the command that started it is gone");
@@ -360,6 +362,7 @@ void hyfw_monitor_main(struct hyfw_definition *definition, const struct hyfw_lau
 	if (take_lease(&monitor, &failure) == 0 && hyfw_worker_open(&monitor.worker, definition, &failure) == 0) {
 		if (launch->here) /* one that is just moving has the claim, and its mark for good reason */
 			hyfw_moved_forget(definition->name);
+		monitor.worker.adopt = launch->adopt;
 		monitor.worker.progress = tell_step;
 		monitor.worker.permit = permit_start;
 		monitor.worker.progress_data = &monitor;

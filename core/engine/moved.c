@@ -41,11 +41,17 @@ int hyfw_moved_permit(const struct hyfw_definition *definition, const struct hyf
 int hyfw_moved_mark(const struct hyfw_definition *definition, const struct hyfw_operation *operation,
 		    struct hyfw_error **err)
 {
-	HYFW_AUTO_FREE char *path = mark_path(definition->name);
 	const char *place = hyfw_map_get(&operation->args, "to");
 
 	if (definition->transient)
 		return 0;
+	return hyfw_moved_again(definition->name, place, err);
+}
+
+int hyfw_moved_again(const char *name, const char *place, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *path = mark_path(name);
+
 	return hyfw_file_write(path, place, strlen(place), 0600, true, err);
 }
 

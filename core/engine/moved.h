@@ -25,6 +25,9 @@ int hyfw_moved_mark(const struct hyfw_definition *definition, const struct hyfw_
 		    struct hyfw_error **err);
 void hyfw_moved_forget(const char *name);
 
+/* The mark of one that is away at 'place' after all. */
+int hyfw_moved_again(const char *name, const char *place, struct hyfw_error **err);
+
 /* Where it has moved to, free(); NULL: it is here. */
 char *hyfw_moved_to(const char *name);
 

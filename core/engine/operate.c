@@ -112,7 +112,7 @@ struct shared {
 
 struct here {
 	const struct hyfw_operation *operation; /* the caller's */
-	struct hyfw_state *state;
+	struct hyfw_state *state; /* NULL: of no workload */
 	struct hyfw_driver *driver;
 	struct shared *shared;
 	int result_fd;
@@ -154,7 +154,7 @@ static int operate(struct here *here, struct hyfw_error **err)
 	struct hyfw_map rows = { 0 }, map;
 	int result;
 
-	if (here->state->journal)
+	if (here->state && here->state->journal)
 		hyfw_journal_record(here->state->journal, HYFW_KIND_ISOLATION,
 				    hyfw_definition_isolation(here->state->definition), NULL, &record);
 	map = hyfw_pairs_map(&record);
@@ -203,13 +203,14 @@ static bool wants_workload(const struct here *here)
 static int in_child(void *data, struct hyfw_error **err)
 {
 	struct here *here = data;
-	struct hyfw_definition *definition = here->state->definition;
+	struct hyfw_definition *definition;
 	struct hyfw_worker worker;
 	HYFW_AUTO_CLOSE int lock = -1;
 	int result;
 
-	if (here->state->journal)
+	if (!here->state || here->state->journal)
 		return operate(here, err);
+	definition = here->state->definition;
 	lock = hyfw_store_lock("workload", definition->name, err);
 	if (lock < 0)
 		return lock;
@@ -310,4 +311,13 @@ int hyfw_reach_operate(const char *name, struct hyfw_operation *operation, struc
 	}
 	hyfw_state_finish(&state);
 	return result;
+}
+
+int hyfw_reach_driver(struct hyfw_driver *driver, struct hyfw_operation *operation, struct hyfw_map *ret_result,
+		      struct hyfw_error **err)
+{
+	struct here here = { .operation = operation, .driver = driver };
+
+	operation->size = sizeof(*operation);
+	return by_child(&here, ret_result, err);
 }

@@ -32,4 +32,8 @@ int hyfw_reach_reload(const char *name, struct hyfw_error **err);
 int hyfw_reach_operate(const char *name, struct hyfw_operation *operation, struct hyfw_map *ret_result,
 		       struct hyfw_error **err);
 
+/* One of no workload, in a child process; 'operation->object' is the caller's. */
+int hyfw_reach_driver(struct hyfw_driver *driver, struct hyfw_operation *operation, struct hyfw_map *ret_result,
+		      struct hyfw_error **err);
+
 #endif

@@ -148,8 +148,9 @@ static void copy_window_size(int console)
 static int do_create(struct hyfw_call *call, struct bring_up *up, struct hyfw_error **err)
 {
 	struct hyfw_worker *worker = up->worker;
-	int result = hyfw_build_workload(worker->definition, worker->persistent, worker->journal, up->arena,
-					 &up->fds, &up->workload, err);
+	int result = worker->adopt ? hyfw_build_adopted(worker->definition, worker->journal, up->arena, &up->workload, err)
+				   : hyfw_build_workload(worker->definition, worker->persistent, worker->journal, up->arena,
+							 &up->fds, &up->workload, err);
 
 	if (result < 0)
 		return result;
@@ -218,6 +219,8 @@ static int use_shared(struct hyfw_worker *worker, struct hyfw_error **err)
 			result = hyfw_apply_core(worker->journal, definition, HYFW_CORE_USE,
 						 definition->networks[i].name, "what", "network",
 						 HYFW_LIFETIME_RUN, err);
+	if (worker->adopt) /* its disks are in use as they are */
+		return result;
 	for (i = 0; result == 0 && i < definition->volume_count; i++)
 		if (!definition->volumes[i].anonymous)
 			result = hyfw_apply_core(worker->journal, definition, HYFW_CORE_USE,
@@ -229,6 +232,16 @@ static int use_shared(struct hyfw_worker *worker, struct hyfw_error **err)
 						 definition->disks[i].name, "what", "volume",
 						 HYFW_LIFETIME_RUN, err);
 	return result;
+}
+
+/* What runs already has its disks and interfaces; how it is confined, and that it is
+ * watched, is what is left to do. */
+static bool is_left_out(const struct bring_up *up)
+{
+	const unsigned kind = up->planned->kind;
+
+	return (up->preparing && kind == HYFW_KIND_ISOLATION) ||
+	       (up->worker->adopt && kind != HYFW_KIND_ISOLATION && kind != HYFW_KIND_SECURITY);
 }
 
 /* Workloads that start at once on one network see each other's endpoints or tell
@@ -247,7 +260,7 @@ static int apply_steps(struct bring_up *up, const struct hyfw_plan *plan, struct
 
 	for (i = 0; result == 0 && i < plan->count; i++) {
 		up->planned = &plan->steps[i];
-		if (up->preparing && up->planned->kind == HYFW_KIND_ISOLATION)
+		if (is_left_out(up))
 			continue;
 		if (up->planned->about == HYFW_SUBJECT_ENDPOINT && peers < 0) {
 			peers = lock_peers(worker->definition, err);
@@ -310,7 +323,7 @@ static int bring_up(struct bring_up *up, struct hyfw_plan *plan, struct hyfw_err
 
 	if (result == 0)
 		result = read_persistent(worker, err);
-	if (result == 0 && !definition->transient)
+	if (result == 0 && !definition->transient && !worker->adopt)
 		result = hyfw_moved_check(definition->name, err);
 	if (result == 0)
 		result = bring_up_transient(worker, err);

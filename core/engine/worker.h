@@ -37,6 +37,7 @@ struct hyfw_worker {
 	struct hyfw_journal *persistent;    /* NULL for transient workloads */
 	struct hyfw_running running;
 	bool created;                       /* 'running' is filled */
+	bool adopt;                         /* bring_up(): what runs already goes on, see adopt.h */
 	void (*progress)(void *data);       /* called after each step; may be NULL */
 	/* Asked between create and start, when the workload exists and nothing of it has run:
 	 * a failure is one of the start.  May be NULL. */
