@@ -366,6 +366,22 @@ static bool is_alive(const struct hyfw_alive *alive, const char *name)
 	return hyfw_names_have(alive->workloads, name, strcspn(name, (const char[]){ SEPARATOR, '\0' }));
 }
 
+/* Based on nothing: not made here of an image, but the copy of one that came from another
+ * host with its machine, which nobody here knows by this name, or not yet. */
+static bool stands_alone(int roots, const char *name)
+{
+	int fd = openat(roots, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	struct qcow2_header header;
+	const char *why;
+	bool alone;
+
+	if (fd < 0)
+		return false;
+	alone = qcow2_header_read(fd, "qcow2", &header, &why) == 0 && !header.backing[0];
+	close(fd);
+	return alone;
+}
+
 int qcow2_roots_gc(struct qcow2 *qcow2, const struct hyfw_alive *alive, struct hyfw_error **err)
 {
 	DIR *listing = list_roots(qcow2);
@@ -373,7 +389,7 @@ int qcow2_roots_gc(struct qcow2 *qcow2, const struct hyfw_alive *alive, struct h
 	int result = 0;
 
 	while (listing && (entry = readdir(listing)))
-		if (is_root(entry->d_name) && !is_alive(alive, entry->d_name) &&
+		if (is_root(entry->d_name) && !is_alive(alive, entry->d_name) && !stands_alone(dirfd(listing), entry->d_name) &&
 		    unlinkat(dirfd(listing), entry->d_name, 0) < 0 && errno != ENOENT && result == 0)
 			result = qcow2->host->fail(err, errno, "remove root disk %s: %s", entry->d_name, strerror(errno));
 	if (listing)
