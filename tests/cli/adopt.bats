@@ -93,7 +93,7 @@ type_there() { # NAME LINE
 	[[ $stderr == *"no definition came with it: it was adopted already"* ]]
 	type_there vm 'cat /tmp/kept'
 	wait_until 10 logged_there vm forty-two
-	there stats --no-stream vm | grep -q vm
+	there --format json stats vm | grep -q vm
 	grep -q hyfw "/proc/$pid/cgroup"
 
 	truncate -s 1M "$SHARED/more.raw"

@@ -308,13 +308,13 @@ int kvm_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **e
 
 	for (; r == 0 && *parents; parents++)
 		r = gc_below(host, arena, *parents, alive, err);
-	gc_nvram(host, arena, alive);
-	kvm_tpm_gc(host, arena, alive);
+	if (kvm_persist_gc(instance, alive)) {
+		gc_nvram(host, arena, alive);
+		kvm_tpm_gc(host, arena, alive);
+	}
 	kvm_clone_gc(host, arena, alive);
 	if (r == 0)
 		r = gc_kept(host, arena, alive, err);
-	if (r == 0)
-		kvm_persist_gc(instance, alive);
 	kvm_template_gc(host, arena);
 	host->arena_free(arena);
 	return r;

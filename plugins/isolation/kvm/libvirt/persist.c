@@ -114,30 +114,33 @@ static bool is_orphan(const struct kvm_instance *kvm, virDomainPtr domain, const
 	const char *owner = kvm->host->owner, *name = virDomainGetName(domain);
 	const size_t length = strlen(owner);
 
-	if (strncmp(name, owner, length) != 0 || name[length] != '-' || !has_owner(domain, owner))
+	if (virDomainIsActive(domain) != 0 || virDomainIsPersistent(domain) != 1 ||
+	    strncmp(name, owner, length) != 0 || name[length] != '-' || !has_owner(domain, owner))
 		return false;
 	name += length + 1;
 	return !hyfw_names_have(alive->workloads, name, strlen(name));
 }
 
-void kvm_persist_gc(struct kvm_instance *kvm, const struct hyfw_alive *alive)
+bool kvm_persist_gc(struct kvm_instance *kvm, const struct hyfw_alive *alive)
 {
 	virDomainPtr *domains = NULL;
 	struct hyfw_error *err = NULL;
 	struct kvm_run *run;
+	bool settled = true;
 	int count = 0, i;
 
 	/* A host that does not answer would hold this up for minutes. */
 	if (!kvm->uri || kvm_is_hosted(kvm))
-		return;
+		return true;
 	if (kvm_run_get(kvm, &run, &err) < 0 || kvm_connect(run, &err) < 0) {
 		kvm->host->forget(&err); /* next time */
-		return;
+		return false;
 	}
-	count = virConnectListAllDomains(run->connection, &domains,
-					 VIR_CONNECT_LIST_DOMAINS_INACTIVE | VIR_CONNECT_LIST_DOMAINS_PERSISTENT);
+	count = virConnectListAllDomains(run->connection, &domains, 0);
 	for (i = 0; i < count; i++) {
-		if (is_orphan(kvm, domains[i], alive)) {
+		if (kvm_adopt_waits(domains[i])) {
+			settled = false;
+		} else if (is_orphan(kvm, domains[i], alive)) {
 			kvm->host->log(HYFW_LOG_INFO, "undefining the orphaned machine %s", virDomainGetName(domains[i]));
 			if (kvm_persist_undefine(run, domains[i], &err) < 0)
 				kvm->host->forget(&err);
@@ -145,4 +148,5 @@ void kvm_persist_gc(struct kvm_instance *kvm, const struct hyfw_alive *alive)
 		virDomainFree(domains[i]);
 	}
 	free(domains);
+	return settled && count >= 0;
 }

@@ -23,7 +23,9 @@ int kvm_persist_define(struct kvm_run *run, const struct hyfw_map *settings, con
 /* Takes the definition away, where there is one. */
 int kvm_persist_undefine(struct kvm_run *run, virDomainPtr domain, struct hyfw_error **err);
 
-/* Undefines those of ours whose workload is gone.  Best effort. */
-void kvm_persist_gc(struct kvm_instance *kvm, const struct hyfw_alive *alive);
+/* Undefines those of ours whose workload is gone.  Best effort.  False when there may be
+ * machines that have come from other hosts and that nobody has yet: files of names that
+ * are not known here may be theirs. */
+bool kvm_persist_gc(struct kvm_instance *kvm, const struct hyfw_alive *alive);
 
 #endif
