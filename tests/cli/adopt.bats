@@ -86,7 +86,7 @@ type_there() { # NAME LINE
 	run -0 there adopt vm
 	[ "$output" = vm ]
 	is_there running
-	[ "$(there inspect vm | json 0 pid)" = "$pid" ]
+	there inspect vm | grep -qE "\"pid\": *$pid\b"
 	far dumpxml vm | absent '<hyfw:definition>'
 	far dumpxml vm | grep -q '<hyfw:machine'
 	run -125 --separate-stderr there adopt --name again vm
