@@ -54,7 +54,7 @@ const char *hyfw_cli_bytes(unsigned long long bytes);
 
 extern const struct hyfw_command hyfw_command_failover, hyfw_command_doctor, hyfw_command_driver, hyfw_command_reboot,
 	hyfw_command_top;
-extern const struct hyfw_command hyfw_command_adopt, hyfw_command_migrate, hyfw_command_port, hyfw_command_save,
+extern const struct hyfw_command hyfw_command_rename, hyfw_command_adopt, hyfw_command_migrate, hyfw_command_port, hyfw_command_save,
 	hyfw_command_restore,
 	hyfw_command_snapshot, hyfw_command_template, hyfw_command_update, hyfw_command_vnc;
 extern const struct hyfw_command hyfw_command_attach, hyfw_command_check,

@@ -28,6 +28,7 @@ static const struct hyfw_command *const commands[] = {
 	&hyfw_command_kill,
 	&hyfw_command_rm,
 	&hyfw_command_update,
+	&hyfw_command_rename,
 	&hyfw_command_exec,
 	&hyfw_command_attach,
 	&hyfw_command_console,

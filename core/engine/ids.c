@@ -13,6 +13,7 @@
 #include "base/context.h"
 #include "base/files.h"
 #include "engine/apply.h"
+#include "engine/rename.h"
 #include "engine/store.h"
 
 #define FIRST_ID 1879048192u
@@ -134,6 +135,23 @@ int hyfw_ids_drop(const char *range, const char *workload, struct hyfw_error **e
 	return 0;
 }
 
+int hyfw_ids_rename(const char *range, const char *from, const char *to, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *path = range_path(range), *owner = NULL;
+	HYFW_AUTO_CLOSE int ranges = open_ranges(false, err);
+
+	if (ranges < 0)
+		return -(*err)->errnum;
+	while (flock(ranges, LOCK_EX) < 0 && errno == EINTR)
+		continue;
+	owner = owner_of(ranges, range);
+	if (owner && strcmp(owner, to) == 0)
+		return 0;
+	if (!owner || strcmp(owner, from) != 0)
+		return hyfw_fail(err, EINVAL, "ids: range %s is not of %s", range, from);
+	return hyfw_file_write(path, to, strlen(to), 0600, true, err);
+}
+
 /* Owners first, workloads then: one that appears in between has its directory
  * before its range. */
 int hyfw_ids_collect(struct hyfw_error **err)
@@ -151,6 +169,7 @@ int hyfw_ids_collect(struct hyfw_error **err)
 		if (owner)
 			hyfw_pairs_add(&owners, ranges.items[i], owner);
 	}
+	hyfw_rename_names(&alive);
 	if (result == 0)
 		result = hyfw_store_workloads(&alive, err);
 	for (i = 0; result == 0 && i < owners.count; i++)

@@ -19,6 +19,9 @@ int hyfw_ids_take(struct hyfw_call *call, struct hyfw_error **err);
 /* Gives range "N" back if 'workload' has it; NULL: nothing was taken. */
 int hyfw_ids_drop(const char *range, const char *workload, struct hyfw_error **err);
 
+/* Range "N", which 'from' has, is the workload 'to's from now on. */
+int hyfw_ids_rename(const char *range, const char *from, const char *to, struct hyfw_error **err);
+
 struct hyfw_idmap hyfw_ids_map(unsigned range);
 
 /* The range that 'workload' would get now; for plans. */

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "engine/definition.h"
 #include "engine/launch.h"
+#include "engine/rename.h"
 #include "engine/shared.h"
 #include "engine/store.h"
 #include "plugin/registry.h"
@@ -22,6 +23,7 @@ static void find_living(struct living *living)
 	HYFW_AUTO_FREE char *running = hyfw_path_runtime("", NULL);
 
 	hyfw_store_workloads(&living->workloads, NULL);
+	hyfw_rename_names(&living->workloads);
 	hyfw_store_names(running, &living->running, NULL);
 	hyfw_store_names(networks, &living->networks, NULL);
 	hyfw_store_names(volumes, &living->volumes, NULL);

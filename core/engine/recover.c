@@ -15,6 +15,7 @@
 #include "engine/ids.h"
 #include "engine/launch.h"
 #include "engine/orphans.h"
+#include "engine/rename.h"
 #include "engine/shared.h"
 #include "engine/stack.h"
 #include "engine/store.h"
@@ -84,7 +85,7 @@ static bool any(const char *room, bool (*is)(const char *))
 
 bool hyfw_recover_needed(void)
 {
-	return any("busy", busy_ownerless) || any("workloads", ownerless);
+	return hyfw_rename_pending() || any("busy", busy_ownerless) || any("workloads", ownerless);
 }
 
 /* ---- the run of a workload ---- */
@@ -240,6 +241,22 @@ static void mark_everything(void)
 	hyfw_strings_finish(&names);
 }
 
+/* Before all else: until then a workload is known by neither name. */
+static void recover_renames(struct hyfw_recovery *recovery)
+{
+	struct hyfw_strings names = { 0 };
+	size_t i;
+
+	hyfw_rename_list(&names);
+	for (i = 0; i < names.count; i++) {
+		HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
+
+		if (hyfw_rename_finish(names.items[i], &failure) <= 0)
+			report(recovery, "workload", names.items[i], failure);
+	}
+	hyfw_strings_finish(&names);
+}
+
 static void recover_runs(struct hyfw_recovery *recovery)
 {
 	HYFW_AUTO_FREE char *directory = hyfw_path_runtime("", NULL);
@@ -311,6 +328,7 @@ int hyfw_recover(bool thorough, struct hyfw_recovery *recovery, struct hyfw_erro
 		return -(*err)->errnum;
 	if (thorough || access(busy, F_OK) < 0)
 		mark_everything();
+	recover_renames(recovery);
 	recover_marks(recovery, 's');
 	recover_runs(recovery);
 	recover_marks(recovery, 'w');

@@ -6,6 +6,7 @@
  *     RUNTIME/workloads/NAME/  those that run: journal, hosts; for transient
  *                              workloads also definition.json and log
  *     DATA/stacks/NAME/        journal of a stack: its workloads
+ *     DATA/renames/OLD         the new name of a workload that is just getting it
  *     DATA/ids/N               who has the N-th range of ids
  *     RUNTIME/shared/KIND/NAME networks and volumes in use: journal, users/
  *     RUNTIME/busy/            journals being worked on in DATA, so that nobody

@@ -80,6 +80,9 @@ int hyfw_storage_image_remove(struct hyfw_driver *driver, const char *name, stru
 int hyfw_storage_image_accepts(struct hyfw_driver *driver, const char *source, bool *ret_accepts,
 			       struct hyfw_error **err); /* false when it cannot say */
 int hyfw_storage_volume_remove(struct hyfw_driver *driver, const char *name, struct hyfw_error **err);
+/* Nothing to do and no notes where the driver keeps nothing by name. */
+int hyfw_storage_rename(struct hyfw_driver *driver, const struct hyfw_subject *subject, const char *to,
+			struct hyfw_arena *arena, struct hyfw_map *ret_notes, struct hyfw_error **err);
 int hyfw_storage_operate(struct hyfw_driver *driver, const struct hyfw_operation *operation,
 			 struct hyfw_map *ret_result, struct hyfw_error **err);
 

@@ -311,6 +311,19 @@ int hyfw_storage_volume_remove(struct hyfw_driver *driver, const char *name, str
 	return CALL(driver, "volume_remove", err, driver->ops.storage.volume_remove(driver->instance, name, &why));
 }
 
+int hyfw_storage_rename(struct hyfw_driver *driver, const struct hyfw_subject *subject, const char *to,
+			struct hyfw_arena *arena, struct hyfw_map *ret_notes, struct hyfw_error **err)
+{
+	struct hyfw_map map = { 0 };
+	int result;
+
+	if (!driver->ops.storage.rename)
+		return 0;
+	result = CALL(driver, "rename", err,
+		      driver->ops.storage.rename(driver->instance, subject, to, arena, &map, &why));
+	return operated(driver, result, &map, ret_notes, err);
+}
+
 int hyfw_storage_operate(struct hyfw_driver *driver, const struct hyfw_operation *operation,
 			 struct hyfw_map *ret_result, struct hyfw_error **err)
 {

@@ -57,6 +57,7 @@ static const struct {
 	{ "template-inspect", kvm_template_inspect, true, true },
 	{ "template-remove", kvm_template_remove, true, true },
 	{ "forget", kvm_forget, true, true },
+	{ "rename", kvm_rename, true },
 };
 
 int kvm_operate(void *instance, const struct hyfw_map *record, const struct hyfw_operation *asked,

@@ -20,4 +20,7 @@ int kvm_update(struct kvm_operation *operation, struct hyfw_error **err);
 /* undo.c: removes what is kept of a machine whose workload is being removed. */
 int kvm_forget(struct kvm_operation *operation, struct hyfw_error **err);
 
+/* rename.c: what is kept of one that does not run goes by another name. */
+int kvm_rename(struct kvm_operation *operation, struct hyfw_error **err);
+
 #endif

@@ -20,7 +20,7 @@
 #define LAST_MS 2000
 #define STATES "tpm" /* below the data directory */
 
-static const char *state_of(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload)
+const char *kvm_tpm_state(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload)
 {
 	return host->format(arena, "%s/" STATES "/%s", host->directory("kvm", HYFW_DIRECTORY_DATA), workload);
 }
@@ -78,12 +78,12 @@ static const char *place_of(const struct hyfw_host *host, struct hyfw_arena *are
 	if (workload->transient)
 		return host->format(arena, "%s/tpm", facts->directory);
 	mkdir(host->format(arena, "%s/" STATES, host->directory("kvm", HYFW_DIRECTORY_DATA)), 0711);
-	return state_of(host, arena, workload->name);
+	return kvm_tpm_state(host, arena, workload->name);
 }
 
 void kvm_tpm_forget(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload)
 {
-	kvm_remove_tree(state_of(host, arena, workload));
+	kvm_remove_tree(kvm_tpm_state(host, arena, workload));
 }
 
 void kvm_tpm_gc(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_alive *alive)
@@ -93,7 +93,7 @@ void kvm_tpm_gc(const struct hyfw_host *host, struct hyfw_arena *arena, const st
 
 	while (dir && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.' && !hyfw_names_have(alive->workloads, entry->d_name, strlen(entry->d_name)))
-			kvm_remove_tree(state_of(host, arena, entry->d_name));
+			kvm_remove_tree(kvm_tpm_state(host, arena, entry->d_name));
 	if (dir)
 		closedir(dir);
 }

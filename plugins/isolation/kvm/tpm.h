@@ -18,4 +18,7 @@ void kvm_tpm_forget(const struct hyfw_host *host, struct hyfw_arena *arena, cons
 /* ... and that of all that are gone. */
 void kvm_tpm_gc(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_alive *alive);
 
+/* The directory of what it keeps of a workload, in 'arena'. */
+const char *kvm_tpm_state(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload);
+
 #endif

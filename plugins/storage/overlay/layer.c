@@ -205,6 +205,42 @@ int overlay_layer_undo(struct overlay *overlay, struct hyfw_call *call, struct h
 	return result < 0 ? overlay->host->wrap(err, "writable layer") : 0;
 }
 
+/* One that is there already is not the workload's, unless that was renamed before. */
+static int rename_layer(struct overlay *overlay, const char *from, const char *to, struct hyfw_error **err)
+{
+	int layers = overlay_open(overlay, "layers", false, err), result = 0;
+
+	if (layers < 0)
+		return layers;
+	if (renameat2(layers, from, layers, to, RENAME_NOREPLACE) < 0 &&
+	    (errno != ENOENT || faccessat(layers, to, F_OK, AT_SYMLINK_NOFOLLOW) < 0))
+		result = overlay->host->fail(err, errno, "writable layer %s: %s", to, strerror(errno));
+	close(layers);
+	return result;
+}
+
+int overlay_layer_rename(struct overlay *overlay, const struct hyfw_subject *subject, const char *to,
+			 struct hyfw_arena *arena, struct hyfw_map *ret_notes, struct hyfw_error **err)
+{
+	const char *image = hyfw_map_get(&subject->settings, "image");
+	char key[STORAGE_KEY_SIZE], from[NAME_MAX + 1], name[NAME_MAX + 1];
+	struct hyfw_pair *notes = overlay->host->alloc(arena, sizeof(*notes));
+	int result = image ? storage_image_key(overlay->host, image, key, err)
+			   : overlay->host->fail(err, EINVAL, "workload %s: image is not set", subject->name);
+
+	if (result == 0)
+		result = layer_name(overlay, subject->workload, key, from, err);
+	if (result == 0)
+		result = layer_name(overlay, to, key, name, err);
+	if (result == 0)
+		result = rename_layer(overlay, from, name, err);
+	if (result < 0)
+		return result;
+	notes[0] = (struct hyfw_pair){ NOTE_LAYER, overlay->host->format(arena, "%s", name) };
+	*ret_notes = (struct hyfw_map){ 1, notes };
+	return 0;
+}
+
 /* images/KEY/layers/0, 1, ... as absolute paths, uppermost first. */
 static const char **lower_layers(struct overlay *overlay, int images, const char *key, struct hyfw_arena *arena)
 {

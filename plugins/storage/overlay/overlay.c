@@ -120,6 +120,12 @@ static int image_accepts(void *instance, const char *source, bool *ret_accepts, 
 	return overlay_accepts(instance, source, ret_accepts, err);
 }
 
+static int rename_root(void *instance, const struct hyfw_subject *subject, const char *to, struct hyfw_arena *arena,
+		       struct hyfw_map *ret_notes, struct hyfw_error **err)
+{
+	return overlay_layer_rename(instance, subject, to, arena, ret_notes, err);
+}
+
 static const struct hyfw_common_ops common_ops = {
 	.size = sizeof(common_ops),
 	.probe = probe,
@@ -140,6 +146,7 @@ static const struct hyfw_storage_ops storage_ops = {
 	.image_get = image_get,
 	.image_remove = image_remove,
 	.image_accepts = image_accepts,
+	.rename = rename_root,
 };
 
 static const char *const capabilities[] = { HYFW_GIVES_MOUNT, HYFW_KEEPS_IMAGES, NULL };

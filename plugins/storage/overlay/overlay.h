@@ -55,6 +55,8 @@ int overlay_layer_plan(struct overlay *overlay, const struct hyfw_subject *subje
 		       struct hyfw_arena *arena, struct hyfw_error **err);
 int overlay_layer_apply(struct overlay *overlay, struct hyfw_call *call, struct hyfw_error **err);
 int overlay_layer_undo(struct overlay *overlay, struct hyfw_call *call, struct hyfw_error **err);
+int overlay_layer_rename(struct overlay *overlay, const struct hyfw_subject *subject, const char *to,
+			 struct hyfw_arena *arena, struct hyfw_map *ret_notes, struct hyfw_error **err);
 int overlay_layer_attachment(struct overlay *overlay, const struct hyfw_subject *subject,
 			     struct hyfw_arena *arena, struct hyfw_attachment *ret_attachment,
 			     struct hyfw_error **err);

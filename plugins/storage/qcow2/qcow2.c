@@ -210,6 +210,12 @@ static const struct hyfw_common_ops common_ops = {
 	.close = close_instance,
 };
 
+static int rename_root(void *instance, const struct hyfw_subject *subject, const char *to, struct hyfw_arena *arena,
+		       struct hyfw_map *ret_notes, struct hyfw_error **err)
+{
+	return qcow2_root_rename(instance, subject, to, arena, ret_notes, err);
+}
+
 static const struct hyfw_storage_ops storage_ops = {
 	.size = sizeof(storage_ops),
 	.attachment = attachment,
@@ -220,6 +226,7 @@ static const struct hyfw_storage_ops storage_ops = {
 	.volume_remove = volume_remove,
 	.operate = operate,
 	.image_accepts = image_accepts,
+	.rename = rename_root,
 };
 
 static const char *const capabilities[] = { HYFW_GIVES_BLOCK, HYFW_KEEPS_IMAGES, HYFW_KEEPS_VOLUMES, NULL };

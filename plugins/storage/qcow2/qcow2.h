@@ -202,6 +202,8 @@ int qcow2_root_plan(struct qcow2 *qcow2, const struct hyfw_subject *subject, str
 		    struct hyfw_arena *arena, struct hyfw_error **err);
 int qcow2_root_apply(struct qcow2 *qcow2, struct hyfw_call *call, struct hyfw_error **err);
 int qcow2_root_undo(struct qcow2 *qcow2, struct hyfw_call *call, struct hyfw_error **err);
+int qcow2_root_rename(struct qcow2 *qcow2, const struct hyfw_subject *subject, const char *to,
+		      struct hyfw_arena *arena, struct hyfw_map *ret_notes, struct hyfw_error **err);
 int qcow2_root_attachment(struct qcow2 *qcow2, const struct hyfw_subject *subject, struct hyfw_arena *arena,
 			  struct hyfw_attachment *ret_attachment, struct hyfw_error **err);
 int qcow2_roots_gc(struct qcow2 *qcow2, const struct hyfw_alive *alive, struct hyfw_error **err);

@@ -306,6 +306,50 @@ int qcow2_root_attachment(struct qcow2 *qcow2, const struct hyfw_subject *subjec
 	return 0;
 }
 
+/* ---- rename ---- */
+
+static int rename_root(struct qcow2 *qcow2, const char *from, const char *to, struct hyfw_error **err)
+{
+	int roots = qcow2_data_open(qcow2, "roots", false, err), result = 0;
+
+	if (roots < 0)
+		return roots;
+	if (renameat2(roots, from, roots, to, RENAME_NOREPLACE) < 0 &&
+	    (errno != ENOENT || faccessat(roots, to, F_OK, AT_SYMLINK_NOFOLLOW) < 0))
+		result = qcow2->host->fail(err, errno, "root disk %s: %s", to, strerror(errno));
+	if (result == 0 && fsync(roots) < 0)
+		result = qcow2->host->fail(err, errno, "%s/roots: %s", qcow2_data(qcow2), strerror(errno));
+	close(roots);
+	return result;
+}
+
+int qcow2_root_rename(struct qcow2 *qcow2, const struct hyfw_subject *subject, const char *to,
+		      struct hyfw_arena *arena, struct hyfw_map *ret_notes, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = qcow2->host;
+	const char *image = hyfw_map_get(&subject->settings, "image"), *old_path, *new_path;
+	char from[NAME_MAX + 1], name[NAME_MAX + 1];
+	struct hyfw_pair *notes = host->alloc(arena, 3 * sizeof(*notes));
+	int result = name_of(qcow2, subject->workload, image, from, err);
+
+	if (result == 0)
+		result = name_of(qcow2, to, image, name, err);
+	if (result < 0)
+		return result;
+	old_path = host->format(arena, "%s/roots/%s", qcow2_data(qcow2), from);
+	new_path = host->format(arena, "%s/roots/%s", qcow2_data(qcow2), name);
+	result = qcow2_no_clones(qcow2, old_path, NULL, err);
+	if (result == 0)
+		result = rename_root(qcow2, from, name, err);
+	if (result < 0)
+		return result;
+	notes[0] = (struct hyfw_pair){ NOTE_ROOT, host->format(arena, "%s", name) };
+	notes[1] = (struct hyfw_pair){ "disk_from", old_path };
+	notes[2] = (struct hyfw_pair){ "disk_to", new_path };
+	*ret_notes = (struct hyfw_map){ 3, notes };
+	return 0;
+}
+
 /* ---- all of them ---- */
 
 static DIR *list_roots(struct qcow2 *qcow2)

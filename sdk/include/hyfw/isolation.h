@@ -144,6 +144,12 @@ struct hyfw_device {
  *   template-inspect 'object' is the template -> as list, "disk NAME" (its size) and "setting KEY"
  *   template-remove  'object' is the template
  *   reboot
+ *   rename           TO: of one that does not run, what the driver keeps of it is the workload TO's
+ *                    from now on; what was done already is success.  check (true: only say what
+ *                    is in the way), uuid and persistent (its settings), disk_from and disk_to
+ *                    (paths: what rename() of storage.h told)
+ *                    -> KEY: what notes and arguments of its steps of that name are now,
+ *                    "setting KEY": one that its definition gets where it has none
  *   forget           the workload, which does not run, is being removed: whatever the
  *                    driver keeps of it is to go
  */

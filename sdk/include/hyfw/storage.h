@@ -140,6 +140,14 @@ struct hyfw_storage_ops {
 	/* Whether image_import() is for sources like 'source', by what is in it.  Looks at
 	 * its beginning only.  NULL: only when somebody asks for this driver. */
 	int (*image_accepts)(void *instance, const char *source, bool *ret_accepts, struct hyfw_error **err);
+
+	/* The root of 'subject', a workload that does not run, is the workload 'to's from
+	 * now on.  'ret_notes', in 'arena': what notes and arguments of its steps of the same
+	 * keys are now, and of a disk "disk_from" and "disk_to", its paths.  What was done
+	 * already is success, with the same 'ret_notes'; a failure has changed nothing.
+	 * NULL: nothing that lasts goes by the workload's name. */
+	int (*rename)(void *instance, const struct hyfw_subject *subject, const char *to, struct hyfw_arena *arena,
+		      struct hyfw_map *ret_notes, struct hyfw_error **err);
 };
 
 #ifdef __cplusplus
