@@ -308,8 +308,9 @@ int hyfw_workload_rename(const char *from, const char *to, struct hyfw_error **e
 	struct renaming renaming = { .from = from, .to = to };
 	int result = hyfw_check_name(to, err);
 
-	if (result == 0)
-		result = hyfw_guarded(in_child, &renaming, 0, err);
+	if (result < 0)
+		return hyfw_wrap(err, "the name %s", to);
+	result = hyfw_guarded(in_child, &renaming, 0, err);
 	if (result == 0)
 		hyfw_event(to, "rename", "from", from);
 	return result;

@@ -5,6 +5,8 @@
  * Built again with FAKE_BLOCK as fake-block and qcow2, which give disks: the file
  * that 'source' of the disk or 'path' of the volume names. */
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <hyfw/storage.h>
 
 #include "fake.h"
@@ -82,6 +84,27 @@ static int operate(void *instance, const struct hyfw_operation *operation, struc
 	return fake_fails(fake, "operate", err);
 }
 
+/* The trace of its step goes by the new name. */
+static int rename_root(void *instance, const struct hyfw_subject *subject, const char *to, struct hyfw_arena *arena,
+		       struct hyfw_map *ret_notes, struct hyfw_error **err)
+{
+	struct fake *fake = instance;
+	const struct hyfw_host *host = fake->host;
+	const char *directory = host->directory(fake->driver, HYFW_DIRECTORY_RUNTIME);
+	const char *trace = host->format(arena, "make-root.%s", to);
+	struct hyfw_pair *note = host->alloc(arena, sizeof(*note));
+	int result = fake_fails(fake, "rename", err);
+
+	if (result < 0)
+		return result;
+	if (rename(host->format(arena, "%s/make-root.%s", directory, subject->workload),
+		   host->format(arena, "%s/%s", directory, trace)) < 0 && errno != ENOENT)
+		return host->fail(err, errno, "rename %s: %s", trace, strerror(errno));
+	*note = (struct hyfw_pair){ "trace", trace };
+	*ret_notes = (struct hyfw_map){ 1, note };
+	return 0;
+}
+
 static const struct hyfw_common_ops common = {
 	.size = sizeof(common),
 	.probe = fake_probe,
@@ -93,7 +116,8 @@ static const struct hyfw_common_ops common = {
 	.gc = fake_gc,
 	.close = fake_close,
 };
-static const struct hyfw_storage_ops ops = { .size = sizeof(ops), .attachment = attachment, .operate = operate };
+static const struct hyfw_storage_ops ops = { .size = sizeof(ops), .attachment = attachment, .operate = operate,
+					     .rename = rename_root };
 static const struct hyfw_option options[] = { FAKE_OPTIONS };
 #ifdef FAKE_BLOCK
 static const char *const capabilities[] = { HYFW_GIVES_BLOCK, HYFW_KEEPS_VOLUMES, NULL };
