@@ -55,7 +55,7 @@ in_layer() { hyfw start -a "$1"; }
 @test "a machine: root disk, what is kept of it and its uuid go along; saved memory is in the way" {
 	command -v qemu-img >/dev/null || skip "qemu-img is not installed (qemu-utils)"
 	qemu-img create -q -f qcow2 "$BATS_TEST_TMPDIR/disk.qcow2" 16M
-	hyfw image import --storage qcow2 disk "$BATS_TEST_TMPDIR/disk.qcow2"
+	hyfw image import disk "$BATS_TEST_TMPDIR/disk.qcow2"
 	hyfw create --name vm --isolation kvm --network none disk
 	mkdir -p "$DATA/drivers/kvm/machines" "$DATA/drivers/kvm/nvram"
 	echo '{"disks":[{"name":"root","path":"'"$(echo "$DATA"/drivers/qcow2/roots/vm+*)"'","format":"qcow2"}]}' \
@@ -67,7 +67,7 @@ in_layer() { hyfw start -a "$1"; }
 	rm "$DATA/drivers/kvm/machines/vm.saved"
 	run -0 hyfw rename vm other
 	[ -e "$(echo "$DATA"/drivers/qcow2/roots/other+*)" ]
-	[ -z "$(ls "$DATA"/drivers/qcow2/roots/ | grep '^vm')" ]
+	[ -z "$(compgen -G "$DATA/drivers/qcow2/roots/vm+*" || true)" ]
 	grep -q '/roots/other+' "$DATA/drivers/kvm/machines/other.json"
 	grep -qx variables "$DATA/drivers/kvm/nvram/other.fd"
 	grep -q '"uuid":"[0-9a-f-]*"' "$DATA/workloads/other/definition.json"
