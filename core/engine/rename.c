@@ -27,6 +27,7 @@ static int rename_by_drivers(struct renaming *renaming, struct hyfw_error **err)
 {
 	int result = hyfw_rename_root(renaming, renaming->from, renaming->to, err);
 
+	renaming->begun = result == 0;
 	hyfw_crash_point();
 	if (result == 0)
 		result = hyfw_rename_kept(renaming, renaming->from, renaming->to, false, err);
@@ -111,9 +112,25 @@ static int load(struct renaming *renaming, struct hyfw_error **err)
 	return result < 0 ? result : hyfw_definition_from_json(json, &renaming->definition, err);
 }
 
+/* Before the directory has moved.  Best effort: what cannot be taken back the record says
+ * still. */
+static void take_back(struct renaming *renaming)
+{
+	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
+	int result = renaming->begun ? rename_ids(renaming, renaming->to, renaming->from, &failure) : 0;
+
+	if (result == 0 && renaming->begun)
+		result = hyfw_rename_root(renaming, renaming->to, renaming->from, &failure);
+	if (result == 0 && renaming->begun)
+		result = hyfw_rename_kept(renaming, renaming->to, renaming->from, false, &failure);
+	if (result == 0)
+		hyfw_rename_forget(renaming);
+}
+
 /* After the record, as often as it takes. */
 static int do_steps(struct renaming *renaming, struct hyfw_error **err)
 {
+	HYFW_AUTO_FREE char *old = hyfw_path_workload(false, renaming->from, NULL);
 	int result = 0;
 
 	if (strcmp(renaming->definition->name, renaming->to) != 0) {
@@ -129,22 +146,9 @@ static int do_steps(struct renaming *renaming, struct hyfw_error **err)
 	}
 	if (result == 0)
 		hyfw_rename_forget(renaming);
+	else if (access(old, F_OK) == 0)
+		take_back(renaming);
 	return result;
-}
-
-/* Before the directory has moved.  Best effort: what cannot be taken back the record says
- * still. */
-static void take_back(struct renaming *renaming)
-{
-	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
-	int result = rename_ids(renaming, renaming->to, renaming->from, &failure);
-
-	if (result == 0)
-		result = hyfw_rename_root(renaming, renaming->to, renaming->from, &failure);
-	if (result == 0)
-		result = hyfw_rename_kept(renaming, renaming->to, renaming->from, false, &failure);
-	if (result == 0)
-		hyfw_rename_forget(renaming);
 }
 
 static int with_gate(struct renaming *renaming, int (*work)(struct renaming *, struct hyfw_error **),
@@ -263,17 +267,11 @@ static int check(struct renaming *renaming, struct hyfw_error **err)
 
 static int begin(struct renaming *renaming, struct hyfw_error **err)
 {
-	HYFW_AUTO_FREE char *old = hyfw_path_workload(false, renaming->from, NULL);
 	int result = check(renaming, err);
 
 	if (result == 0)
 		result = hyfw_rename_record(renaming, err);
-	if (result < 0)
-		return result;
-	result = do_steps(renaming, err);
-	if (result < 0 && access(old, F_OK) == 0)
-		take_back(renaming);
-	return result;
+	return result == 0 ? do_steps(renaming, err) : result;
 }
 
 static int go_on(struct renaming *renaming, struct hyfw_error **err)

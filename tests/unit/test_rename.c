@@ -116,8 +116,7 @@ static void a_driver_that_fails_changes_nothing(void **state)
 	drivers_set(definition, "fake-storage", "fail_in", "rename");
 	must(hyfw_workload_create(definition, 0, err));
 	must_fail(hyfw_workload_rename("web", "shop", err), EIO, "rename failed as asked");
-	assert_true(exists("web"));
-	assert_true(has_root("web"));
+	assert_whole("web", "shop");
 	assert_false(exists("shop"));
 }
 

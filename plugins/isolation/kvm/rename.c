@@ -37,6 +37,26 @@ static int check_kept(const struct renaming *renaming, struct hyfw_error **err)
 	return 0;
 }
 
+/* Of a workload that there is not: recover removes them. */
+static int check_clash(const struct renaming *renaming, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = renaming->host;
+	const char *const places[] = {
+		kvm_keep_path(host, renaming->arena, renaming->to, "json"),
+		kvm_keep_path(host, renaming->arena, renaming->to, "template.json"),
+		host->format(renaming->arena, "%s/" KVM_NVRAM "/%s.fd", host->directory("kvm", HYFW_DIRECTORY_DATA),
+			     renaming->to),
+		kvm_tpm_state(host, renaming->arena, renaming->to),
+	};
+	size_t i;
+
+	for (i = 0; i < KVM_COUNT(places); i++)
+		if (access(places[i], F_OK) == 0)
+			return host->fail(err, EEXIST, "%s is there already; `hyfw recover` removes what was left behind",
+					  places[i]);
+	return 0;
+}
+
 /* ---- files ------------------------------------------------------------------------------ */
 
 static int move(const struct renaming *renaming, const char *from, const char *to, struct hyfw_error **err)
@@ -130,7 +150,9 @@ int kvm_rename(struct kvm_operation *operation, struct hyfw_error **err)
 		return renaming.host->fail(err, EBUSY, "it runs");
 	uuid = kvm_uuid(renaming.host, renaming.arena, renaming.from, args);
 	r = check_kept(&renaming, err);
-	if (r == 0 && !hyfw_map_bool(args, "check", false)) {
+	if (r == 0 && hyfw_map_bool(args, "check", false)) {
+		r = check_clash(&renaming, err);
+	} else if (r == 0) {
 		r = undefine(&renaming, uuid, err);
 		if (r == 0)
 			r = move_kept(&renaming, err);
