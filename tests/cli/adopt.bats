@@ -96,6 +96,8 @@ type_there() { # NAME LINE
 	there --format json stats vm | grep -q vm
 	grep -q hyfw "/proc/$pid/cgroup"
 
+	run -125 --separate-stderr there save vm
+	[[ $stderr == *"save: the machine ran already when it was adopted; it can be done after its next start" ]]
 	truncate -s 1M "$SHARED/more.raw"
 	run -125 --separate-stderr there update --add-disk "$SHARED/more.raw:format=raw" vm
 	[[ $stderr == *"ran already when it was adopted; devices can be plugged in and out after its next start"* ]]

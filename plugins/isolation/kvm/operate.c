@@ -60,6 +60,15 @@ static const struct {
 	{ "rename", kvm_rename, true },
 };
 
+/* What is kept of the hardware as it is: the next start of a machine that was adopted
+ * running makes other interfaces and another user of QEMU. */
+static bool keeps_hardware(const struct hyfw_operation *asked)
+{
+	if (strcmp(asked->verb, "snapshot-create") == 0)
+		return hyfw_map_bool(&asked->args, "memory", false) || hyfw_map_bool(&asked->args, "external", false);
+	return strcmp(asked->verb, "save") == 0 || strcmp(asked->verb, "template-create") == 0;
+}
+
 int kvm_operate(void *instance, const struct hyfw_map *record, const struct hyfw_operation *asked,
 		struct hyfw_map *ret_result, struct hyfw_error **err)
 {
@@ -81,7 +90,11 @@ int kvm_operate(void *instance, const struct hyfw_map *record, const struct hyfw
 						: kvm_domain_get(kvm, &operation.run, &operation.domain, err);
 	if (r < 0)
 		return r;
-	r = verbs[i].run(&operation, err);
+	if (operation.run && operation.run->adopted && keeps_hardware(asked))
+		r = kvm->host->fail(err, ENOTSUP, "%s: the machine ran already when it was adopted; it can be done after "
+				    "its next start", asked->verb);
+	else
+		r = verbs[i].run(&operation, err);
 	if (operation.domain)
 		kvm_domain_put(operation.domain);
 	if (r == 0)
