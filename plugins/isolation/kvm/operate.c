@@ -65,7 +65,7 @@ static const struct {
 static bool keeps_hardware(const struct hyfw_operation *asked)
 {
 	if (strcmp(asked->verb, "snapshot-create") == 0)
-		return hyfw_map_bool(&asked->args, "memory", false) || hyfw_map_bool(&asked->args, "external", false);
+		return !hyfw_map_bool(&asked->args, "disk_only", false) || hyfw_map_bool(&asked->args, "external", false);
 	return strcmp(asked->verb, "save") == 0 || strcmp(asked->verb, "template-create") == 0;
 }
 
