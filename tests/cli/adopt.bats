@@ -72,7 +72,7 @@ type_there() { # NAME LINE
 	run -125 --separate-stderr hyfw adopt vm
 	[[ $stderr == *"no machine can come to a host without a libvirtd; set uri in [plugin kvm]"* ]]
 	run -125 --separate-stderr there adopt other
-	[[ $stderr == *"machine other: there is no machine of that name at $URI" ]]
+	[[ $stderr == *"machine other: isolation kvm: there is no machine of that name at $URI" ]]
 	there create --name vm --network none --rootfs "$ROOTFS" -- true
 	run -125 --separate-stderr there adopt vm
 	[[ $stderr == *"the name vm is taken here by another workload; --name gives it another" ]]
@@ -108,7 +108,7 @@ type_there() { # NAME LINE
 	has_ended "$pid"
 	[ -z "$(far list --all --name)" ]
 	there start vm
-	wait_until 60 logged_there vm "guest: ready"
+	is_there running
 	there rm -f vm
 	[ -z "$(there ps -a -q)$(far list --all --name)" ]
 }
@@ -164,7 +164,7 @@ type_there() { # NAME LINE
 		<domain type='qemu'><name>vm</name><memory unit='MiB'>64</memory><os><type arch='x86_64'>hvm</type></os></domain>
 	XML
 	run -125 --separate-stderr there adopt vm
-	[[ $stderr == *"machine vm: it is no machine of hyfw: it does not bear its mark" ]]
+	[[ $stderr == *"machine vm: isolation kvm: it is no machine of hyfw: it does not bear its mark" ]]
 	there recover
 	[ "$(far list --all --name)" = vm ]
 }

@@ -68,9 +68,9 @@ in_layer() { hyfw start -a "$1"; }
 	run -0 hyfw rename vm other
 	[ -e "$(echo "$DATA"/drivers/qcow2/roots/other+*)" ]
 	[ -z "$(compgen -G "$DATA/drivers/qcow2/roots/vm+*" || true)" ]
-	grep -q '/roots/other+' "$DATA/drivers/kvm/machines/other.json"
+	grep -q 'roots\\*/other+' "$DATA/drivers/kvm/machines/other.json"
 	grep -qx variables "$DATA/drivers/kvm/nvram/other.fd"
-	grep -q '"uuid":"[0-9a-f-]*"' "$DATA/workloads/other/definition.json"
+	grep -q '\["uuid","[0-9a-f-]*"\]' "$DATA/workloads/other/definition.json"
 	hyfw recover
 	[ -e "$(echo "$DATA"/drivers/qcow2/roots/other+*)" ]
 	hyfw rm other

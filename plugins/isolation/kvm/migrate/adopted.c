@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
 
@@ -49,11 +50,29 @@ static int find_domain(struct adopting *adopting, struct hyfw_error **err)
 	return 0;
 }
 
+/* The user that libvirtd runs it as, as its label says: "+100000:+100000". */
+static int process_of(struct kvm_run *run, struct hyfw_arena *arena, virDomainPtr domain, pid_t *ret_pid,
+		      struct hyfw_error **err)
+{
+	xmlDoc *document = NULL;
+	const char *label;
+	int r = kvm_live_open(run->kvm, domain, &document, err);
+
+	if (r < 0)
+		return r;
+	label = kvm_live_text(run->kvm->host, arena, document, "/domain/seclabel[@model='dac']/label");
+	*ret_pid = kvm_process_find(run->uuid, label ? (uid_t)strtoul(label, NULL, 10) : 0);
+	xmlFreeDoc(document);
+	return 0;
+}
+
 static int find_process(struct adopting *adopting, struct hyfw_error **err)
 {
 	struct kvm_run *run = adopting->run;
+	int r = process_of(run, adopting->call->arena, run->domain, &adopting->pid, err);
 
-	adopting->pid = kvm_process_find(run->uuid);
+	if (r < 0)
+		return r;
 	run->pidfd = adopting->pid > 0 ? pidfd_open(adopting->pid, 0) : -1;
 	if (run->pidfd < 0)
 		return adopting->host->fail(err, ESRCH, "QEMU's process is not on this host");
@@ -141,10 +160,13 @@ int kvm_adopted_create(struct kvm_run *run, struct hyfw_call *call, const struct
 int kvm_adopted_start(struct kvm_run *run, struct hyfw_call *call, virDomainPtr domain, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = run->kvm->host;
-	const pid_t pid = kvm_process_find(run->uuid);
 	uint64_t start = 0;
-	int r = pid > 0 ? process_start_time(pid, &start) : -ESRCH;
+	pid_t pid = 0;
+	int r = process_of(run, call->arena, domain, &pid, err);
 
+	if (r < 0)
+		return r;
+	r = pid > 0 ? process_start_time(pid, &start) : -ESRCH;
 	if (r < 0)
 		return host->fail(err, ESRCH, "QEMU's process: %s", strerror(-r));
 	r = host->note(call, KVM_NOTE_UUID, run->uuid, err);
