@@ -27,6 +27,7 @@ _hyfw_verbs() {
 	driver) echo "parity list inspect" ;;
 	config) echo "show" ;;
 	completion) echo "bash" ;;
+	oci) hyfw oci --help 2>/dev/null | sed -n '/^Verbs:/,$s/^  \([a-z][a-z-]*\) .*/\1/p' ;;
 	esac
 }
 
@@ -109,6 +110,13 @@ _hyfw_words() { # COMMAND VERB
 		"") _hyfw_verbs disk ;;
 		snapshot) echo "create list revert delete" ;;
 		*) _hyfw_names -a; _hyfw_table volume; _hyfw_table image | sed 's,^,image/,' ;;
+		esac
+		;;
+	oci)
+		case $2 in
+		"") _hyfw_verbs oci ;;
+		create | run | list | spec | features) ;;
+		*) hyfw oci list --quiet 2>/dev/null ;;
 		esac
 		;;
 	image | volume | plugin | driver | config | completion)

@@ -60,7 +60,7 @@ extern const struct hyfw_command hyfw_command_rename, hyfw_command_adopt, hyfw_c
 extern const struct hyfw_command hyfw_command_attach, hyfw_command_check,
 	hyfw_command_completion, hyfw_command_config, hyfw_command_console, hyfw_command_create,
 	hyfw_command_disk, hyfw_command_down, hyfw_command_events, hyfw_command_exec,
-	hyfw_command_image, hyfw_command_inspect, hyfw_command_kill, hyfw_command_logs,
+	hyfw_command_image, hyfw_command_inspect, hyfw_command_kill, hyfw_command_logs, hyfw_command_oci,
 	hyfw_command_pause, hyfw_command_plan, hyfw_command_plugin, hyfw_command_ps,
 	hyfw_command_recover, hyfw_command_restart, hyfw_command_rm, hyfw_command_run,
 	hyfw_command_start, hyfw_command_stats, hyfw_command_stop, hyfw_command_unpause,

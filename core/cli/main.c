@@ -61,6 +61,7 @@ static const struct hyfw_command *const commands[] = {
 	&hyfw_command_doctor,
 	&hyfw_command_config,
 	&hyfw_command_completion,
+	&hyfw_command_oci,
 	NULL,
 };
 
@@ -192,6 +193,27 @@ static bool take_flags(int argc, char **argv, struct hyfw_cli *cli, struct hyfw_
 	return true;
 }
 
+/* The name that clients know an OCI runtime by. */
+static bool is_runtime(const char *typed)
+{
+	const char *slash = strrchr(typed, '/');
+
+	return strcmp(slash ? slash + 1 : typed, "hyfw-oci") == 0;
+}
+
+static int be_runtime(struct hyfw_cli *cli, int argc, char **argv)
+{
+	const struct hyfw_context_options options = { 0 };
+	struct hyfw_error *err = NULL;
+	int status;
+
+	if (hyfw_context_init(&cli->context, &options, &err) < 0)
+		return hyfw_cli_error(err);
+	status = run_command(&hyfw_command_oci, cli, argc, argv);
+	hyfw_context_finish(&cli->context);
+	return printed(status);
+}
+
 int main(int argc, char **argv)
 {
 	struct hyfw_context_options options = { 0 };
@@ -201,12 +223,15 @@ int main(int argc, char **argv)
 	int status;
 
 	hold_standard_files();
-	/* What we leave behind must not hold the caller's files open. */
-	close_range(STDERR_FILENO + 1, ~0u, 0);
 	start_clean(argv);
-	hyfw_caller_note_files();
+	if (is_runtime(argv[0]))
+		return be_runtime(&cli, argc, argv);
 	if (!take_flags(argc, argv, &cli, &options, &status))
 		return status;
+	/* What we leave behind must not hold the caller's files open; a runtime gives some on. */
+	if (optind == argc || strcmp(argv[optind], "oci") != 0)
+		close_range(STDERR_FILENO + 1, ~0u, 0);
+	hyfw_caller_note_files();
 	if (optind == argc) {
 		print_help(stderr);
 		return HYFW_EXIT_FAILED;

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * `hyfw oci`: what its verbs share.  Flags, output and exit statuses are those of runc
+ * and crun, whose clients call this. */
+#ifndef HYFW_CLI_OCI_H
+#define HYFW_CLI_OCI_H
+
+#include <getopt.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "oci/container.h"
+
+struct oci_cli {
+	char *root;          /* ROOT of containers, absolute */
+	const char *log;     /* --log; NULL: standard error alone */
+	bool log_json, debug;
+	bool systemd_cgroup, no_cgroups;
+};
+
+/* argv[0] is the verb.  Returns the exit status. */
+struct oci_verb {
+	const char *name, *usage, *summary;
+	int (*main)(struct oci_cli *cli, int argc, char **argv);
+};
+extern const struct oci_verb oci_verb_create, oci_verb_start, oci_verb_run, oci_verb_state, oci_verb_kill,
+	oci_verb_delete, oci_verb_exec, oci_verb_list, oci_verb_ps, oci_verb_pause, oci_verb_resume, oci_verb_update,
+	oci_verb_events, oci_verb_features, oci_verb_spec;
+
+/* oci_log.c: tells 'err' in the log and on standard error, frees it; 1. */
+int oci_log_error(const struct oci_cli *cli, struct hyfw_error *err);
+void oci_log_text(const struct oci_cli *cli, const char *level, const char *text);
+
+/* The next flag; handles --help and what is unknown.  -1: flags are done and there are
+ * 'least' to 'most' arguments from argv[optind] on; -2: '*ret_status' is the exit status. */
+int oci_flag(const struct oci_cli *cli, const struct oci_verb *verb, int argc, char **argv, const char *letters,
+	     const struct option *flags, int least, int most, int *ret_status);
+int oci_usage(const struct oci_cli *cli, const struct oci_verb *verb, const char *why);
+
+#define OCI_FLAG_HELP { "help", no_argument, NULL, 'h' }
+
+/* oci_terminal.c: serves 'running' until it has ended: forwards signals, copies its
+ * terminal where it has one.  128 + signal, or its exit status. */
+int oci_serve(struct hyfw_running *running, int *ret_status, struct hyfw_error **err);
+void oci_running_close(struct hyfw_running *running);
+#define OCI_NOTHING_RUNS                                                                            \
+	{ .size = sizeof(struct hyfw_running), .wait_fd = -1, .netns_fd = -1, .console_fd = -1,    \
+	  .changed_fd = -1, .seccomp_listener_fd = -1 }
+
+/* An absolute path; free(). */
+char *oci_absolute(const char *path);
+
+/* Writes a process id as clients expect it. */
+int oci_write_pid(const char *path, pid_t pid, struct hyfw_error **err);
+
+/* LISTEN_FDS and --preserve-fds together; numbers that are not open are filled so that
+ * nothing of ours can get one of them. */
+uint32_t oci_preserve(uint32_t wanted);
+
+/* Signal number of "9", "KILL", "SIGKILL"; -1. */
+int oci_signal(const char *text);
+
+#endif

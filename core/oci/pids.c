@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * The processes of a container: those of its first control group and the groups below. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "oci/private.h"
+
+#define DEPTH 16
+
+struct found {
+	pid_t *pids;
+	size_t count, room;
+};
+
+static void add(struct found *found, pid_t pid)
+{
+	if (found->count == found->room) {
+		found->room = found->room ? found->room * 2 : 64;
+		found->pids = hyfw_grow(found->pids, found->room, sizeof(*found->pids));
+	}
+	found->pids[found->count++] = pid;
+}
+
+static void read_file(int directory, struct found *found)
+{
+	int fd = openat(directory, "cgroup.procs", O_RDONLY | O_CLOEXEC), pid;
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+
+	if (!file)
+		return;
+	while (fscanf(file, "%d", &pid) == 1)
+		if (pid > 0) /* 0: not in our pid namespace */
+			add(found, pid);
+	fclose(file);
+}
+
+static void read_group(int parent, const char *name, unsigned depth, struct found *found)
+{
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	HYFW_AUTO_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!dir)
+		return;
+	read_file(fd, found);
+	while (depth < DEPTH && (entry = readdir(dir)))
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			read_group(fd, entry->d_name, depth + 1, found);
+}
+
+int hyfw_oci_pids(struct hyfw_oci_container *container, pid_t **ret_pids, size_t *ret_count,
+		  struct hyfw_error **err)
+{
+	struct hyfw_confinement confinement = { .size = sizeof(confinement), .landlock_fd = -1 };
+	struct found found = { 0 };
+	int result = hyfw_oci_load_config(container, err);
+
+	if (result == 0 && container->no_cgroups)
+		return hyfw_fail(err, EOPNOTSUPP, "the container has no control groups to tell its processes");
+	if (result < 0)
+		return result;
+	container->spec.config.seccomp = NULL; /* the filter is not wanted here */
+	result = oci_confine(container, container->arena, &confinement, err);
+	if (result < 0)
+		return result;
+	if (confinement.cgroup_count > 0)
+		read_group(AT_FDCWD, confinement.cgroups[0].path, 0, &found);
+	*ret_pids = found.pids;
+	*ret_count = found.count;
+	return 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * What the files about containers share. */
+#ifndef HYFW_OCI_PRIVATE_H
+#define HYFW_OCI_PRIVATE_H
+
+#include "oci/container.h"
+
+#define OCI_ISOLATION "namespaces"
+#define OCI_CGROUPS "cgroups"
+#define OCI_SECCOMP "seccomp"
+
+/* store.c: directory, lock and files */
+int oci_store_claim(const char *root, const char *id, struct hyfw_oci_container **ret_container,
+		    struct hyfw_error **err);
+int oci_store_save(const struct hyfw_oci_container *container, struct hyfw_error **err);
+int oci_store_forget(struct hyfw_oci_container *container, struct hyfw_error **err);
+char *oci_store_path(const struct hyfw_oci_container *container, const char *name);
+
+/* steps.c: what the drivers are asked and told */
+struct hyfw_subject oci_subject(const struct hyfw_oci_container *container);
+int oci_security_record(const struct hyfw_oci_container *container, const char *driver,
+			struct hyfw_driver **ret_driver, struct hyfw_pairs *ret_record, struct hyfw_error **err);
+int oci_confine(const struct hyfw_oci_container *container, struct hyfw_arena *arena,
+		struct hyfw_confinement *confinement, struct hyfw_error **err);
+bool oci_command_failed(int result, struct hyfw_error **err); /* words that clients look for */
+
+/* hooks.c */
+int oci_run_hooks(const struct hyfw_oci_config *config, enum hyfw_oci_phase phase, int32_t pid,
+		  const char *status, struct hyfw_error **err);
+/* Those of both phases that belong before pivot_root, once: for hyfw_oci_config.run_hooks. */
+struct oci_hooks_run {
+	bool done;
+};
+int oci_run_early_hooks(const struct hyfw_oci_config *config, int32_t pid, struct hyfw_error **err);
+
+/* state.c: of hooks and of the listener */
+struct json_object *oci_state_object(const char *version, const char *id, const char *status, int32_t pid,
+				     const char *bundle, const struct hyfw_map *annotations);
+char *oci_config_state(const struct hyfw_oci_config *config, int32_t pid, const char *status);
+
+/* listener.c */
+int oci_send_listener(const struct hyfw_oci_container *container, int fd, int32_t pid, const char *status,
+		      struct hyfw_error **err);
+
+#endif
