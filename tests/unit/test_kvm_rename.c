@@ -45,7 +45,7 @@ static int set_up(void **state)
 	host.directory = directory;
 	instance = (struct kvm_instance){ .host = &host };
 	if (mkdir(at("machines"), 0700) < 0 || mkdir(at("nvram"), 0700) < 0 || mkdir(at("tpm"), 0700) < 0 ||
-	    mkdir(at("tpm/old"), 0700) < 0)
+	    mkdir(at("tpm/old"), 0700) < 0 || mkdir(at("clones"), 0700) < 0 || mkdir(at("clones/old"), 0700) < 0)
 		return -1;
 	put("machines/old.json", "{\"disks\":[{\"name\":\"root\",\"path\":\"/roots/old\"},{\"path\":\"/other\"}]}");
 	put("nvram/old.fd", "variables");
@@ -107,6 +107,26 @@ static void all_of_it_follows_and_the_guest_stays_the_same(void **state)
 	assert_null(strstr(text, "old\""));
 }
 
+static void disks_on_a_template_follow(void **state)
+{
+	HYFW_AUTO_ERROR struct hyfw_error *err = NULL;
+	HYFW_AUTO_FREE char *text = NULL;
+
+	(void)state;
+	put("machines/old.json", hyfw_arena_format(fake.arena, "{\"disks\":[{\"path\":\"%s\"},{\"path\":\"%s\"}]}",
+						   at("clones/old/root"), at("clones/older/root")));
+	put("clones/old/root", "disk");
+	assert_int_equal(give("old", "new", NULL, NULL, true, &err), 0);
+	assert_true(is_there("clones/old/root"));
+	assert_int_equal(give("old", "new", NULL, NULL, false, &err), 0);
+	assert_true(is_there("clones/new/root"));
+	assert_false(is_there("clones/old"));
+	assert_int_equal(hyfw_file_read(AT_FDCWD, at("machines/new.json"), 4096, &text, NULL, NULL), 0);
+	assert_non_null(strstr(text, "new\\/root\""));
+	assert_non_null(strstr(text, "older\\/root\""));
+	assert_null(strstr(text, "old\\/root\""));
+}
+
 static void it_goes_back(void **state)
 {
 	HYFW_AUTO_ERROR struct hyfw_error *err = NULL;
@@ -140,6 +160,10 @@ static void what_another_has_is_left_alone(void **state)
 	(void)state;
 	put("nvram/new.fd", "another's");
 	refused("nvram/new.fd is there already");
+	assert_int_equal(mkdir(at("clones/new"), 0700), 0);
+	unlink(at("nvram/new.fd"));
+	refused("clones/new is there already");
+	put("nvram/new.fd", "another's");
 	assert_int_equal(give("old", "new", NULL, NULL, false, &err), -EEXIST);
 	assert_true(is_there("nvram/old.fd"));
 }
@@ -148,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(all_of_it_follows_and_the_guest_stays_the_same, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(disks_on_a_template_follow, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(it_goes_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(memory_and_layers_are_in_the_way, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_another_has_is_left_alone, set_up, tear_down),

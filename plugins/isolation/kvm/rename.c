@@ -4,6 +4,7 @@
  * guest stays the one that it is: its uuid is told, to be kept. */
 #include "keep.h"
 #include "libvirt/persist.h"
+#include "template/template.h"
 #include "tpm.h"
 
 #include <fcntl.h>
@@ -37,6 +38,12 @@ static int check_kept(const struct renaming *renaming, struct hyfw_error **err)
 	return 0;
 }
 
+/* Where its disks on those of a template are. */
+static const char *clones_of(const struct renaming *renaming, const char *name)
+{
+	return renaming->host->format(renaming->arena, "%s/%s", kvm_clone_store(renaming->host, renaming->arena), name);
+}
+
 /* Of a workload that there is not: recover removes them. */
 static int check_clash(const struct renaming *renaming, struct hyfw_error **err)
 {
@@ -47,6 +54,7 @@ static int check_clash(const struct renaming *renaming, struct hyfw_error **err)
 		host->format(renaming->arena, "%s/" KVM_NVRAM "/%s.fd", host->directory("kvm", HYFW_DIRECTORY_DATA),
 			     renaming->to),
 		kvm_tpm_state(host, renaming->arena, renaming->to),
+		clones_of(renaming, renaming->to),
 	};
 	size_t i;
 
@@ -85,27 +93,41 @@ static int move_state(const struct renaming *renaming, struct hyfw_error **err)
 	int r = move(renaming, host->format(renaming->arena, "%s/" KVM_NVRAM "/%s.fd", data, renaming->from),
 		     host->format(renaming->arena, "%s/" KVM_NVRAM "/%s.fd", data, renaming->to), err);
 
-	return r < 0 ? r : move(renaming, kvm_tpm_state(host, renaming->arena, renaming->from),
-				kvm_tpm_state(host, renaming->arena, renaming->to), err);
+	if (r == 0)
+		r = move(renaming, kvm_tpm_state(host, renaming->arena, renaming->from),
+			 kvm_tpm_state(host, renaming->arena, renaming->to), err);
+	return r < 0 ? r : move(renaming, clones_of(renaming, renaming->from), clones_of(renaming, renaming->to), err);
 }
 
-/* The disk that its storage driver has renamed. */
-static int write_disk(const struct renaming *renaming, struct hyfw_error **err)
+/* Where the disk is now: the one that its storage driver has renamed, and those on a template's. */
+static const char *place_of(const struct renaming *renaming, const char *path)
 {
 	const char *from = hyfw_map_get(&renaming->operation->asked->args, "disk_from");
 	const char *to = hyfw_map_get(&renaming->operation->asked->args, "disk_to");
+	const char *clones = clones_of(renaming, renaming->from);
+	const size_t length = strlen(clones);
+
+	if (from && to && strcmp(path, from) == 0)
+		return to;
+	if (strncmp(path, clones, length) == 0 && path[length] == '/')
+		return renaming->host->format(renaming->arena, "%s%s", clones_of(renaming, renaming->to), path + length);
+	return path;
+}
+
+static int write_disks(const struct renaming *renaming, struct hyfw_error **err)
+{
 	KVM_AUTO_PUT struct json_object *kept = NULL;
 	struct json_object *disks = NULL;
 	size_t i;
-	int r = from && to ? kvm_keep_load(renaming->host, renaming->arena, renaming->to, &kept, err) : 0;
+	int r = kvm_keep_load(renaming->host, renaming->arena, renaming->to, &kept, err);
 
 	if (r < 0 || !kept || !json_object_object_get_ex(kept, "disks", &disks))
 		return r;
 	for (i = 0; i < json_object_array_length(disks); i++) {
 		struct json_object *disk = json_object_array_get_idx(disks, i);
+		const char *path = place_of(renaming, kvm_keep_text(disk, "path"));
 
-		if (strcmp(kvm_keep_text(disk, "path"), from) == 0)
-			json_object_object_add(disk, "path", json_object_new_string(to));
+		json_object_object_add(disk, "path", json_object_new_string(path));
 	}
 	return kvm_keep_store(renaming->host, renaming->arena, renaming->to, kept, err);
 }
@@ -159,7 +181,7 @@ int kvm_rename(struct kvm_operation *operation, struct hyfw_error **err)
 		if (r == 0)
 			r = move_state(&renaming, err);
 		if (r == 0)
-			r = write_disk(&renaming, err);
+			r = write_disks(&renaming, err);
 	}
 	if (r == 0)
 		tell(&renaming, uuid);
