@@ -12,6 +12,7 @@
 #include "engine/events.h"
 #include "engine/failover_parts.h"
 #include "engine/failover_place.h"
+#include "engine/failover_read.h"
 #include "engine/launch.h"
 #include "engine/store.h"
 
@@ -23,30 +24,19 @@ struct candidate {
 	bool ripe;
 	bool beaten;                /* another host has started it */
 	struct hyfw_error *failure; /* it is out of question */
+	struct hyfw_failover_reading *reading; /* of its lease, under way */
 };
 
 /* ---- waiting ---- */
 
-static int open_lease(const struct hyfw_failover_machine *machine, struct hyfw_failover_lease *ret_lease,
-		      struct hyfw_error **err)
+static void judge(struct candidate *candidate, bool first)
 {
-	HYFW_AUTO_FREE char *path = hyfw_format("%s/lease", machine->directory);
-	HYFW_AUTO_CLOSE int fd = hyfw_failover_lease_open(path, false, err);
-	int result = fd < 0 ? fd : hyfw_failover_lease_read(fd, ret_lease, err);
-
-	if (result == 0 && hyfw_failover_lease_locked(fd))
-		result = hyfw_fail(err, EBUSY, "it runs on host %s, which holds its lease", ret_lease->host);
-	return result;
-}
-
-/* Opened anew each time: that is when a file system of the network asks for what is new. */
-static void look(struct candidate *candidate, bool first)
-{
+	struct hyfw_failover_reading *reading = HYFW_STEAL(candidate->reading);
 	struct hyfw_failover_lease now = { 0 };
 	char host[65] = "", boot[40];
 
 	hyfw_failover_here(host, boot, NULL);
-	if (open_lease(candidate->machine, &now, &candidate->failure) < 0)
+	if (hyfw_failover_read_end(reading, &now, &candidate->failure) < 0)
 		return;
 	if (first) {
 		candidate->seen = now;
@@ -74,12 +64,15 @@ static void wait_for(struct candidate *candidates, size_t count, const struct hy
 
 	do {
 		waiting = false;
+		for (i = 0; i < count; i++)
+			if (!candidates[i].ripe && !candidates[i].failure)
+				candidates[i].reading = hyfw_failover_read_begin(candidates[i].machine->directory);
 		for (i = 0; i < count; i++) {
 			struct candidate *candidate = &candidates[i];
 
-			if (candidate->ripe || candidate->failure)
+			if (!candidate->reading)
 				continue;
-			look(candidate, first);
+			judge(candidate, first);
 			if (candidate->ripe || candidate->failure)
 				continue;
 			waiting = true;
@@ -136,7 +129,7 @@ static int read_kept(const struct hyfw_failover_machine *machine, const struct h
 	int result = hyfw_failover_here(host, boot, err);
 
 	if (result == 0)
-		result = hyfw_failover_kept(machine->directory, &definition, err);
+		result = hyfw_failover_read_kept(machine->directory, &definition, err);
 	if (result < 0)
 		return result;
 	if (!hyfw_failover_names(definition, host))
@@ -180,7 +173,8 @@ static bool is_elsewhere(const struct candidate *candidate, bool *ret_beaten)
 	struct hyfw_failover_lease now = { 0 };
 	HYFW_AUTO_ERROR struct hyfw_error *ignored = NULL;
 	char host[65] = "", boot[40];
-	const bool locked = open_lease(candidate->machine, &now, &ignored) == -EBUSY;
+	const bool locked = hyfw_failover_read_end(hyfw_failover_read_begin(candidate->machine->directory), &now,
+						   &ignored) == -EBUSY;
 
 	hyfw_failover_here(host, boot, NULL);
 	if (!*now.host || strcmp(now.host, host) == 0)
@@ -235,6 +229,21 @@ static bool is_in_question(enum hyfw_failover_verdict verdict)
 	return verdict == HYFW_FAILOVER_LOST || verdict == HYFW_FAILOVER_SILENT || verdict == HYFW_FAILOVER_DAMAGED;
 }
 
+/* It may be in a pool that could not be looked at. */
+static void fail_unknown(const struct hyfw_failover_machines *machines, const char *name, struct hyfw_error **err)
+{
+	size_t i;
+
+	for (i = 0; i < machines->count; i++) {
+		if (*machines->items[i].name != '[')
+			continue;
+		hyfw_fail(err, ENOENT, "machine %s is not to be seen in the shared pools of this host; %s: %s", name,
+			  machines->items[i].name, machines->items[i].problem);
+		return;
+	}
+	hyfw_fail(err, ENOENT, "there is no machine %s in the shared pools of this host; `hyfw failover` lists them", name);
+}
+
 /* Those whose silence is to be looked at. */
 static struct candidate *choose(const struct hyfw_failover_machines *machines, const struct hyfw_strings *names,
 				size_t *ret_count, struct hyfw_error **err)
@@ -245,8 +254,7 @@ static struct candidate *choose(const struct hyfw_failover_machines *machines, c
 	for (i = 0; names && i < names->count; i++) {
 		candidates[count].machine = find(machines, names->items[i]);
 		if (!candidates[count++].machine) {
-			hyfw_fail(err, ENOENT, "there is no machine %s in the shared pools of this host; `hyfw failover` lists "
-				  "them", names->items[i]);
+			fail_unknown(machines, names->items[i], err);
 			free(candidates);
 			return NULL;
 		}

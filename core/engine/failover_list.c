@@ -11,6 +11,7 @@
 #include "engine/failover.h"
 #include "engine/failover_place.h"
 #include "engine/journal_format.h"
+#include "engine/limited.h"
 #include "engine/store.h"
 
 const char *hyfw_failover_verdict_name(enum hyfw_failover_verdict verdict)
@@ -89,18 +90,75 @@ static void add_machine(struct hyfw_failover_machines *machines, const char *roo
 	}
 }
 
+/* ---- pools ---- */
+
+/* One pool, looked at in a thread: whatever touches it may hang. */
+struct looking {
+	char *pool, *room;
+	struct hyfw_failover_machines found;
+	struct hyfw_limited *limited;
+};
+
+static void finish(void *data)
+{
+	struct looking *looking = data;
+
+	hyfw_failover_machines_finish(&looking->found);
+	free(looking->pool);
+	free(looking->room);
+	free(looking);
+}
+
 /* One that cannot be looked at is told as a whole, and holds no other back. */
-static void add_pool(struct hyfw_failover_machines *machines, const char *pool, const char *room)
+static void add_problem(struct hyfw_failover_machines *machines, const struct looking *looking, char *problem)
+{
+	add(machines, hyfw_format("[pool %s]", looking->pool), hyfw_dup(looking->room))->problem = problem;
+}
+
+static void look_at_pool(void *data)
 {
 	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
+	struct looking *looking = data;
 	struct hyfw_strings names = { 0 };
 	size_t i;
 
-	if (hyfw_failover_trust(room, &failure) < 0 || hyfw_store_names(room, &names, &failure) < 0)
-		add(machines, hyfw_format("[pool %s]", pool), hyfw_dup(room))->problem = hyfw_dup(failure->message);
+	if (access(looking->room, F_OK) < 0 && errno == ENOENT)
+		return;
+	if (hyfw_failover_trust(looking->room, &failure) < 0 || hyfw_store_names(looking->room, &names, &failure) < 0)
+		add_problem(&looking->found, looking, hyfw_dup(failure->message));
 	for (i = 0; i < names.count; i++)
-		add_machine(machines, room, names.items[i]);
+		add_machine(&looking->found, looking->room, names.items[i]);
 	hyfw_strings_finish(&names);
+}
+
+static struct looking *begin(const char *pool, const char *path)
+{
+	struct looking *looking = hyfw_new(sizeof(*looking));
+
+	looking->pool = hyfw_dup(pool);
+	looking->room = hyfw_format("%s/" HYFW_FAILOVER_ROOM, path);
+	looking->limited = hyfw_limited_start(look_at_pool, finish, looking);
+	return looking;
+}
+
+/* Takes what was found; of one that hangs nothing but its names may be touched. */
+static void collect(struct hyfw_failover_machines *machines, struct looking *looking, uint64_t deadline)
+{
+	const struct looking names = { .pool = hyfw_dup(looking->pool), .room = hyfw_dup(looking->room) };
+	size_t i;
+
+	if (hyfw_limited_wait(looking->limited, deadline)) {
+		machines->items = hyfw_grow(machines->items, machines->count + looking->found.count + 1,
+					    sizeof(*machines->items));
+		for (i = 0; i < looking->found.count; i++)
+			machines->items[machines->count++] = looking->found.items[i];
+		looking->found.count = 0;
+		finish(looking);
+	} else {
+		add_problem(machines, &names, hyfw_format("its storage hangs: %s does not answer", names.room));
+	}
+	free(names.pool);
+	free(names.room);
 }
 
 static int compare(const void *a, const void *b)
@@ -108,19 +166,25 @@ static int compare(const void *a, const void *b)
 	return strcmp(((const struct hyfw_failover_machine *)a)->name, ((const struct hyfw_failover_machine *)b)->name);
 }
 
+/* All at once: one that hangs takes its time only once. */
 void hyfw_failover_list(const struct hyfw_config *config, struct hyfw_failover_machines *ret_machines)
 {
+	HYFW_AUTO_FREE struct looking **looking = NULL;
 	const struct hyfw_config_section *pool;
-	size_t cursor = 0;
+	const uint64_t deadline = hyfw_limited_deadline();
+	size_t cursor = 0, count = 0, i;
 
 	memset(ret_machines, 0, sizeof(*ret_machines));
 	while ((pool = hyfw_config_next(config, "pool", &cursor))) {
 		const char *path = hyfw_map_get(&pool->map, "path");
-		HYFW_AUTO_FREE char *room = hyfw_format("%s/" HYFW_FAILOVER_ROOM, path ? path : "");
 
-		if (path && hyfw_map_bool(&pool->map, "shared", false) && (access(room, F_OK) == 0 || errno != ENOENT))
-			add_pool(ret_machines, pool->name, room);
+		if (!path || !hyfw_map_bool(&pool->map, "shared", false))
+			continue;
+		looking = hyfw_grow(looking, count + 1, sizeof(*looking));
+		looking[count++] = begin(pool->name, path);
 	}
+	for (i = 0; i < count; i++)
+		collect(ret_machines, looking[i], deadline);
 	if (ret_machines->count > 0)
 		qsort(ret_machines->items, ret_machines->count, sizeof(*ret_machines->items), compare);
 }

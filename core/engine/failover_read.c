@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "engine/failover_read.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "engine/failover_place.h"
+#include "engine/limited.h"
+
+struct hyfw_failover_reading {
+	char *directory;
+	struct hyfw_limited *limited;
+	uint64_t deadline;
+	struct hyfw_failover_lease lease;
+	struct hyfw_definition *definition;
+	struct hyfw_error *failure;
+	int result;
+};
+
+static void finish(void *data)
+{
+	struct hyfw_failover_reading *reading = data;
+
+	hyfw_definition_free(reading->definition);
+	hyfw_error_free(reading->failure);
+	free(reading->directory);
+	free(reading);
+}
+
+/* Opened anew each time: that is when a file system of the network asks for what is new. */
+static void read_lease(void *data)
+{
+	struct hyfw_failover_reading *reading = data;
+	HYFW_AUTO_FREE char *path = hyfw_format("%s/lease", reading->directory);
+	HYFW_AUTO_CLOSE int fd = hyfw_failover_lease_open(path, false, &reading->failure);
+
+	reading->result = fd < 0 ? fd : hyfw_failover_lease_read(fd, &reading->lease, &reading->failure);
+	if (reading->result == 0 && hyfw_failover_lease_locked(fd))
+		reading->result = hyfw_fail(&reading->failure, EBUSY, "it runs on host %s, which holds its lease",
+					    reading->lease.host);
+}
+
+static void read_kept(void *data)
+{
+	struct hyfw_failover_reading *reading = data;
+
+	reading->result = hyfw_failover_kept(reading->directory, &reading->definition, &reading->failure);
+}
+
+static struct hyfw_failover_reading *begin(const char *directory, void (*work)(void *data))
+{
+	struct hyfw_failover_reading *reading = hyfw_new(sizeof(*reading));
+
+	reading->directory = hyfw_dup(directory);
+	reading->deadline = hyfw_limited_deadline();
+	reading->limited = hyfw_limited_start(work, finish, reading);
+	return reading;
+}
+
+/* What was read is still to be taken from 'reading', which is gone when it hangs. */
+static int wait_for(struct hyfw_failover_reading *reading, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *directory = hyfw_dup(reading->directory);
+
+	if (!hyfw_limited_wait(reading->limited, reading->deadline))
+		return hyfw_fail(err, ETIMEDOUT, "its storage hangs: %s does not answer", directory);
+	return 0;
+}
+
+/* 'failure' may be NULL only when 'result' is 0. */
+static int give_result(struct hyfw_failover_reading *reading, struct hyfw_error **err)
+{
+	const int result = reading->result;
+
+	if (result < 0 && err)
+		*err = HYFW_STEAL(reading->failure);
+	finish(reading);
+	return result;
+}
+
+struct hyfw_failover_reading *hyfw_failover_read_begin(const char *directory)
+{
+	return begin(directory, read_lease);
+}
+
+int hyfw_failover_read_end(struct hyfw_failover_reading *reading, struct hyfw_failover_lease *ret_lease,
+			   struct hyfw_error **err)
+{
+	int result = wait_for(reading, err);
+
+	if (result < 0)
+		return result;
+	*ret_lease = reading->lease;
+	return give_result(reading, err);
+}
+
+int hyfw_failover_read_kept(const char *directory, struct hyfw_definition **ret_definition, struct hyfw_error **err)
+{
+	struct hyfw_failover_reading *reading = begin(directory, read_kept);
+	int result = wait_for(reading, err);
+
+	if (result < 0)
+		return result;
+	if (reading->result == 0)
+		*ret_definition = HYFW_STEAL(reading->definition);
+	return give_result(reading, err);
+}
