@@ -19,7 +19,8 @@
 
 static const struct oci_verb *const verbs[] = {
 	&oci_verb_create, &oci_verb_start,  &oci_verb_run,    &oci_verb_state,  &oci_verb_kill,     &oci_verb_delete,
-	&oci_verb_exec,   &oci_verb_list,   &oci_verb_ps,     &oci_verb_pause,  &oci_verb_resume,
+	&oci_verb_exec,   &oci_verb_list,   &oci_verb_ps,     &oci_verb_pause,  &oci_verb_resume,   &oci_verb_update,
+	&oci_verb_events, &oci_verb_features, &oci_verb_spec,
 };
 
 /* ---- helpers of the verbs ---- */
