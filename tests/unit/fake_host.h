@@ -120,6 +120,8 @@ static const struct hyfw_host fake_host = {
 	.cache_get = fake_cache_get,
 	.cache_put = fake_cache_put,
 	.clock = fake_clock,
+	.arena_new = hyfw_arena_new,
+	.arena_free = hyfw_arena_free,
 };
 
 static inline int fake_host_begin(void **state)

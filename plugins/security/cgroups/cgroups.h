@@ -10,6 +10,8 @@
  *   kill.c freeze.c update.c stats.c gc.c   what is done to them later
  *   files.c      reading and writing the small files
  *   plan.c       what a plan says
+ *   oci.h        the same for an OCI bundle, whose resources are more and whose groups
+ *                are where it says
  *   plugin.c     the driver's operations
  *
  * A workload has one directory for each v1 hierarchy that a limit or a figure
@@ -30,11 +32,20 @@ enum controller {
 	CONTROLLER_PIDS,
 	CONTROLLER_DEVICES, /* v1 only; in the mask of a v2 group: it takes the program */
 	CONTROLLER_FREEZER, /* v1 only; part of every v2 group */
+	/* Of OCI bundles only: */
+	CONTROLLER_BLKIO,   /* "io" on v2 */
+	CONTROLLER_HUGETLB,
+	CONTROLLER_RDMA,
+	CONTROLLER_NET_CLS, /* v1 only */
+	CONTROLLER_NET_PRIO, /* v1 only */
+	CONTROLLER_SYSTEMD, /* v1, "name=systemd": limits nothing */
 	CONTROLLER_COUNT,
 };
 #define CONTROLLER_BIT(which) (1u << (which))
 
-extern const char *const controller_names[CONTROLLER_COUNT];
+extern const char *const controller_names[CONTROLLER_COUNT]; /* as on v1 */
+const char *controller_v2_name(enum controller controller);
+uint32_t controllers_parse(const char *list); /* "cpu,cpuacct" */
 
 /* ---- hierarchy.c ---- */
 
@@ -44,6 +55,12 @@ struct hierarchy {
 	char *unified;              /* mount point of cgroup v2, NULL for none */
 	uint32_t unified_has;       /* controllers that can be switched on there */
 };
+
+#define DEFAULT_MOUNT "/sys/fs/cgroup"
+
+/* The driver's probe(). */
+int hierarchy_probe(const struct hyfw_host *host, struct hyfw_arena *arena, struct hyfw_probe *ret_probe,
+		    struct hyfw_error **err);
 
 /* Looks below 'mount' first, then in /proc/self/mountinfo. */
 int hierarchy_find(const struct hyfw_host *host, const char *mount, struct hierarchy *ret_hierarchy,

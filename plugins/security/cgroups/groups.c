@@ -245,21 +245,6 @@ int group_make(const struct hyfw_host *host, struct hyfw_arena *arena, const str
 	return result < 0 ? result : limit_devices(host, group, fd, limits, err);
 }
 
-static uint32_t parse_controllers(const char *list)
-{
-	uint32_t mask = 0;
-	size_t length;
-	int i;
-
-	for (; *list; list += length + (list[length] == ',')) {
-		length = strcspn(list, ",");
-		for (i = 0; i < CONTROLLER_COUNT; i++)
-			if (strlen(controller_names[i]) == length && strncmp(list, controller_names[i], length) == 0)
-				mask |= CONTROLLER_BIT(i);
-	}
-	return mask;
-}
-
 size_t groups_recorded(const struct hyfw_map *record, struct group ret_groups[GROUPS_MAX])
 {
 	size_t count = 0, i;
@@ -273,7 +258,7 @@ size_t groups_recorded(const struct hyfw_map *record, struct group ret_groups[GR
 		key += strlen(KEY_PREFIX);
 		group.unified = strcmp(key, KEY_UNIFIED) == 0;
 		group.controllers = group.unified ? "" : key;
-		group.mask = group.unified ? 0 : parse_controllers(key);
+		group.mask = group.unified ? 0 : controllers_parse(key);
 		ret_groups[count++] = group;
 	}
 	return count;

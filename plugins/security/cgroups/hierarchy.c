@@ -13,8 +13,30 @@
 const char *const controller_names[CONTROLLER_COUNT] = {
 	[CONTROLLER_CPU] = "cpu",	[CONTROLLER_CPUACCT] = "cpuacct", [CONTROLLER_CPUSET] = "cpuset",
 	[CONTROLLER_MEMORY] = "memory", [CONTROLLER_PIDS] = "pids",	  [CONTROLLER_DEVICES] = "devices",
-	[CONTROLLER_FREEZER] = "freezer",
+	[CONTROLLER_FREEZER] = "freezer", [CONTROLLER_BLKIO] = "blkio",	  [CONTROLLER_HUGETLB] = "hugetlb",
+	[CONTROLLER_RDMA] = "rdma",	[CONTROLLER_NET_CLS] = "net_cls", [CONTROLLER_NET_PRIO] = "net_prio",
+	[CONTROLLER_SYSTEMD] = "systemd",
 };
+
+const char *controller_v2_name(enum controller controller)
+{
+	return controller == CONTROLLER_BLKIO ? "io" : controller_names[controller];
+}
+
+uint32_t controllers_parse(const char *list)
+{
+	uint32_t mask = 0;
+	size_t length;
+	int i;
+
+	for (; *list; list += length + (list[length] == ',')) {
+		length = strcspn(list, ",");
+		for (i = 0; i < CONTROLLER_COUNT; i++)
+			if (strlen(controller_names[i]) == length && strncmp(list, controller_names[i], length) == 0)
+				mask |= CONTROLLER_BIT(i);
+	}
+	return mask;
+}
 
 static bool is_type(const char *path, long magic)
 {
@@ -45,7 +67,7 @@ static void read_unified(struct hierarchy *hierarchy)
 	if (group < 0 || file_read(group, "cgroup.controllers", text, sizeof(text)) < 0)
 		return;
 	for (i = 0; i < CONTROLLER_COUNT; i++)
-		if (has_word(text, controller_names[i], " \n"))
+		if (has_word(text, controller_v2_name(i), " \n"))
 			hierarchy->unified_has |= CONTROLLER_BIT(i);
 }
 
@@ -108,7 +130,8 @@ static void take_mount(char *line, struct hierarchy *hierarchy)
 	if (strcmp(type, "cgroup2") == 0 && !hierarchy->unified)
 		hierarchy->unified = strdup(mount);
 	for (i = 0; strcmp(type, "cgroup") == 0 && super && i < CONTROLLER_COUNT; i++)
-		if (!hierarchy->v1[i] && has_word(super, controller_names[i], ","))
+		if (!hierarchy->v1[i] &&
+		    has_word(super, i == CONTROLLER_SYSTEMD ? "name=systemd" : controller_names[i], ","))
 			hierarchy->v1[i] = strdup(mount);
 }
 
@@ -163,4 +186,33 @@ void hierarchy_finish(struct hierarchy *hierarchy)
 		free(hierarchy->v1[i]);
 	free(hierarchy->unified);
 	memset(hierarchy, 0, sizeof(*hierarchy));
+}
+
+int hierarchy_probe(const struct hyfw_host *host, struct hyfw_arena *arena, struct hyfw_probe *ret_probe,
+		    struct hyfw_error **err)
+{
+	static const enum controller wanted[] = { CONTROLLER_CPU, CONTROLLER_CPUSET, CONTROLLER_MEMORY,
+						  CONTROLLER_PIDS };
+	struct hierarchy found;
+	char *missing = NULL;
+	size_t i;
+
+	ret_probe->result = HYFW_PROBE_OK;
+	if (hierarchy_find(host, DEFAULT_MOUNT, &found, err) < 0) {
+		host->forget(err);
+		ret_probe->result = HYFW_PROBE_NO;
+		ret_probe->reason = host->format(arena, "no control groups are mounted; mount cgroup2 on %s",
+						 DEFAULT_MOUNT);
+		return 0;
+	}
+	for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		if (!found.v1[wanted[i]] && !(found.unified_has & CONTROLLER_BIT(wanted[i])))
+			missing = host->format(arena, "%s%s%s", missing ? missing : "", missing ? ", " : "",
+					       controller_names[wanted[i]]);
+	if (missing) {
+		ret_probe->result = HYFW_PROBE_DEGRADED;
+		ret_probe->reason = host->format(arena, "this kernel offers no controller for: %s", missing);
+	}
+	hierarchy_finish(&found);
+	return 0;
 }

@@ -2,14 +2,13 @@
  * The cgroups driver's operations.  One step for each workload: it makes the
  * groups with their limits before the workload exists and removes them, with
  * whatever is left inside, when it has ended. */
-#include "cgroups.h"
+#include "oci.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #define VERB "cgroup"
-#define DEFAULT_MOUNT "/sys/fs/cgroup"
 
 struct instance {
 	const struct hyfw_host *host;
@@ -58,35 +57,6 @@ static int hierarchy(struct instance *instance, struct hyfw_error **err)
 	return result;
 }
 
-static int cgroups_probe(const struct hyfw_host *host, struct hyfw_arena *arena, struct hyfw_probe *ret_probe,
-			 struct hyfw_error **err)
-{
-	static const enum controller wanted[] = { CONTROLLER_CPU, CONTROLLER_CPUSET, CONTROLLER_MEMORY,
-						  CONTROLLER_PIDS };
-	struct hierarchy found;
-	char *missing = NULL;
-	size_t i;
-
-	ret_probe->result = HYFW_PROBE_OK;
-	if (hierarchy_find(host, DEFAULT_MOUNT, &found, err) < 0) {
-		host->forget(err);
-		ret_probe->result = HYFW_PROBE_NO;
-		ret_probe->reason = host->format(arena, "no control groups are mounted; mount cgroup2 on %s",
-						 DEFAULT_MOUNT);
-		return 0;
-	}
-	for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
-		if (!found.v1[wanted[i]] && !(found.unified_has & CONTROLLER_BIT(wanted[i])))
-			missing = host->format(arena, "%s%s%s", missing ? missing : "", missing ? ", " : "",
-					       controller_names[wanted[i]]);
-	if (missing) {
-		ret_probe->result = HYFW_PROBE_DEGRADED;
-		ret_probe->reason = host->format(arena, "this kernel offers no controller for: %s", missing);
-	}
-	hierarchy_finish(&found);
-	return 0;
-}
-
 /* Who may change mounts takes "nodev" away from them, and so could open a device
  * file in a directory that was handed in, also from within a user namespace. */
 static bool may_change_mounts(const struct hyfw_subject *subject)
@@ -123,7 +93,7 @@ static int cgroups_check(void *data, const struct hyfw_subject *subject, struct 
 	struct instance *instance = data;
 	struct limits limits;
 
-	if (subject->kind != HYFW_SUBJECT_WORKLOAD)
+	if (subject->kind != HYFW_SUBJECT_WORKLOAD || subject->oci)
 		return 0;
 	subject_limits(subject, &limits);
 	return limits_check(instance->host, &limits, err);
@@ -143,6 +113,10 @@ static int cgroups_plan(void *data, const struct hyfw_subject *subject, struct h
 
 	if (subject->kind != HYFW_SUBJECT_WORKLOAD)
 		return 0;
+	if (subject->oci) {
+		result = hierarchy(instance, err);
+		return result < 0 ? result : oci_plan(host, &instance->hierarchy, subject, plan, arena, err);
+	}
 	subject_limits(subject, &limits);
 	/* Not everybody who plans has asked check() before. */
 	result = limits_check(host, &limits, err);
@@ -191,6 +165,10 @@ static int cgroups_apply(void *data, struct hyfw_call *call, struct hyfw_error *
 	size_t count = 0, i;
 	int result;
 
+	if (strcmp(call->step->verb, OCI_VERB) == 0) {
+		result = hierarchy(instance, err);
+		return result < 0 ? result : oci_apply(host, &instance->hierarchy, call, err);
+	}
 	if (!workload)
 		return host->fail(err, EINVAL, "the step does not name its workload");
 	limits_read(&call->step->args, &limits);
@@ -228,6 +206,8 @@ static int cgroups_undo(void *data, struct hyfw_call *call, struct hyfw_error **
 	size_t count = groups_recorded(&call->record, groups), i;
 	int result = 0;
 
+	if (strcmp(call->step->verb, OCI_VERB) == 0)
+		return oci_undo(host, call, err);
 	for (i = 0; i < count; i++)
 		if (!workload || !group_is_ours(groups[i].path, host->owner, workload))
 			return host->fail(err, EINVAL, "%s is not a control group of workload %s", groups[i].path,
@@ -258,7 +238,7 @@ static int cgroups_confine(void *data, const struct hyfw_subject *subject, const
 	size_t count = groups_recorded(record, groups), i;
 	struct hyfw_cgroup *list;
 
-	if (count == 0)
+	if (count == 0 && !oci_is_record(record))
 		return host->fail(err, ENOENT, "workload %s has no control group", subject->name);
 	list = host->alloc(arena, count * sizeof(*list));
 	for (i = 0; i < count; i++) {
@@ -289,8 +269,11 @@ static int cgroups_freeze(void *data, const struct hyfw_map *record, bool frozen
 	struct instance *instance = data;
 	struct group groups[GROUPS_MAX];
 	size_t count = groups_recorded(record, groups);
-	int result = hierarchy(instance, err);
+	int result;
 
+	if (oci_is_record(record))
+		return oci_freeze(instance->host, record, frozen, err);
+	result = hierarchy(instance, err);
 	if (result < 0)
 		return result;
 	return groups_freeze(instance->host, &instance->hierarchy, groups, count, frozen, err);
@@ -302,8 +285,11 @@ static int cgroups_kill(void *data, const struct hyfw_map *record, struct hyfw_e
 	struct group groups[GROUPS_MAX];
 	size_t count = groups_recorded(record, groups), i;
 	AUTO_FREE char *freezer = NULL;
-	int result = hierarchy(instance, err);
+	int result;
 
+	if (oci_is_record(record))
+		return oci_kill(instance->host, record, err);
+	result = hierarchy(instance, err);
 	if (result == 0 && count > 0 && !groups[0].unified)
 		freezer = freezer_path(&instance->hierarchy, groups[0].path);
 	/* Frozen processes have to be woken to die. */
@@ -323,6 +309,8 @@ static int cgroups_update(void *data, const struct hyfw_subject *subject, const 
 	struct limits limits;
 	int result = hierarchy(instance, err);
 
+	if (subject->oci)
+		return result < 0 ? result : oci_update(instance->host, &instance->hierarchy, subject, record, err);
 	subject_limits(subject, &limits);
 	limits.devices = NULL; /* is not what can change */
 	limits.figures = false;
@@ -333,7 +321,7 @@ static int cgroups_update(void *data, const struct hyfw_subject *subject, const 
 
 static const struct hyfw_common_ops common = {
 	sizeof(common),
-	.probe = cgroups_probe,
+	.probe = hierarchy_probe,
 	.open = cgroups_open,
 	.check = cgroups_check,
 	.plan = cgroups_plan,

@@ -121,9 +121,9 @@ int v2_enable(int group, uint32_t controllers)
 
 	/* One at a time, so that the error is about one. */
 	for (i = 0; result >= 0 && i < CONTROLLER_COUNT; i++) {
-		if (!(controllers & CONTROLLER_BIT(i)) || i == CONTROLLER_DEVICES || listed(on, controller_names[i]))
+		if (!(controllers & CONTROLLER_BIT(i)) || i == CONTROLLER_DEVICES || listed(on, controller_v2_name(i)))
 			continue;
-		snprintf(word, sizeof(word), "+%s", controller_names[i]);
+		snprintf(word, sizeof(word), "+%s", controller_v2_name(i));
 		result = file_write(group, "cgroup.subtree_control", word);
 	}
 	return result < 0 ? result : 0;

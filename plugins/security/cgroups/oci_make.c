@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Making and removing the directories of a bundle.  Those that are there already, such as
+ * a pod's, are used and stay; others may come and go meanwhile, so what vanished between
+ * two calls is made again. */
+#include "oci.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAKE_TRIES 64
+
+/* Of the leading "MOUNT/a/b" of 'path': the next one, "MOUNT/a/b/c"; NULL at its end. */
+static char *next_level(const struct hyfw_host *host, struct hyfw_arena *arena, const char *path, size_t length)
+{
+	if (!path[length])
+		return NULL;
+	length += 1 + strcspn(path + length + 1, "/");
+	return host->format(arena, "%.*s", (int)length, path);
+}
+
+char *oci_first_missing(const struct hyfw_host *host, struct hyfw_arena *arena, const char *mount, const char *path)
+{
+	char *level = host->format(arena, "%s", mount);
+
+	while ((level = next_level(host, arena, path, strlen(level))))
+		if (access(level, F_OK) < 0)
+			return level;
+	return NULL;
+}
+
+static int make_levels(const struct hyfw_host *host, struct hyfw_arena *arena, const char *mount, const char *path)
+{
+	char *level;
+	int tries, result = -ENOENT;
+
+	for (tries = 0; (result == -ENOENT || result == -ENODEV) && tries < MAKE_TRIES; tries++) {
+		result = 0;
+		level = host->format(arena, "%s", mount);
+		while (result == 0 && (level = next_level(host, arena, path, strlen(level))))
+			if (mkdir(level, 0755) < 0 && errno != EEXIST)
+				result = -errno;
+	}
+	return result;
+}
+
+/* ---- cgroup v2 ---- */
+
+/* Switches all on that the parent has: who reads figures wants them too.  What a limit
+ * needs is looked for at the end. */
+static void enable_all(int parent)
+{
+	char has[4096], on[4096], all[4096 + 64] = "", word[64], *save = NULL, *name;
+
+	if (file_read(parent, "cgroup.controllers", has, sizeof(has)) <= 0 ||
+	    file_read(parent, "cgroup.subtree_control", on, sizeof(on)) < 0)
+		return;
+	for (name = strtok_r(has, " \n", &save); name; name = strtok_r(NULL, " \n", &save)) {
+		const char *found = strstr(on, name);
+		size_t length = strlen(name);
+
+		while (found && ((found > on && found[-1] != ' ') || (found[length] && !strchr(" \n", found[length]))))
+			found = strstr(found + length, name);
+		if (found || strlen(all) + length + 3 > sizeof(all) || length + 2 > sizeof(word))
+			continue;
+		strcat(strcat(strcat(all, *all ? " +" : "+"), name), "");
+	}
+	if (!*all || file_write(parent, "cgroup.subtree_control", all) == 0)
+		return;
+	/* One that cannot be had keeps the others away when they are written together. */
+	for (name = strtok_r(all, " ", &save); name; name = strtok_r(NULL, " ", &save))
+		file_write(parent, "cgroup.subtree_control", name);
+}
+
+#define DOMAIN_CONTROLLERS                                                                       \
+	(CONTROLLER_BIT(CONTROLLER_MEMORY) | CONTROLLER_BIT(CONTROLLER_BLKIO) |                       \
+	 CONTROLLER_BIT(CONTROLLER_HUGETLB) | CONTROLLER_BIT(CONTROLLER_RDMA))
+
+/* Below a threaded group only threaded ones can have processes, and those have no
+ * controller that counts by process (cgroup-v2.rst, "Threads"). */
+static int check_type(const struct hyfw_host *host, const struct group *group, int fd, uint32_t needed,
+		      struct hyfw_error **err)
+{
+	char type[64];
+	int result;
+
+	if (file_read(fd, "cgroup.type", type, sizeof(type)) <= 0 || strcmp(type, "domain\n") == 0)
+		return 0;
+	type[strcspn(type, "\n")] = '\0';
+	if (needed & DOMAIN_CONTROLLERS)
+		return host->fail(err, ENOTSUP, "cannot enter cgroupv2 \"%s\" with domain controllers -- it is in %s mode",
+				  group->path, strcmp(type, "domain invalid") == 0 ? "an invalid" : type);
+	if (strcmp(type, "domain invalid") != 0)
+		return 0;
+	result = file_write(fd, "cgroup.type", "threaded");
+	return result < 0 ? host->fail(err, -result, "make control group %s threaded: %s", group->path,
+				       strerror(-result)) : 0;
+}
+
+static int check_enabled(const struct hyfw_host *host, const struct group *group, int fd, uint32_t needed,
+			 struct hyfw_error **err)
+{
+	char has[4096];
+	int i;
+
+	needed &= group->mask;
+	if (!needed || file_read(fd, "cgroup.controllers", has, sizeof(has)) < 0)
+		return 0;
+	for (i = 0; i < CONTROLLER_COUNT; i++) {
+		const char *name = controller_v2_name(i), *found = has;
+		const size_t length = strlen(name);
+
+		if (!(needed & CONTROLLER_BIT(i)))
+			continue;
+		while ((found = strstr(found, name)) && ((found > has && found[-1] != ' ') ||
+							  (found[length] && !strchr(" \n", found[length]))))
+			found += length;
+		if (!found)
+			return host->fail(err, EBUSY, "control group %s: its parents do not hand it the controller %s; "
+					  "one that has processes of its own cannot", group->path, name);
+	}
+	return 0;
+}
+
+/* ---- both ---- */
+
+/* From the mount down to the group's parent. */
+static int prepare(const struct hyfw_host *host, struct hyfw_arena *arena, const char *mount,
+		   const struct group *group)
+{
+	char *level = host->format(arena, "%s", mount), *below;
+	bool cpuset = !group->unified && (group->mask & CONTROLLER_BIT(CONTROLLER_CPUSET));
+
+	while ((group->unified || cpuset) && (below = next_level(host, arena, group->path, strlen(level)))) {
+		AUTO_CLOSE int parent = group_open(level);
+		AUTO_CLOSE int child = -1;
+		int result;
+
+		if (parent < 0)
+			return parent;
+		if (group->unified) {
+			enable_all(parent);
+		} else {
+			child = group_open(below);
+			result = child < 0 ? child : v1_inherit_cpuset(parent, child);
+			if (result < 0)
+				return result;
+		}
+		level = below;
+	}
+	return 0;
+}
+
+/* Whose processes there are would be paused and ended with the container's. */
+static int check_unused(const struct hyfw_host *host, const struct group *group, int fd, struct hyfw_error **err)
+{
+	AUTO_FREE int *pids = NULL;
+	size_t count = 0;
+	char state[32];
+
+	if (group_processes(fd, &pids, &count) == 0 && count > 0)
+		return host->fail(err, EBUSY, "container's cgroup is not empty: %zu process(es) found in %s", count,
+				  group->path);
+	if (file_field(fd, "cgroup.events", "frozen") == 1 ||
+	    (file_read(fd, "freezer.state", state, sizeof(state)) > 0 && strncmp(state, "THAWED", 6) != 0))
+		return host->fail(err, EBUSY, "container's cgroup unexpectedly frozen: %s", group->path);
+	return 0;
+}
+
+int oci_make(const struct hyfw_host *host, struct hyfw_arena *arena, const char *mount, const struct group *group,
+	     uint32_t needed, struct hyfw_error **err)
+{
+	const bool was_there = access(group->path, F_OK) == 0;
+	AUTO_CLOSE int fd = -1;
+	int result = make_levels(host, arena, mount, group->path);
+
+	if (result == 0)
+		result = prepare(host, arena, mount, group);
+	if (result == 0)
+		result = fd = group_open(group->path);
+	if (result < 0)
+		return host->fail(err, -result, "make control group %s: %s", group->path, strerror(-result));
+	result = was_there ? check_unused(host, group, fd, err) : 0;
+	if (result == 0 && group->unified)
+		result = check_type(host, group, fd, needed, err);
+	if (result == 0 && group->unified)
+		result = check_enabled(host, group, fd, needed, err);
+	return result;
+}
+
+int oci_remove(const struct hyfw_host *host, const char *path, const char *made, struct hyfw_error **err)
+{
+	AUTO_FREE char *level = strdup(path);
+	char *slash;
+	int result;
+
+	if (!level)
+		return host->fail(err, ENOMEM, "out of memory");
+	if (!made)
+		return group_kill(host, path, err);
+	result = group_remove(host, path, err);
+	/* Those above, as far as they are ours and nobody else needs them by now. */
+	while (result == 0 && strlen(level) > strlen(made) && (slash = strrchr(level, '/')) && slash > level) {
+		*slash = '\0';
+		if (rmdir(level) < 0 && errno != ENOENT)
+			break;
+	}
+	return result;
+}
