@@ -96,5 +96,7 @@ int hyfw_security_freeze(struct hyfw_driver *driver, const struct hyfw_map *reco
 int hyfw_security_kill(struct hyfw_driver *driver, const struct hyfw_map *record, struct hyfw_error **err);
 int hyfw_security_update(struct hyfw_driver *driver, const struct hyfw_subject *subject,
 			 const struct hyfw_map *record, struct hyfw_error **err); /* -EOPNOTSUPP: it cannot */
+int hyfw_security_report(struct hyfw_driver *driver, const struct hyfw_map *record, struct hyfw_arena *arena,
+			 const char **ret_json, struct hyfw_error **err); /* -EOPNOTSUPP: it cannot */
 
 #endif

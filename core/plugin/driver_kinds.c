@@ -378,3 +378,12 @@ int hyfw_security_update(struct hyfw_driver *driver, const struct hyfw_subject *
 	return CALL(driver, "update", err,
 		    driver->ops.security.update(driver->instance, subject, record, &why));
 }
+
+int hyfw_security_report(struct hyfw_driver *driver, const struct hyfw_map *record, struct hyfw_arena *arena,
+			 const char **ret_json, struct hyfw_error **err)
+{
+	if (!driver->ops.security.report)
+		return hyfw_driver_lacks(driver, "tell all figures of a workload", err);
+	return CALL(driver, "report", err,
+		    driver->ops.security.report(driver->instance, record, arena, ret_json, &why));
+}

@@ -343,6 +343,45 @@ static void values_are_written_or_put_back(void **state)
 	assert_int_equal(hyfw_remove_tree(AT_FDCWD, root, NULL), 0);
 }
 
+/* Figures of cgroup v2, in the words of v1 that clients know. */
+static void figures_are_told_in_json(void **state)
+{
+	char root[] = "/tmp/hyfw-cgroups-XXXXXX";
+	struct hyfw_pair note = { "cgroup.unified", root };
+	const struct hyfw_map record = { 1, &note };
+	const char *report;
+
+	(void)state;
+	assert_non_null(mkdtemp(root));
+	put(hyfw_arena_format(fake.arena, "%s/cpu.stat", root),
+	    "usage_usec 1500\nuser_usec 1000\nsystem_usec 500\nnr_periods 4\nnr_throttled 3\nthrottled_usec 7\n");
+	put(hyfw_arena_format(fake.arena, "%s/memory.current", root), "4096\n");
+	put(hyfw_arena_format(fake.arena, "%s/memory.max", root), "max\n");
+	put(hyfw_arena_format(fake.arena, "%s/memory.swap.current", root), "1\n");
+	put(hyfw_arena_format(fake.arena, "%s/memory.stat", root), "anon 10\nfile 20\n");
+	put(hyfw_arena_format(fake.arena, "%s/pids.current", root), "2\n");
+	put(hyfw_arena_format(fake.arena, "%s/pids.max", root), "max\n");
+	put(hyfw_arena_format(fake.arena, "%s/io.stat", root), "8:16 rbytes=100 wbytes=7 rios=3 wios=1 dbytes=0 dios=0\n");
+	put(hyfw_arena_format(fake.arena, "%s/hugetlb.2MB.current", root), "2097152\n");
+	put(hyfw_arena_format(fake.arena, "%s/hugetlb.2MB.events", root), "max 5\n");
+	put(hyfw_arena_format(fake.arena, "%s/rdma.current", root), "mlx4_0 hca_handle=2 hca_object=2000\n");
+	assert_int_equal(oci_report(&fake_host, &record, fake.arena, &report, NULL), 0);
+	assert_string_equal(report,
+		"{\"cpu\":{\"usage\":{\"total\":1500000,\"kernel\":500000,\"user\":1000000},"
+		"\"throttling\":{\"periods\":4,\"throttledPeriods\":3,\"throttledTime\":7000}},"
+		"\"memory\":{\"cache\":20,\"usage\":{\"usage\":4096,\"limit\":18446744073709551615},"
+		"\"swap\":{\"usage\":4097},\"raw\":{\"anon\":10,\"file\":20}},\"pids\":{\"current\":2},"
+		"\"blkio\":{\"ioServiceBytesRecursive\":[{\"major\":8,\"minor\":16,\"op\":\"Read\",\"value\":100},"
+		"{\"major\":8,\"minor\":16,\"op\":\"Write\",\"value\":7},"
+		"{\"major\":8,\"minor\":16,\"op\":\"Discard\",\"value\":0}],"
+		"\"ioServicedRecursive\":[{\"major\":8,\"minor\":16,\"op\":\"Read\",\"value\":3},"
+		"{\"major\":8,\"minor\":16,\"op\":\"Write\",\"value\":1},"
+		"{\"major\":8,\"minor\":16,\"op\":\"Discard\",\"value\":0}]},"
+		"\"hugetlb\":{\"2MB\":{\"usage\":2097152,\"failcnt\":5}},"
+		"\"rdma\":{\"current\":{\"mlx4_0\":{\"hca_handle\":2,\"hca_object\":2000}}}}");
+	assert_int_equal(hyfw_remove_tree(AT_FDCWD, root, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +396,7 @@ int main(void)
 		TEST(a_relative_path_begins_at_our_own_group),
 		TEST(v2_controllers_are_handed_down),
 		TEST(values_are_written_or_put_back),
+		TEST(figures_are_told_in_json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

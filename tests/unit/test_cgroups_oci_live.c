@@ -50,7 +50,7 @@ static void limits_are_made_changed_and_removed(void **state)
 	struct hyfw_error *err = NULL;
 	struct hyfw_stats stats = { 0 };
 	struct hyfw_map record;
-	const char *path;
+	const char *path, *report;
 	int status;
 
 	(void)state;
@@ -70,6 +70,11 @@ static void limits_are_made_changed_and_removed(void **state)
 	assert_int_equal(live.ops->stats(live.instance, &record, &stats, &err), 0);
 	assert_int_equal(stats.pids, 1);
 	assert_int_equal(stats.pids_limit, 20);
+	assert_int_equal(live.ops->report(live.instance, &record, fake.arena, &report, &err), 0);
+	assert_non_null(strstr(report, "\"pids\":{\"current\":1,\"limit\":20}"));
+	assert_non_null(strstr(report, "\"limit\":16777216"));
+	assert_non_null(strstr(report, "\"throttling\":{\"periods\":"));
+	assert_non_null(strstr(report, "\"raw\":{"));
 	/* all of it or nothing */
 	config.resources = (struct hyfw_oci_resources){ .memory_limit = { true, 33554432 }, .cpus = "0-9999" };
 	assert_true(live.ops->update(live.instance, &subject, &record, &err) < 0);

@@ -5,6 +5,7 @@
  *   oci_values.c oci_v1.c oci_v2.c   from resources to values in files
  *   oci_write.c    writing them: all of them, or what was before
  *   oci_make.c     making and removing the directories
+ *   oci_report.c   all figures, as JSON
  *   oci_systemd.c  a scope of systemd's instead
  *   oci_driver.c   the driver's operations for a bundle
  *
@@ -125,5 +126,11 @@ int oci_freeze(const struct hyfw_host *host, const struct hyfw_map *record, bool
 int oci_kill(const struct hyfw_host *host, const struct hyfw_map *record, struct hyfw_error **err);
 int oci_update(const struct hyfw_host *host, const struct hierarchy *hierarchy, const struct hyfw_subject *subject,
 	       const struct hyfw_map *record, struct hyfw_error **err);
+
+/* ---- oci_report.c ---- */
+
+/* The operation 'report' (security.h), of any workload. */
+int oci_report(const struct hyfw_host *host, const struct hyfw_map *record, struct hyfw_arena *arena,
+	       const char **ret_json, struct hyfw_error **err);
 
 #endif

@@ -264,6 +264,14 @@ static int cgroups_stats(void *data, const struct hyfw_map *record, struct hyfw_
 	return 0;
 }
 
+static int cgroups_report(void *data, const struct hyfw_map *record, struct hyfw_arena *arena, const char **ret_json,
+			  struct hyfw_error **err)
+{
+	const struct instance *instance = data;
+
+	return oci_report(instance->host, record, arena, ret_json, err);
+}
+
 static int cgroups_freeze(void *data, const struct hyfw_map *record, bool frozen, struct hyfw_error **err)
 {
 	struct instance *instance = data;
@@ -338,6 +346,7 @@ static const struct hyfw_security_ops ops = {
 	.freeze = cgroups_freeze,
 	.kill = cgroups_kill,
 	.update = cgroups_update,
+	.report = cgroups_report,
 };
 
 static const char *const words[] = { HYFW_CONFINES_RESOURCES, NULL };

@@ -58,6 +58,14 @@ struct hyfw_security_ops {
 	 * takes a new start.  NULL: nothing of this module can change. */
 	int (*update)(void *instance, const struct hyfw_subject *subject, const struct hyfw_map *record,
 		      struct hyfw_error **err);
+
+	/* Tells all that the kernel counts for the running workload, more than struct
+	 * hyfw_stats has: '*ret_json' is a JSON object in 'arena', in the form of the
+	 * member "data" of what `runc events --stats` prints ("cpu", "memory", "pids",
+	 * "blkio", "hugetlb", ...).  What is not known is left out.  Does not block.
+	 * NULL: nothing. */
+	int (*report)(void *instance, const struct hyfw_map *record, struct hyfw_arena *arena,
+		      const char **ret_json, struct hyfw_error **err);
 };
 
 #ifdef __cplusplus
