@@ -287,6 +287,59 @@ KILLED(a_deletion, "snapshot-delete", "name", "kept")
 KILLED(a_clone, "clone", "to", "@disks/copy.qcow2")
 KILLED(a_conversion, "convert", "to", "@disks/copy.qcow2", "format", "qcow2")
 
+/* ---- for whom ---- */
+
+/* A commit that is killed before it has done anything. */
+static void leave_commit(struct fixture *fixture)
+{
+	const struct operation what = { .verb = "commit" };
+
+	make_disks(fixture);
+	due.at = 1;
+	due.when = BEFORE;
+	assert_int_equal(do_killed(fixture, &what), SIGKILL);
+}
+
+static void check_with_left(struct fixture *fixture, const char *name, unsigned left)
+{
+	struct hyfw_map report = { 0 };
+
+	DO(fixture, &report, "check", fixture_path(fixture, name));
+	assert_empty(fixture_path(fixture, "data/drivers/qcow2/work"), left);
+}
+
+static void others_do_not_wait_for_it(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct hyfw_alive alive = { .size = sizeof(alive), .workloads = (const char *const[]){ NULL },
+					  .running = (const char *const[]){ NULL } };
+	struct hyfw_error *err = NULL;
+	uint64_t before;
+
+	due.ran = mmap(NULL, sizeof(*due.ran), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(due.ran, MAP_FAILED);
+	make_pristine(fixture);
+	before = content(fixture, bottom(fixture));
+	QEMU_IMG(fixture, "create", "-q", "-f", "qcow2", fixture_path(fixture, "disks/other.qcow2"), "1M");
+	QEMU_IMG(fixture, "create", "-q", "-f", "qcow2", "-b", bottom(fixture), "-F", "qcow2",
+		 fixture_path(fixture, "disks/third.qcow2"));
+
+	leave_commit(fixture);
+	check_with_left(fixture, "disks/other.qcow2", 1);
+	assert_int_equal(content(fixture, bottom(fixture)), before);
+	check_with_left(fixture, "disks/base.qcow2", 0);
+	assert_int_not_equal(content(fixture, bottom(fixture)), before);
+
+	leave_commit(fixture);
+	check_with_left(fixture, "disks/third.qcow2", 0); /* it lies on the one that is changed */
+
+	leave_commit(fixture);
+	assert_int_equal(fixture->common->gc(fixture->instance, &alive, &err), 0);
+	assert_empty(fixture_path(fixture, "data/drivers/qcow2/work"), 0);
+	assert_int_not_equal(content(fixture, bottom(fixture)), before);
+	munmap(due.ran, sizeof(*due.ran));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +352,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_deletion, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_clone, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_conversion, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(others_do_not_wait_for_it, fixture_setup, fixture_teardown),
 	};
 
 	if (access("/usr/bin/qemu-img", X_OK) < 0)

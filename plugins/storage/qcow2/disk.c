@@ -181,7 +181,7 @@ static int open_found(struct qcow2 *qcow2, const struct hyfw_operation *operatio
 	if (disk.fd < 0)
 		return qcow2->host->wrap(err, "disk");
 	disk.pool = qcow2_pool_of(qcow2, operation->arena, disk.path);
-	result = access == QCOW2_LOOK ? 0 : qcow2_redo_all(qcow2, &disk.st, object, err);
+	result = access == QCOW2_LOOK ? 0 : qcow2_redo_of(qcow2, disk.path, disk.format, &disk.st, object, err);
 	if (result == 0 && access != QCOW2_LOOK && fstat(disk.fd, &disk.st) < 0)
 		result = qcow2->host->fail(err, errno, "disk %s: %s", object, strerror(errno));
 	if (result == 0)

@@ -230,7 +230,7 @@ static int hand_over(struct qcow2 *qcow2, struct hyfw_call *call, const struct p
 {
 	const char *workload = hyfw_map_get(&call->step->args, "workload");
 	bool exclusive = !read_only || !may_read(&place->st, user);
-	int result = qcow2_redo_all(qcow2, &place->st, place->path, err);
+	int result = qcow2_redo_of(qcow2, place->path, place->format, &place->st, place->path, err);
 
 	if (result == 0)
 		result = qcow2_use_check(qcow2, place->fd, &place->st, place->path, !read_only, workload, err);

@@ -142,8 +142,7 @@ static int gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error 
 		}
 		qcow2->host->forget(&missing);
 	}
-	qcow2_redo_all(qcow2, NULL, "", &missing);
-	qcow2->host->forget(&missing);
+	qcow2_redo_all(qcow2);
 	fast_mounts_sweep(qcow2);
 	fast_marks_sweep(qcow2);
 	qcow2_use_gc(qcow2, alive->running);

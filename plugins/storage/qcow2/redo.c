@@ -253,5 +253,5 @@ int qcow2_redo_commit(struct qcow2 *qcow2, const struct hyfw_operation *operatio
 			    now.st_mtim.tv_nsec == disk->st.st_mtim.tv_nsec))
 		return result;
 	qcow2_work_leave(work);
-	return qcow2->host->wrap(err, "disk %s: the next command goes on with it", redo->disk);
+	return qcow2->host->wrap(err, "disk %s: its next use, or `hyfw recover`, goes on with it", redo->disk);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * What must not stay half done.  Before an operation does the last thing to a disk, what
- * that is is written down in its working directory; whoever comes next and finds the
- * directory without its process does it again.  All of it can be done twice. */
+ * that is is written down in its working directory; who uses the disk next, or looks for
+ * what is left, and finds the directory without its process does it again.  All of it can be done twice. */
 #ifndef HYFW_STORAGE_QCOW2_REDO_H
 #define HYFW_STORAGE_QCOW2_REDO_H
 
@@ -31,7 +31,7 @@ int qcow2_work_begin(struct qcow2 *qcow2, struct hyfw_arena *arena, struct qcow2
 		     struct hyfw_error **err);
 /* Removes the directory with all that is in it; nothing is done again. */
 void qcow2_work_end(struct qcow2_work *work);
-/* Leaves it for the next command. */
+/* Leaves it for who uses the disk next. */
 void qcow2_work_leave(struct qcow2_work *work);
 
 /* Writes it down in 'work', durably. */
@@ -48,7 +48,7 @@ void qcow2_redo_end(struct qcow2 *qcow2, const struct hyfw_operation *operation,
 		    bool rebase, bool failed, struct qcow2_work *work);
 
 /* Writes 'redo' down in 'work', closes 'disk' and does it.  When that fails with the disk
- * changed already, 'work' is left to the next command; else nothing was done. */
+ * changed already, 'work' is left to who uses it next; else nothing was done. */
 int qcow2_redo_commit(struct qcow2 *qcow2, const struct hyfw_operation *operation, struct qcow2_work *work,
 		      const struct qcow2_redo *redo, struct qcow2_disk *disk, struct hyfw_error **err);
 
@@ -56,9 +56,14 @@ int qcow2_redo_commit(struct qcow2 *qcow2, const struct hyfw_operation *operatio
 int qcow2_redo_do(struct qcow2 *qcow2, struct hyfw_arena *arena, const struct hyfw_operation *operation,
 		  const struct qcow2_redo *redo, struct hyfw_error **err);
 
-/* Does again whatever was interrupted, and removes what that left.  -EBUSY when something
- * stays to be done to the file 'st' (may be NULL), which 'what' names. */
-int qcow2_redo_all(struct qcow2 *qcow2, const struct stat *st, const char *what, struct hyfw_error **err);
+/* Does again what was interrupted of a file, or of what it is based on, for somebody who
+ * is about to use it: -EBUSY, with 'what' for its name, when that cannot be done now.
+ * What was interrupted of others may take long and is left to them. */
+int qcow2_redo_of(struct qcow2 *qcow2, const char *path, const char *format, const struct stat *st, const char *what,
+		  struct hyfw_error **err);
+
+/* Does again all that was interrupted, and removes what that left. */
+void qcow2_redo_all(struct qcow2 *qcow2);
 
 /* ---- for redo.c and redo_again.c ---- */
 

@@ -141,29 +141,6 @@ static void sweep_stage(const char *path)
 		closedir(listing);
 }
 
-/* One directory without a process; '*ret_st' is of the disk, st_ino 0 for none. */
-static int do_again(struct qcow2 *qcow2, struct hyfw_arena *arena, int directory, struct stat *ret_st,
-		    struct hyfw_error **err)
-{
-	struct json_object *note = read_note(directory);
-	struct qcow2_redo redo = { 0 };
-	int disk, result = 0;
-
-	memset(ret_st, 0, sizeof(*ret_st));
-	if (!note)
-		return 0;
-	if (text_in(note, "stage"))
-		sweep_stage(text_in(note, "stage"));
-	disk = open_noted(note, "disk", &redo.disk, &redo.st);
-	if (disk >= 0) {
-		*ret_st = redo.st;
-		result = do_to(qcow2, arena, note, disk, &redo, err);
-		close(disk);
-	}
-	json_object_put(note);
-	return result;
-}
-
 static bool same_file(const struct stat *one, const struct stat *other)
 {
 	if (S_ISBLK(one->st_mode))
@@ -171,7 +148,76 @@ static bool same_file(const struct stat *one, const struct stat *other)
 	return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
 }
 
-int qcow2_redo_all(struct qcow2 *qcow2, const struct stat *st, const char *what, struct hyfw_error **err)
+/* ---- whose ---- */
+
+/* The file that somebody is about to use. */
+struct wanted {
+	const char *path, *format;
+	struct stat st;
+};
+
+/* Whether it is 'st', or based on it.  One whose chain cannot be followed is refused by
+ * whoever wants it. */
+static bool lies_on(struct qcow2 *qcow2, const struct wanted *wanted, const struct stat *st)
+{
+	struct hyfw_arena *arena;
+	struct hyfw_error *broken = NULL;
+	struct qcow2_chain chain;
+	bool found = same_file(&wanted->st, st);
+	size_t i;
+
+	if (found)
+		return true;
+	arena = qcow2->host->arena_new();
+	if (qcow2_chain_open(qcow2, arena, wanted->path, wanted->format, true, &chain, &broken) == 0) {
+		for (i = 1; i < chain.count; i++)
+			found = found || same_file(&chain.links[i].st, st);
+		qcow2_chain_close(&chain);
+	}
+	qcow2->host->forget(&broken);
+	qcow2->host->arena_free(arena);
+	return found;
+}
+
+/* What was committed into a disk concerns who wants either of them. */
+static bool concerns(struct qcow2 *qcow2, const struct wanted *wanted, struct json_object *note, const struct stat *disk)
+{
+	const char *path;
+	struct stat st;
+	int overlay;
+
+	if (!wanted || lies_on(qcow2, wanted, disk))
+		return true;
+	overlay = open_noted(note, "overlay", &path, &st);
+	if (overlay < 0)
+		return false;
+	close(overlay);
+	return lies_on(qcow2, wanted, &st);
+}
+
+/* ---- again ---- */
+
+/* A directory without a process; 'wanted' NULL: whatever it is about.  '*ret_left': it is
+ * about a disk that does not matter now. */
+static int do_again(struct qcow2 *qcow2, struct hyfw_arena *arena, int directory, const struct wanted *wanted,
+		    bool *ret_left, struct hyfw_error **err)
+{
+	struct json_object *note = read_note(directory);
+	struct qcow2_redo redo = { 0 };
+	int disk = note ? open_noted(note, "disk", &redo.disk, &redo.st) : -1, result = 0;
+
+	*ret_left = wanted && disk >= 0 && !concerns(qcow2, wanted, note, &redo.st);
+	if (!*ret_left && note && text_in(note, "stage"))
+		sweep_stage(text_in(note, "stage"));
+	if (!*ret_left && disk >= 0)
+		result = do_to(qcow2, arena, note, disk, &redo, err);
+	if (disk >= 0)
+		close(disk);
+	json_object_put(note);
+	return result;
+}
+
+static int redo(struct qcow2 *qcow2, const struct wanted *wanted, struct hyfw_error **err)
 {
 	struct hyfw_arena *arena = qcow2->host->arena_new();
 	DIR *listing = opendir(qcow2_work_parent(qcow2, arena));
@@ -180,21 +226,23 @@ int qcow2_redo_all(struct qcow2 *qcow2, const struct stat *st, const char *what,
 
 	while (listing && (entry = readdir(listing))) {
 		struct hyfw_error *why = NULL;
-		struct stat changed = { 0 };
+		bool left = false;
 		int fd = entry->d_name[0] == '.' ? -1 : openat(dirfd(listing), entry->d_name,
 							      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 		if (fd < 0)
 			continue;
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-			if (do_again(qcow2, arena, fd, &changed, &why) == 0)
+			const int done = do_again(qcow2, arena, fd, wanted, &left, &why);
+
+			if (done == 0 && !left)
 				storage_tree_remove(dirfd(listing), entry->d_name);
-			else if (st && result == 0 && same_file(&changed, st))
-				result = qcow2->host->fail(err, EBUSY, "disk %s: an operation on it was interrupted and cannot be "
-							   "finished yet", what);
-			else
+			else if (done < 0 && wanted && result == 0)
+				result = qcow2->host->fail(err, EBUSY, "an operation on it was interrupted and cannot be "
+							   "finished yet");
+			else if (done < 0)
 				qcow2->host->log(HYFW_LOG_WARNING, "an operation on a disk was interrupted and cannot be finished "
-						 "yet; the next command tries again");
+						 "yet; `hyfw recover` tries again");
 		}
 		qcow2->host->forget(&why);
 		close(fd);
@@ -203,4 +251,20 @@ int qcow2_redo_all(struct qcow2 *qcow2, const struct stat *st, const char *what,
 		closedir(listing);
 	qcow2->host->arena_free(arena);
 	return result;
+}
+
+int qcow2_redo_of(struct qcow2 *qcow2, const char *path, const char *format, const struct stat *st, const char *what,
+		  struct hyfw_error **err)
+{
+	const struct wanted wanted = { .path = path, .format = format, .st = *st };
+	int result = redo(qcow2, &wanted, err);
+
+	return result < 0 ? qcow2->host->wrap(err, "disk %s", what) : 0;
+}
+
+void qcow2_redo_all(struct qcow2 *qcow2)
+{
+	struct hyfw_error *none = NULL;
+
+	redo(qcow2, NULL, &none);
 }

@@ -207,6 +207,7 @@ static int apply_use(struct qcow2 *qcow2, struct hyfw_call *call, struct hyfw_er
 {
 	const struct hyfw_host *host = qcow2->host;
 	const char *name = hyfw_map_get(&call->step->args, "file"), *workload = hyfw_map_get(&call->step->args, "workload");
+	const char *path;
 	int roots = qcow2_data_open(qcow2, "roots", false, err), fd, result;
 	struct stat st;
 
@@ -220,12 +221,12 @@ static int apply_use(struct qcow2 *qcow2, struct hyfw_call *call, struct hyfw_er
 			close(fd);
 		return result;
 	}
-	result = qcow2_redo_all(qcow2, &st, workload, err);
+	path = host->format(call->arena, "%s/roots/%s", qcow2_data(qcow2), name);
+	result = qcow2_redo_of(qcow2, path, "qcow2", &st, workload, err);
 	if (result == 0)
 		result = qcow2_use_check(qcow2, fd, &st, workload, true, workload, err);
 	if (result == 0)
-		result = qcow2_no_clones(qcow2, host->format(call->arena, "%s/roots/%s", qcow2_data(qcow2), name), NULL,
-					 err);
+		result = qcow2_no_clones(qcow2, path, NULL, err);
 	if (result == 0)
 		result = host->note(call, NOTE_DEVICE, host->format(call->arena, "%" PRIuMAX, (uintmax_t)st.st_dev), err);
 	if (result == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * resize and check.  qemu-img changes the file itself, in an order that leaves a whole
- * image whenever it is killed; the rest is done by the next command (redo.h). */
+ * image whenever it is killed; the rest is done by who uses it next (redo.h). */
 #include "redo.h"
 
 #include <errno.h>
