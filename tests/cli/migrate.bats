@@ -170,6 +170,15 @@ there() { echo "$HOST/root$1"; }
 	[ ! -e "$DATA/workloads/vm/moved" ]
 	rm "$(there "$OWN")/plain.raw"
 
+	# what a copy would not have: the states inside of a disk that is based on another
+	qemu-img snapshot -c kept "$OWN/over.qcow2"
+	run -125 --separate-stderr hyfw migrate --offline --copy-storage vm "$URI"
+	echo "$stderr"
+	[[ "$stderr" == *"storage: $OWN/over.qcow2 has 1 snapshot inside"*"--unsafe"* ]]
+	[ ! -e "$(there "$OWN")/over.qcow2" ]
+	run -0 hyfw migrate --offline --copy-storage --check --unsafe vm "$URI"
+	qemu-img snapshot -d kept "$OWN/over.qcow2"
+
 	run -0 hyfw migrate --offline --copy-storage vm "$URI"
 	[ "$(far list --inactive --name)" = vm ]
 	far dumpxml vm | grep -q '<hyfw:definition>'

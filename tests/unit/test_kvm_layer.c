@@ -171,6 +171,10 @@ static void a_header_is_read(void **state)
 	assert_string_equal(overlay.format, "raw");
 	assert_int_equal(overlay.size, 1u << 20);
 	assert_false(overlay.external_data);
+	assert_int_equal(overlay.snapshots, 0);
+	put32(bytes + 60, 2);
+	assert_int_equal(kvm_overlay_parse(bytes, SIZE, &overlay), 0);
+	assert_int_equal(overlay.snapshots, 2);
 	bytes[79] = 4; /* incompatible feature: an external data file */
 	assert_int_equal(kvm_overlay_parse(bytes, SIZE, &overlay), 0);
 	assert_true(overlay.external_data);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * What would make a migration fail or lose data, found before anything is done.  All
  * reasons are told at once: who has to change the other host does it once. */
+#include "../snapshot/overlay.h"
 #include "migrate.h"
 
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <sys/vfs.h>
@@ -202,6 +204,22 @@ bool kvm_move_shared(const char *path)
 	}
 }
 
+/* libvirt copies what a running machine sees, and cold.c does so where a disk is based on
+ * another: the states that are kept inside of the file stay behind. */
+static void check_snapshots(struct check *check, const char *file, const char *format)
+{
+	KVM_AUTO_CLOSE int fd = strcmp(format, "qcow2") == 0 ? open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
+	struct kvm_overlay header;
+
+	if (fd < 0 || kvm_overlay_read(fd, &header) < 0 || header.snapshots == 0)
+		return;
+	if (check->move->domain || *header.backing)
+		refuse(check, check->host->format(check->arena, "storage: %s has %u snapshot%s inside, and a copy would have none; "
+						  "`hyfw snapshot delete` or `hyfw disk snapshot delete` them, or --unsafe to "
+						  "leave them behind", file, header.snapshots,
+						  header.snapshots == 1 ? "" : "s"));
+}
+
 static int look_at_disk(struct kvm_move *move, xmlNode *node, void *data, struct hyfw_error **err)
 {
 	struct check *check = data;
@@ -210,8 +228,12 @@ static int look_at_disk(struct kvm_move *move, xmlNode *node, void *data, struct
 	const bool read_only = *kvm_move_text(move, node, "name(readonly)");
 
 	(void)err;
-	if (!*file || move->unsafe || (move->copy_storage && !read_only))
+	if (!*file || move->unsafe)
 		return 0;
+	if (move->copy_storage && !read_only) {
+		check_snapshots(check, file, kvm_move_text(move, node, "string(driver/@type)"));
+		return 0;
+	}
 	if (!kvm_move_shared(file))
 		refuse(check, check->host->format(check->arena, "storage: %s is on a file system of this host alone; "
 						  "%s--unsafe if the other host has the same at this path", file,

@@ -10,6 +10,7 @@
 #define BACKING_OFFSET 8
 #define BACKING_SIZE 16
 #define DISK_SIZE 24
+#define SNAPSHOTS 60
 #define LENGTH_2 72
 #define FEATURES 72 /* from version 3 on, incompatible ones */
 #define HEADER_LENGTH 100
@@ -71,6 +72,7 @@ int kvm_overlay_parse(const uint8_t *bytes, size_t size, struct kvm_overlay *ret
 		length = get32(bytes + HEADER_LENGTH);
 	}
 	overlay.size = get64(bytes + DISK_SIZE);
+	overlay.snapshots = get32(bytes + SNAPSHOTS);
 	r = length > size ? -EBADMSG : take_extensions(bytes, size, length, &overlay);
 	if (r == 0 && get64(bytes + BACKING_OFFSET))
 		r = take_text(bytes, size, get64(bytes + BACKING_OFFSET), get32(bytes + BACKING_SIZE), overlay.backing,

@@ -11,6 +11,7 @@
 
 struct kvm_overlay {
 	uint64_t size;          /* bytes that a guest sees */
+	uint32_t snapshots;     /* states that are kept inside of it */
 	bool external_data;     /* what it holds is in a further file */
 	char backing[1024];     /* the file it is based on, "" for none; docs/interop/qcow2.txt: at most 1023 */
 	char format[32];        /* of that; "" when it does not say */
