@@ -132,7 +132,8 @@ bool kvm_root_has_capabilities(struct kvm_instance *kvm);
 /* The workload whose root it is, in 'arena'; NULL when that was not written (yet). */
 const char *kvm_root_workload(const struct hyfw_host *host, struct hyfw_arena *arena, const char *root);
 
-/* Removes a directory and all in it, links not followed; gone already is success. */
+/* tree.c: removes a directory and all in it, links not followed, nothing else mounted
+ * entered; gone already is success. */
 int kvm_remove_tree(const char *path);
 
 /* Removes it; gone already is success. */

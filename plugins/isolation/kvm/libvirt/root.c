@@ -22,7 +22,6 @@
 
 #define CAPABILITIES "cache/qemu/capabilities"
 #define LONGEST "/lib/qemu/domain-1-12345678901234567890/monitor.sock"
-#define DEPTH 16
 
 static int fail_path(const struct hyfw_host *host, struct hyfw_error **err, int errnum, const char *path)
 {
@@ -278,36 +277,6 @@ int kvm_root_make(struct kvm_instance *kvm, const char *path, const char *worklo
 }
 
 /* ---- and its end ---------------------------------------------------------------------- */
-
-/* QEMU's user owns some of it: links are removed, not followed. */
-static int remove_below(int parent, const char *name, unsigned depth)
-{
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), r = 0;
-	struct dirent *entry;
-	DIR *dir;
-
-	if (fd < 0 || depth == 0)
-		r = fd < 0 ? (unlinkat(parent, name, 0) < 0 && errno != ENOENT ? -errno : 0) : -ELOOP;
-	if (fd < 0)
-		return r;
-	dir = r < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return r < 0 ? r : -errno;
-	}
-	while (r == 0 && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			r = remove_below(fd, entry->d_name, depth - 1);
-	closedir(dir);
-	if (r == 0 && unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		r = -errno;
-	return r;
-}
-
-int kvm_remove_tree(const char *path)
-{
-	return remove_below(AT_FDCWD, path, DEPTH);
-}
 
 static bool is_parent(const struct hyfw_host *host, const char *root)
 {
