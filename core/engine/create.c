@@ -161,8 +161,10 @@ static void forget(const struct hyfw_definition *definition)
 	struct hyfw_map result = { 0 };
 
 	if (hyfw_definition_driver(definition, HYFW_KIND_ISOLATION, hyfw_definition_isolation(definition), &driver,
-				   NULL) == 0 && hyfw_driver_can(driver, HYFW_HELD_BY_MONITOR))
-		hyfw_isolation_operate(driver, &none, &operation, &result, &failure);
+				   NULL) == 0 && hyfw_driver_can(driver, HYFW_HELD_BY_MONITOR) &&
+	    hyfw_isolation_operate(driver, &none, &operation, &result, &failure) < 0 && failure->errnum != ENOTSUP)
+		hyfw_host_table()->log(HYFW_LOG_WARNING, "workload %s is gone, and something of it is left: %s", definition->name,
+				       failure->message);
 }
 
 static int remove_locked(const char *name, struct hyfw_error **err)

@@ -189,6 +189,10 @@ has_mark() { # FILE
 	python3 -c 'import os, sys; print(os.getxattr(sys.argv[1], "trusted.hyfw.snapshots").decode())' "$1" 2>/dev/null
 }
 
+set_mark() { # FILE TEXT
+	python3 -c 'import os, sys; os.setxattr(sys.argv[1], "trusted.hyfw.snapshots", sys.argv[2].encode())' "$1" "$2"
+}
+
 @test "external snapshots of a machine that stands: root, volume, file; crashes; removal" {
 	qemu-img create -q -f qcow2 "$BATS_TEST_TMPDIR/root.qcow2" 8M
 	hyfw image import empty "$BATS_TEST_TMPDIR/root.qcow2"
@@ -211,7 +215,7 @@ has_mark() { # FILE
 	hyfw up "$STACK" >/dev/null
 	volume=$(top_of idle disk1)
 	hyfw snapshot create idle --external --disk-only one
-	[ "$(has_mark "$volume")" = idle ]
+	[[ $(has_mark "$volume") == "idle $(owner_mark) "*" $(uname -n)" ]]
 	hyfw stop idle
 	put "$(top_of idle root)" 2
 	put "$(top_of idle disk1)" 2
@@ -227,6 +231,14 @@ has_mark() { # FILE
 	[ "$status" -ne 0 ]
 	run --separate-stderr hyfw migrate --check idle test:///default
 	[[ $stderr == *"external snapshots"* ]]
+
+	# nor does a machine of this name on another host that has the same storage
+	own=$(has_mark "$volume")
+	set_mark "$volume" "idle $(owner_mark) 0123456789abcdef0123456789abcdef beta"
+	run --separate-stderr hyfw start idle
+	[ "$status" -ne 0 ]
+	[[ $stderr == *"workload idle of beta has external snapshots of it"* ]]
+	set_mark "$volume" "$own"
 
 	# a start has the top, and gives what it was given back
 	hyfw start idle
@@ -326,4 +338,42 @@ has_mark() { # FILE
 	hyfw rm -f full
 	umount "$DATA/small"
 	rm -r "$DATA/disks/big.qcow2" "$DATA/small"
+}
+
+@test "external snapshots: a disk that is not mounted is not gone; none where other hosts have it" {
+	mkdir -p "$DATA/real" "$DATA/far"
+	chmod 755 "$DATA/real" "$DATA/far"
+	mount --bind "$DATA/real" "$DATA/far"
+	truncate -s 4M "$DATA/far/disk.img"
+	printf '[pool far]\npath = %s\nshared = yes\n' "$DATA/far" >"$BATS_TEST_TMPDIR/shared.ini"
+	away=(--isolation kvm --network none -m 64M --set firmware=bios --set "disk=$DATA/far/disk.img:format=raw")
+	hyfw --config "$BATS_TEST_TMPDIR/shared.ini" run -d --name away "${away[@]}"
+	run --separate-stderr hyfw snapshot create --external --disk-only away one
+	[ "$status" -ne 0 ]
+	[[ $stderr == *"disk1 ($DATA/far/disk.img) is in a pool that other hosts have"*"leave --external out" ]]
+	[ "$(layers away "$DATA/far")" = 0 ]
+	hyfw rm -f away
+
+	hyfw run -d --name away "${away[@]}"
+	hyfw snapshot create --external --disk-only away one
+	hyfw stop -t 0 away
+	put "$(top_of away disk1)" 6
+	umount "$DATA/far"
+	run --separate-stderr hyfw rm away
+	echo "$stderr"
+	[ "$status" -eq 0 ]
+	[[ $stderr == *"$DATA/far/disk.img is not to be reached (nothing is mounted on $DATA/far)"*"hyfw recover"* ]]
+	run --separate-stderr hyfw recover
+	[ "$status" -ne 0 ]
+	[[ $stderr == *"$DATA/far/disk.img is not to be reached"* ]]
+	[ "$(layers away "$DATA/real")" = 1 ]
+	mount --bind "$DATA/real" "$DATA/far"
+	hyfw recover
+	[ "$(layers away "$DATA/real")" = 0 ]
+	holds "$DATA/real/disk.img" 6 raw
+	run has_mark "$DATA/real/disk.img"
+	[ -z "$output" ]
+	[ ! -e "$DATA/drivers/kvm/machines/away.json" ]
+	umount "$DATA/far"
+	rm -r "$DATA/real" "$DATA/far"
 }

@@ -63,6 +63,7 @@ int kvm_domain_tests(void);
 int kvm_template_tests(void);
 int kvm_template_disks_tests(void);
 int kvm_clone_tests(void);
+int kvm_layers_tests(void);
 
 struct kvm_test_disk {
 	const char *source, *format, *options;

@@ -218,5 +218,5 @@ int main(void)
 		cmocka_unit_test(a_hostile_header_is_refused),
 	};
 
-	return cmocka_run_group_tests_name("kvm layers", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("kvm layers", tests, NULL, NULL) + kvm_layers_tests();
 }

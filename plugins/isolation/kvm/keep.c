@@ -147,7 +147,8 @@ static void add_backing(struct json_object *object, const char *path)
 		json_object_object_add(object, "backing", json_object_new_string(overlay.backing));
 }
 
-static void add_disk(struct json_object *disks, const char *name, const struct hyfw_attachment *disk)
+static void add_disk(const struct hyfw_host *host, struct hyfw_arena *arena, struct json_object *disks, const char *name,
+		     const struct hyfw_attachment *disk)
 {
 	const char *device = hyfw_map_get(&disk->options, "device");
 	struct json_object *object;
@@ -160,7 +161,10 @@ static void add_disk(struct json_object *disks, const char *name, const struct h
 	json_object_object_add(object, "format", json_object_new_string(disk->format ? disk->format : "raw"));
 	json_object_object_add(object, "read_only",
 			       json_object_new_boolean((disk->flags & HYFW_ATTACH_READ_ONLY) != 0));
+	if (disk->flags & HYFW_ATTACH_SHARED)
+		json_object_object_add(object, "shared", json_object_new_boolean(true));
 	json_object_object_add(object, "device", json_object_new_string(device ? device : "disk"));
+	json_object_object_add(object, "mount", json_object_new_string(kvm_mount_of(host, arena, disk->source)));
 	if (disk->format && strcmp(disk->format, "qcow2") == 0)
 		add_backing(object, disk->source);
 	json_object_array_add(disks, object);
@@ -180,9 +184,9 @@ int kvm_keep_disks(const struct hyfw_host *host, struct hyfw_arena *arena, const
 	if (r < 0)
 		return r;
 	disks = json_object_new_array();
-	add_disk(disks, "root", &workload->root);
+	add_disk(host, arena, disks, "root", &workload->root);
 	for (i = 0; i < workload->disk_count; i++)
-		add_disk(disks, host->format(arena, "disk%zu", i + 1), &workload->disks[i]);
+		add_disk(host, arena, disks, host->format(arena, "disk%zu", i + 1), &workload->disks[i]);
 	json_object_object_add(kept, "disks", disks);
 	json_object_object_add(kept, "failover",
 			       json_object_new_boolean(hyfw_map_get(&workload->settings, "failover") != NULL));

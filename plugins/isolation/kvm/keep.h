@@ -3,7 +3,8 @@
  * What is kept of a machine as long as its workload is there, in one JSON file of the
  * data directory:
  *
- *     disks      those of its last start, so that they are known while it stands
+ *     disks      those of its last start, so that they are known while it stands, with
+ *                where that is mounted which they lie on ("mount") and whether other hosts have that ("shared")
  *     snapshots  what there is, and which of them it came from ("current")
  *     restore    the saved machine that its next start goes on with
  *     failover   whether another host may start it
@@ -40,6 +41,11 @@ int kvm_keep_write(const struct hyfw_host *host, struct hyfw_arena *arena, const
 		   struct json_object *object, struct hyfw_error **err);
 int kvm_keep_read(const struct hyfw_host *host, const char *path, struct json_object **ret_object,
 		  struct hyfw_error **err);
+
+/* mounts.c: where that is mounted what has 'path' in it, in 'arena'; and whether 'path' is
+ * not to be reached because 'mount' ("" when it is not known) is not. */
+const char *kvm_mount_of(const struct hyfw_host *host, struct hyfw_arena *arena, const char *path);
+bool kvm_mount_is_absent(const struct hyfw_host *host, struct hyfw_arena *arena, const char *path, const char *mount);
 
 /* Notes the disks of a machine that is about to start. */
 int kvm_keep_disks(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_workload *workload,

@@ -383,7 +383,8 @@ int qcow2_disk_attachment(struct qcow2 *qcow2, const struct hyfw_subject *subjec
 	*ret_attachment = (struct hyfw_attachment){
 		.size = sizeof(*ret_attachment),
 		.kind = HYFW_ATTACHMENT_BLOCK,
-		.flags = is_read_only(&subject->disk) ? HYFW_ATTACH_READ_ONLY : 0u,
+		.flags = (is_read_only(&subject->disk) ? HYFW_ATTACH_READ_ONLY : 0u) |
+			 (qcow2_is_shared(qcow2, place.path, arena) ? HYFW_ATTACH_SHARED : 0u),
 		.source = place.path,
 		.source_fd = -1,
 		.format = qcow2->host->format(arena, "%s", place.format),

@@ -24,6 +24,8 @@
 #define RIGHT_RESIZE 3
 #define KEY_SIZE 64
 #define WORKLOAD_SIZE 256
+#define MARK_SIZE 512
+#define MACHINE_ID_LENGTH 32
 
 static bool is_locked(int fd, off_t start, off_t length)
 {
@@ -163,16 +165,53 @@ void qcow2_device_release(dev_t device)
 /* ---- who ---- */
 
 /* A machine that has external snapshots writes to files that lie on the disk, and notes
- * its name on it: what is in the disk itself is old, and must stay as it is. */
-static const char *layered_by(struct qcow2 *qcow2, struct hyfw_arena *arena, int fd)
+ * its name and its host on it (HYFW_ATTRIBUTE_SNAPSHOTS): what is in the disk itself is
+ * old, and must stay as it is. */
+struct layered {
+	const char *workload; /* NULL: nothing lies on it */
+	const char *host;     /* NULL: this one, and this hyfw */
+};
+
+/* machine-id(5), "-" when there is none. */
+static const char *machine_id(struct qcow2 *qcow2, struct hyfw_arena *arena)
 {
-	char workload[WORKLOAD_SIZE];
-	const ssize_t length = fgetxattr(fd, HYFW_ATTRIBUTE_SNAPSHOTS, workload, sizeof(workload) - 1);
+	char id[MACHINE_ID_LENGTH + 1];
+	const int fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
+	const ssize_t length = fd < 0 ? -1 : read(fd, id, MACHINE_ID_LENGTH);
+
+	if (fd >= 0)
+		close(fd);
+	return length == MACHINE_ID_LENGTH ? qcow2->host->format(arena, "%.*s", MACHINE_ID_LENGTH, id) : "-";
+}
+
+/* Older marks are the workload's name alone. */
+static struct layered layered_by(struct qcow2 *qcow2, struct hyfw_arena *arena, int fd)
+{
+	char mark[MARK_SIZE];
+	const ssize_t length = fgetxattr(fd, HYFW_ATTRIBUTE_SNAPSHOTS, mark, sizeof(mark) - 1);
+	struct layered layered = { 0 };
+	const char *here, *rest;
 
 	if (length <= 0)
-		return NULL;
-	workload[length] = '\0';
-	return qcow2->host->format(arena, "%s", workload);
+		return layered;
+	mark[length] = '\0';
+	layered.workload = qcow2->host->format(arena, "%.*s", (int)strcspn(mark, " "), mark);
+	rest = mark + strlen(layered.workload);
+	here = qcow2->host->format(arena, " %s %s ", qcow2->host->owner, machine_id(qcow2, arena));
+	if (*rest && strncmp(rest, here, strlen(here)) != 0)
+		layered.host = qcow2->host->format(arena, "%s", strrchr(rest, ' ') + 1);
+	return layered;
+}
+
+static int fail_layered(struct qcow2 *qcow2, const char *what, const struct layered *by, struct hyfw_error **err)
+{
+	if (by->host)
+		return qcow2->host->fail(err, EBUSY, "disk %s: workload %s of %s has external snapshots of it, and what it wrote "
+					 "since is in files that are known there; `hyfw snapshot delete %s NAME` there merges "
+					 "them", what, by->workload, by->host, by->workload);
+	return qcow2->host->fail(err, EBUSY, "disk %s: workload %s has external snapshots of it, and what it wrote since is in "
+				 "files beside it; `hyfw snapshot list %s` shows them, `hyfw snapshot delete %s NAME` merges "
+				 "them", what, by->workload, by->workload, by->workload);
 }
 
 /* Machines lie on it, here or in future. */
@@ -191,17 +230,16 @@ int qcow2_use_check(struct qcow2 *qcow2, int fd, const struct stat *st, const ch
 		    const char *but, struct hyfw_error **err)
 {
 	struct hyfw_arena *arena = qcow2->host->arena_new();
-	const char *workload = qcow2_use_by(qcow2, st, arena), *layered = layered_by(qcow2, arena, fd);
+	const char *workload = qcow2_use_by(qcow2, st, arena);
+	const struct layered layered = layered_by(qcow2, arena, fd);
 	const char *template = write ? template_of(qcow2, arena, fd) : NULL;
 	int result = 0;
 
 	if (template)
 		result = qcow2->host->fail(err, EBUSY, "disk %s: it is of template %s, and fits its memory only as it is", what,
 					   template);
-	else if (layered && (!but || strcmp(but, layered) != 0))
-		result = qcow2->host->fail(err, EBUSY, "disk %s: workload %s has external snapshots of it, and what it wrote "
-					   "since is in files beside it; `hyfw snapshot list %s` shows them, `hyfw snapshot "
-					   "delete %s NAME` merges them", what, layered, layered, layered);
+	else if (layered.workload && (layered.host || !but || strcmp(but, layered.workload) != 0))
+		result = fail_layered(qcow2, what, &layered, err);
 	else if (workload && (!but || strcmp(but, workload) != 0))
 		result = qcow2->host->fail(err, EBUSY, "disk %s: used by workload %s; `hyfw stop %s` first", what, workload,
 					   workload);

@@ -42,11 +42,15 @@ enum hyfw_attachment_flags {
 	 * mode (without set-id bits) of the directory that it covers, so that a service
 	 * that is not root can write in its new volume.  Best effort. */
 	HYFW_ATTACH_ADOPT = 1u << 7,
+	/* BLOCK: on storage that other hosts have, too. */
+	HYFW_ATTACH_SHARED = 1u << 8,
 };
 
 /* An extended attribute that an isolation driver puts on the file of a disk while what the
- * workload writes goes to files of its own on top of it: the workload's name.  Storage
- * drivers give such a disk to no other workload and do nothing to it. */
+ * workload writes goes to files of its own on top of it: "WORKLOAD OWNER MACHINE HOST",
+ * which are the workload's name, hyfw_host.owner, the machine-id(5) of the host ("-" for
+ * none) and its name.  Storage drivers give such a disk to no other workload, here or
+ * anywhere, and do nothing to it. */
 #define HYFW_ATTRIBUTE_SNAPSHOTS "trusted.hyfw.snapshots"
 
 /* The same on a file that disks of several workloads lie on, whatever it was made of: the

@@ -91,6 +91,10 @@ const char *kvm_display_socket(const struct hyfw_host *host, struct hyfw_arena *
 const char *kvm_uuid(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload,
 		     const struct hyfw_map *settings);
 
+/* machine-id(5); false when there is none. */
+#define KVM_MACHINE_ID_SIZE 33
+bool kvm_machine_id(char ret_id[static KVM_MACHINE_ID_SIZE]);
+
 /* ---- firmware ------------------------------------------------------------------- */
 
 #define KVM_QBOOT "/usr/share/qemu/qboot.rom" /* starts a kernel in a third of SeaBIOS's time */

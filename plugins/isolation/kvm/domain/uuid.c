@@ -7,7 +7,6 @@
 #include "../kvm.h"
 
 #define MACHINE_ID "/etc/machine-id"
-#define MACHINE_ID_LENGTH 32
 
 /* Two independent 64 bit FNV-1a sums with an end mark after each part: what must not
  * meet is a few thousand names, nobody's secret. */
@@ -26,28 +25,28 @@ static void sum_add(struct sum *sum, const char *text)
 	} while (text[i++]);
 }
 
-/* machine-id(5); a machine without one has that of the directories alone. */
-static void sum_add_machine(struct sum *sum)
+bool kvm_machine_id(char ret_id[static KVM_MACHINE_ID_SIZE])
 {
-	char id[MACHINE_ID_LENGTH + 1] = { 0 };
 	const int fd = open(MACHINE_ID, O_RDONLY | O_CLOEXEC);
+	const ssize_t length = fd < 0 ? -1 : read(fd, ret_id, KVM_MACHINE_ID_SIZE - 1);
 
-	if (fd < 0)
-		return;
-	if (read(fd, id, MACHINE_ID_LENGTH) == MACHINE_ID_LENGTH)
-		sum_add(sum, id);
-	close(fd);
+	if (fd >= 0)
+		close(fd);
+	ret_id[length < 0 ? 0 : length] = '\0';
+	return length == KVM_MACHINE_ID_SIZE - 1;
 }
 
 const char *kvm_uuid(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload,
 		     const struct hyfw_map *settings)
 {
 	const char *uuid = hyfw_map_get(settings, "uuid");
+	char id[KVM_MACHINE_ID_SIZE];
 	struct sum sum = { { UINT64_C(0xcbf29ce484222325), UINT64_C(0x84222325cbf29ce4) } };
 
 	if (uuid && *uuid)
 		return uuid;
-	sum_add_machine(&sum);
+	if (kvm_machine_id(id)) /* without one it is that of the directories alone */
+		sum_add(&sum, id);
 	sum_add(&sum, host->owner);
 	sum_add(&sum, host->directory("kvm", HYFW_DIRECTORY_DATA));
 	sum_add(&sum, workload);

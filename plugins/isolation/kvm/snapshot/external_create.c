@@ -28,6 +28,12 @@ static int check_part(struct kvm_external *external, struct json_object *disk, c
 	if (external->operation->domain && strcmp(part->top, kvm_layer_top(kept, part->base)) != 0)
 		return external->host->fail(err, EIO, "%s: the machine uses %s, which is not known as its file", part->name,
 					    part->top);
+	if (kvm_keep_bool(noted, "shared"))
+		return external->host->fail(err, ENOTSUP, "%s (%s) is in a pool that other hosts have, too (shared = yes), and "
+					    "they would not know of files that lie on it; leave --external out", part->name,
+					    part->base);
+	if (kvm_layer_foreign(&external->layers, part->base, err) < 0)
+		return -EBUSY;
 	if (kvm_layer_depth(kept, part->top) >= KVM_LAYERS_DEEPEST)
 		return external->host->fail(err, E2BIG, "%s: %d files lie on each other already; delete a snapshot",
 					    part->name, KVM_LAYERS_DEEPEST);
@@ -67,8 +73,23 @@ static int collect(struct kvm_external *external, struct hyfw_error **err)
 
 /* ---- new tops ---- */
 
-/* The former tops are the tops again. */
-static void take_back(struct kvm_external *external)
+static bool is_recorded(struct kvm_external *external)
+{
+	KVM_AUTO_PUT struct json_object *kept = NULL;
+	struct hyfw_error *ignored = NULL;
+	bool found;
+	size_t i;
+
+	found = kvm_keep_load(external->host, external->layers.arena, external->layers.workload, &kept, &ignored) < 0;
+	for (i = 0; !found && i < external->count; i++)
+		found = kvm_layer_find(kept, external->parts[i].overlay) != NULL;
+	external->host->forget(&ignored);
+	return found;
+}
+
+/* The former tops are the tops again.  'store': the record has the new ones; when it still
+ * has them afterwards they stay, since empty overlays are as good as none. */
+static void take_back(struct kvm_external *external, bool store)
 {
 	struct json_object *kept = external->layers.kept, *below;
 	struct hyfw_error *ignored = NULL;
@@ -80,10 +101,10 @@ static void take_back(struct kvm_external *external)
 		if (below)
 			json_object_object_add(below, "active", json_object_new_boolean(true));
 	}
-	if (kvm_layers_store(&external->layers, &ignored) < 0) {
-		external->host->forget(&ignored); /* empty overlays are as good as none */
+	if (store && kvm_layers_store(&external->layers, &ignored) < 0)
+		external->host->forget(&ignored);
+	if (is_recorded(external))
 		return;
-	}
 	kvm_external_remove(external);
 	for (i = 0; i < external->count; i++)
 		kvm_layer_mark(&external->layers, external->parts[i].base);
@@ -229,11 +250,14 @@ static int create_live(struct kvm_external *external, struct json_object *snapsh
 {
 	int r = kvm_layers_store(&external->layers, err);
 
-	if (r == 0)
-		r = change_live(external, err);
+	if (r < 0) {
+		take_back(external, false);
+		return r;
+	}
+	r = change_live(external, err);
 	if (r < 0) {
 		if (!has_changed(external))
-			take_back(external);
+			take_back(external, true);
 		return r;
 	}
 	if (external->memory)
@@ -251,7 +275,7 @@ static int create_idle(struct kvm_external *external, struct json_object *snapsh
 	add_snapshot(external, snapshot);
 	r = kvm_layers_store(&external->layers, err);
 	if (r < 0)
-		kvm_external_remove(external);
+		take_back(external, false);
 	return r;
 }
 

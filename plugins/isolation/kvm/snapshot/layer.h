@@ -89,10 +89,6 @@ int kvm_layer_check(struct kvm_layers *layers, const char *path, struct hyfw_err
 int kvm_layer_sync(struct kvm_layers *layers, const char *path, struct hyfw_error **err);
 int kvm_layers_store(struct kvm_layers *layers, struct hyfw_error **err);
 
-/* HYFW_ATTRIBUTE_SNAPSHOTS: notes on the base whose layers it has, or that it has none
- * any more. */
-void kvm_layer_mark(struct kvm_layers *layers, const char *base);
-
 /* Hands all files from 'path' down to its base to a user; the base itself is the
  * storage driver's. */
 int kvm_layer_give(struct kvm_layers *layers, const char *path, uid_t uid, gid_t gid, struct hyfw_error **err);
@@ -103,6 +99,15 @@ void kvm_layer_memory_remove(struct kvm_layers *layers, const char *path);
 
 /* Removes what is in our directories and not in the record. */
 void kvm_layers_sweep(struct kvm_layers *layers);
+
+/* ---- snapshot/mark.c ---------------------------------------------------------------------- */
+
+/* HYFW_ATTRIBUTE_SNAPSHOTS: notes on the base whose layers it has, or that it has none
+ * any more.  Somebody else's mark stays. */
+void kvm_layer_mark(struct kvm_layers *layers, const char *base);
+
+/* -EBUSY, by name, when another workload, here or on another host, has layers on it. */
+int kvm_layer_foreign(struct kvm_layers *layers, const char *base, struct hyfw_error **err);
 
 /* ---- snapshot/layer_merge.c --------------------------------------------------------------- */
 

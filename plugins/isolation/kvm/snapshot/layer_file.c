@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #define OWN "snapshots" /* below the data directory: for layers of what lies elsewhere, and memory */
@@ -235,21 +234,6 @@ int kvm_layers_store(struct kvm_layers *layers, struct hyfw_error **err)
 }
 
 /* ---- whose they are ---- */
-
-void kvm_layer_mark(struct kvm_layers *layers, const char *base)
-{
-	const size_t length = strlen(layers->workload);
-	char name[256];
-
-	if (kvm_layer_of_base(layers->kept, base)) {
-		if (lsetxattr(base, HYFW_ATTRIBUTE_SNAPSHOTS, layers->workload, length, 0) < 0)
-			layers->host->log(HYFW_LOG_WARNING, "disk %s: note that it has snapshots: %s: see to it that "
-					  "nobody else writes to it", base, strerror(errno));
-	} else if (lgetxattr(base, HYFW_ATTRIBUTE_SNAPSHOTS, name, sizeof(name)) == (ssize_t)length &&
-		   memcmp(name, layers->workload, length) == 0) {
-		lremovexattr(base, HYFW_ATTRIBUTE_SNAPSHOTS);
-	}
-}
 
 int kvm_layer_give(struct kvm_layers *layers, const char *path, uid_t uid, gid_t gid, struct hyfw_error **err)
 {

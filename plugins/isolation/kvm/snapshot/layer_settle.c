@@ -39,6 +39,28 @@ int kvm_layers_settle(struct kvm_layers *layers, struct hyfw_error **err)
 
 /* ---- of a workload that goes ---- */
 
+/* A disk that is not to be reached just now is not gone: nothing is done to what lies on
+ * it, and the record stays. */
+static int check_disks(struct kvm_layers *layers, struct hyfw_error **err)
+{
+	struct json_object *disks = kvm_keep_array(layers->kept, "disks");
+	size_t i, count = json_object_array_length(disks);
+
+	for (i = 0; i < count; i++) {
+		struct json_object *disk = json_object_array_get_idx(disks, i);
+		const char *path = kvm_keep_text(disk, "path"), *mount = kvm_keep_text(disk, "mount");
+
+		if (strcmp(kvm_keep_text(disk, "name"), "root") != 0 && kvm_layer_of_base(layers->kept, path) &&
+		    kvm_mount_is_absent(layers->host, layers->arena, path, mount))
+			return layers->host->fail(err, EBUSY, "%s is not to be reached (%s%s), and what %s wrote since lies on "
+						  "it; mount that and `hyfw recover`, or remove %s to give up what it wrote",
+						  path, *mount ? "nothing is mounted on " : "its directory is not there",
+						  mount, layers->workload,
+						  kvm_keep_path(layers->host, layers->arena, layers->workload, "json"));
+	}
+	return 0;
+}
+
 /* The root disk goes with it: so does what lies on it, or on a disk that is gone. */
 static void drop_root(struct kvm_layers *layers)
 {
@@ -68,7 +90,9 @@ int kvm_layers_drop(const struct hyfw_host *host, struct hyfw_arena *arena, cons
 		return r;
 	layers.kept = kept;
 	if (kvm_layer_any(kept)) {
-		r = kvm_layers_finish(&layers, err);
+		r = check_disks(&layers, err);
+		if (r == 0)
+			r = kvm_layers_finish(&layers, err);
 		drop_root(&layers);
 		json_object_object_del(kept, "snapshots");
 		if (r == 0)

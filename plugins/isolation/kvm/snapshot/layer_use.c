@@ -4,6 +4,24 @@
 
 #include <string.h>
 
+/* Also where nothing of this machine lies on it: something of another may. */
+static int check_mark(struct kvm_layers *layers, const struct hyfw_attachment *disk, struct hyfw_error **err)
+{
+	if (disk->kind != HYFW_ATTACHMENT_BLOCK || !disk->source)
+		return 0;
+	return kvm_layer_foreign(layers, disk->source, err);
+}
+
+static int check_marks(struct kvm_layers *layers, const struct hyfw_workload *workload, struct hyfw_error **err)
+{
+	int r = check_mark(layers, &workload->root, err);
+	size_t i;
+
+	for (i = 0; r == 0 && i < workload->disk_count; i++)
+		r = check_mark(layers, &workload->disks[i], err);
+	return r;
+}
+
 /* 'ids' NULL: they are the user's already that has the top. */
 static int use(struct kvm_layers *layers, struct hyfw_attachment *disk, const struct hyfw_idmap *ids,
 	       struct hyfw_error **err)
@@ -30,10 +48,10 @@ int kvm_layers_use(const struct hyfw_host *host, struct hyfw_arena *arena, struc
 	KVM_AUTO_PUT struct json_object *kept = NULL;
 	struct hyfw_attachment *disks;
 	size_t i;
-	int r;
+	int r = check_marks(&layers, workload, err);
 
-	if (workload->transient)
-		return 0;
+	if (r < 0 || workload->transient)
+		return r;
 	r = kvm_keep_load(host, arena, workload->name, &kept, err);
 	if (r < 0 || !kvm_layer_any(kept))
 		return r;
@@ -63,7 +81,8 @@ int kvm_layers_use_disk(const struct hyfw_host *host, struct hyfw_arena *arena, 
 	if (r < 0)
 		return r;
 	layers.kept = kept;
-	return use(&layers, disk, NULL, err);
+	r = check_mark(&layers, disk, err);
+	return r < 0 ? r : use(&layers, disk, NULL, err);
 }
 
 int kvm_layers_refuse(struct kvm_operation *operation, struct hyfw_error **err)
