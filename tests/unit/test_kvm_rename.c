@@ -47,7 +47,8 @@ static int set_up(void **state)
 	if (mkdir(at("machines"), 0700) < 0 || mkdir(at("nvram"), 0700) < 0 || mkdir(at("tpm"), 0700) < 0 ||
 	    mkdir(at("tpm/old"), 0700) < 0 || mkdir(at("clones"), 0700) < 0 || mkdir(at("clones/old"), 0700) < 0)
 		return -1;
-	put("machines/old.json", "{\"disks\":[{\"name\":\"root\",\"path\":\"/roots/old\"},{\"path\":\"/other\"}]}");
+	put("machines/old.json", "{\"disks\":[{\"name\":\"root\",\"path\":\"/roots/old\"},{\"path\":\"/other\"}],"
+				"\"snapshots\":[{\"disks\":[{\"path\":\"/roots/old\"}]}]}");
 	put("nvram/old.fd", "variables");
 	put("tpm/old/state", "sealed");
 	return 0;

@@ -114,21 +114,33 @@ static const char *place_of(const struct renaming *renaming, const char *path)
 	return path;
 }
 
-static int write_disks(const struct renaming *renaming, struct hyfw_error **err)
+static void change_disks(const struct renaming *renaming, struct json_object *disks)
 {
-	KVM_AUTO_PUT struct json_object *kept = NULL;
-	struct json_object *disks = NULL;
+	const size_t count = json_object_array_length(disks);
 	size_t i;
-	int r = kvm_keep_load(renaming->host, renaming->arena, renaming->to, &kept, err);
 
-	if (r < 0 || !kept || !json_object_object_get_ex(kept, "disks", &disks))
-		return r;
-	for (i = 0; i < json_object_array_length(disks); i++) {
+	for (i = 0; i < count; i++) {
 		struct json_object *disk = json_object_array_get_idx(disks, i);
 		const char *path = place_of(renaming, kvm_keep_text(disk, "path"));
 
 		json_object_object_add(disk, "path", json_object_new_string(path));
 	}
+}
+
+/* Those of its last start, and of its snapshots. */
+static int write_disks(const struct renaming *renaming, struct hyfw_error **err)
+{
+	KVM_AUTO_PUT struct json_object *kept = NULL;
+	struct json_object *disks = NULL, *snapshots;
+	size_t i;
+	int r = kvm_keep_load(renaming->host, renaming->arena, renaming->to, &kept, err);
+
+	if (r < 0 || !kept || !json_object_object_get_ex(kept, "disks", &disks))
+		return r;
+	change_disks(renaming, disks);
+	snapshots = kvm_keep_array(kept, "snapshots");
+	for (i = 0; i < json_object_array_length(snapshots); i++)
+		change_disks(renaming, kvm_keep_array(json_object_array_get_idx(snapshots, i), "disks"));
 	return kvm_keep_store(renaming->host, renaming->arena, renaming->to, kept, err);
 }
 
