@@ -118,7 +118,7 @@ static void exec_reports_what_it_cannot_run(void **state)
 	assert_int_equal(container_start(&container), 0);
 	assert_int_equal(fixture_ops->exec(fixture_instance, &container.record, &exec, container.arena, &running,
 					   &container.err), -ENOENT);
-	assert_string_equal(container.err->message, "frobnicate: executable file not found");
+	assert_string_equal(container.err->message, "frobnicate: executable file not found in $PATH");
 	hyfw_forget(&container.err);
 	exec.workdir = "/nowhere";
 	assert_true(fixture_ops->exec(fixture_instance, &container.record, &exec, container.arena, &running,

@@ -2,10 +2,12 @@
  * What runs in the new process, from the clone to the exec of the command.  Only
  * async-signal-safe calls: the parent may have had threads and locks. */
 #include "ns.h"
+#include "oci/oci.h"
 
 #include <linux/keyctl.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,13 +19,13 @@
 /* Ends with the creator.  Has to be said again after each change of credentials,
  * which clears it (prctl(2)).  A creator that is gone by now is noticed at the
  * channel: the next message is its end. */
-static void die_with_creator(const struct ns_job *job)
+void ns_die_with_creator(const struct ns_job *job)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		ns_die(job, NS_STEP_PARENT, "", errno);
 }
 
-static void expect(const struct ns_job *job, char message, int *fds, size_t room, size_t *ret_count)
+void ns_expect(const struct ns_job *job, char message, int *fds, size_t room, size_t *ret_count)
 {
 	char got = 0;
 	int r = ns_channel_receive(job->channel, &got, fds, room, ret_count);
@@ -45,7 +47,7 @@ void ns_reset_signals(void)
 }
 
 /* Nobody inside may look into this copy of hyfw (/proc/PID/exe and friends). */
-static void become_private(const struct ns_job *job)
+void ns_become_private(const struct ns_job *job)
 {
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		ns_die(job, NS_STEP_NONE, "", errno);
@@ -54,7 +56,7 @@ static void become_private(const struct ns_job *job)
 }
 
 /* "0" is the writing process.  "tasks", not "cgroup.procs": see struct hyfw_cgroup. */
-static void join_cgroups(const struct ns_job *job)
+void ns_join_cgroups(const struct ns_job *job)
 {
 	size_t i;
 
@@ -63,18 +65,18 @@ static void join_cgroups(const struct ns_job *job)
 			ns_die(job, NS_STEP_CGROUP, "the workload", errno);
 }
 
-static void become_root(const struct ns_job *job)
+void ns_become_root(const struct ns_job *job)
 {
 	if (!job->mapped)
 		return;
-	expect(job, NS_MAPPED, NULL, 0, NULL);
+	ns_expect(job, NS_MAPPED, NULL, 0, NULL);
 	if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0 ||
 	    syscall(SYS_setgroups, (size_t)0, NULL) < 0)
 		ns_die(job, NS_STEP_IDS, "", errno);
 	/* Changed ids made the files below /proc/self root's again. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		ns_die(job, NS_STEP_IDS, "", errno);
-	die_with_creator(job);
+	ns_die_with_creator(job);
 }
 
 /* Now owned by the user namespace, and with its root as the owner of what is in
@@ -86,7 +88,7 @@ static void make_namespaces(const struct ns_job *job)
 }
 
 /* Here, because nobody else is inside the namespace without entering it. */
-static void bring_up_loopback(const struct ns_job *job)
+void ns_bring_up_loopback(const struct ns_job *job)
 {
 	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_LOOPBACK };
 	NS_AUTO_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -109,10 +111,8 @@ static void set_hostname(const struct ns_job *job)
 
 /* pivot_root(2): with "." twice the old root ends on top of the new one, and is
  * what gets unmounted there. */
-static void enter_root(const struct ns_job *job, int root)
+void ns_pivot(const struct ns_job *job, int root)
 {
-	if (move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		ns_die(job, NS_STEP_ROOT, "attach", errno);
 	if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
 		ns_die(job, NS_STEP_ROOT, "pivot_root", errno);
 	if (umount2(".", MNT_DETACH) < 0)
@@ -147,23 +147,25 @@ void ns_child_create(struct ns_job *job)
 	size_t count = 0;
 
 	close(job->peer);
-	die_with_creator(job);
-	become_private(job);
-	join_cgroups(job);
+	ns_die_with_creator(job);
+	ns_become_private(job);
+	ns_join_cgroups(job);
 	/* Nothing that is mounted here may reach the host; root of the host would. */
 	if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &slave, sizeof(slave)) < 0)
 		ns_die(job, NS_STEP_ROOT, "propagation", errno);
 	ns_devices_take(job, devices);
 	ns_kernelfs_take_proc(job, &kernelfs);
-	become_root(job);
+	ns_become_root(job);
 	make_namespaces(job);
-	bring_up_loopback(job);
+	ns_bring_up_loopback(job);
 	ns_kernelfs_take_sys(job, &kernelfs);
 	set_hostname(job);
-	expect(job, NS_GO, fds, NS_FDS_MAX, &count);
+	ns_expect(job, NS_GO, fds, NS_FDS_MAX, &count);
 	if (count == 0)
 		ns_die(job, NS_STEP_PARENT, "", EPROTO);
-	enter_root(job, fds[0]);
+	if (move_mount(fds[0], "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		ns_die(job, NS_STEP_ROOT, "attach", errno);
+	ns_pivot(job, fds[0]);
 	umask(0022);
 	ns_kernelfs_attach(job, &kernelfs, fds[0]);
 	dev = ns_devices_make(job, fds[0], devices);
@@ -202,19 +204,33 @@ static void connect_stdio(const struct ns_job *job)
 
 /* A directory that was reached through a leaked descriptor is outside of our
  * root, and getcwd(2) says so. */
-static void change_directory(const struct ns_job *job)
+static int enter_directory(const char *path)
 {
-	const char *path = job->workdir && *job->workdir ? job->workdir : "/";
 	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS };
 	NS_AUTO_CLOSE int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
 	char cwd[PATH_MAX];
 
-	if (fd < 0 || fchdir(fd) < 0)
-		ns_die(job, NS_STEP_WORKDIR, path, errno);
-	if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0)
-		ns_die(job, NS_STEP_WORKDIR, path, errno);
-	if (cwd[0] != '/')
+	if (fd < 0 || fchdir(fd) < 0 || syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0)
+		return -errno;
+	return cwd[0] == '/' ? 0 : -EXDEV;
+}
+
+static void change_directory(const struct ns_job *job)
+{
+	const char *path = job->workdir && *job->workdir ? job->workdir : "/";
+	int r = enter_directory(path);
+
+	if (r == -EXDEV)
 		ns_die(job, NS_STEP_OUTSIDE, path, EPERM);
+	if (r < 0)
+		ns_die(job, NS_STEP_WORKDIR, path, -r);
+}
+
+/* Some may enter it only as root, others only as the command's user: one of the two
+ * is enough for OCI runtimes. */
+static bool change_directory_early(const struct ns_job *job)
+{
+	return job->process && enter_directory(job->workdir && *job->workdir ? job->workdir : "/") == 0;
 }
 
 /* Whatever the caller had open stays outside.  To be closed by exec is not enough:
@@ -222,10 +238,11 @@ static void change_directory(const struct ns_job *job)
  * "/proc/self/fd/3/../../bin/sh", a way out of the root. */
 static void close_others(const struct ns_job *job, int console)
 {
-	const int keep[] = { job->channel, console, job->proc_fd, job->confinement->landlock_fd };
-	unsigned from = 3, next;
+	int keep[4 + OCI_KEPT] = { job->channel, console, job->proc_fd, job->confinement->landlock_fd };
+	unsigned from = 3 + job->preserved, next;
 	size_t i;
 
+	oci_kept(job, keep + 4);
 	do {
 		next = ~0u;
 		for (i = 0; i < NS_COUNT(keep); i++)
@@ -237,27 +254,54 @@ static void close_others(const struct ns_job *job, int console)
 	} while (next != ~0u);
 }
 
+/* Not the caller's keys.  A kernel without keyrings has none to give away. */
+static void join_keyring(const struct ns_job *job)
+{
+	if (job->keep_keyring)
+		return;
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, job->keyring) < 0 && errno != ENOSYS)
+		ns_die(job, NS_STEP_KEYRING, "", errno);
+}
+
+/* A filter with a listener is loaded now, as create() is to return the listener; the
+ * parent fetches it, because the filter may stop any call that would send it. */
+static bool load_early(struct ns_job *job)
+{
+	if (!job->process || !(job->confinement->seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER))
+		return false;
+	ns_confine_last(job);
+	return true;
+}
+
 void ns_child_become(struct ns_job *job, int console)
 {
 	const char *path;
+	bool entered, confined;
 
 	connect_stdio(job);
-	/* Not the caller's keys.  A kernel without keyrings has none to give away. */
-	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
-		ns_die(job, NS_STEP_KEYRING, "", errno);
+	join_keyring(job);
 	if (job->home_slot != SIZE_MAX && job->board->home[0])
 		job->envp[job->home_slot] = job->board->home;
+	entered = change_directory_early(job);
+	if (job->process)
+		oci_process_before(job);
 	ns_confine_before(job);
-	die_with_creator(job);
-	change_directory(job);
+	if (!job->outlives)
+		ns_die_with_creator(job);
+	if (!entered)
+		change_directory(job);
 	path = ns_command_find(job);
 	close_others(job, console);
+	if (job->process)
+		oci_limits_set(job);
 	if (ns_channel_send(job->channel, NS_READY, &console, console >= 0 ? 1 : 0) < 0)
 		_exit(127);
 	if (console >= 0)
 		close(console);
-	expect(job, NS_START, NULL, 0, NULL);
-	ns_confine_last(job);
+	confined = load_early(job);
+	oci_await_start(job);
+	if (!confined)
+		ns_confine_last(job);
 	job->board->executing = 1;
 	execve(path, (char *const *)(uintptr_t)job->argv, (char *const *)(uintptr_t)job->envp);
 	/* The file itself was there a moment ago. */

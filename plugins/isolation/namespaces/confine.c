@@ -5,6 +5,7 @@
  * Order: what a filter could forbid comes before it; without no_new_privileges
  * the filter (and Landlock) needs CAP_SYS_ADMIN, which is then given up last. */
 #include "ns.h"
+#include "oci/oci.h"
 
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -17,14 +18,27 @@ static bool keeps_admin(const struct hyfw_confinement *confinement)
 	       (confinement->seccomp_program || confinement->landlock_fd >= 0);
 }
 
-static int set_capabilities(const struct hyfw_confinement *confinement, uint64_t extra)
+/* OCI runtimes leave out what they do not have themselves. */
+static uint64_t available(const struct ns_job *job)
 {
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	uint64_t permitted = confinement->permitted | extra, effective = confinement->effective | extra;
+	struct __user_cap_data_struct data[2];
+
+	if (!job->process || syscall(SYS_capget, &head, data) < 0)
+		return UINT64_MAX;
+	return (uint64_t)data[1].permitted << 32 | data[0].permitted;
+}
+
+static int set_capabilities(const struct ns_job *job, uint64_t extra)
+{
+	const struct hyfw_confinement *confinement = job->confinement;
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	uint64_t mask = available(job), inheritable = confinement->inheritable & mask;
+	uint64_t permitted = (confinement->permitted | extra) & mask;
+	uint64_t effective = (confinement->effective | extra) & mask;
 	struct __user_cap_data_struct data[2] = {
-		{ (uint32_t)effective, (uint32_t)permitted, (uint32_t)confinement->inheritable },
-		{ (uint32_t)(effective >> 32), (uint32_t)(permitted >> 32),
-		  (uint32_t)(confinement->inheritable >> 32) },
+		{ (uint32_t)effective, (uint32_t)permitted, (uint32_t)inheritable },
+		{ (uint32_t)(effective >> 32), (uint32_t)(permitted >> 32), (uint32_t)(inheritable >> 32) },
 	};
 
 	return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
@@ -45,6 +59,13 @@ static void drop_bounding(const struct ns_job *job, uint64_t bounding)
 	}
 }
 
+/* What an OCI bundle lists without its being in the other sets is left out, as the
+ * runtimes do. */
+static bool may_be_absent(const struct ns_job *job)
+{
+	return job->process && errno == EPERM;
+}
+
 static void raise_ambient(const struct ns_job *job, uint64_t ambient)
 {
 	unsigned long capability;
@@ -53,7 +74,7 @@ static void raise_ambient(const struct ns_job *job, uint64_t ambient)
 		ns_die(job, NS_STEP_CAPABILITIES, "ambient set", errno);
 	for (capability = 0; capability < 64; capability++)
 		if (ambient >> capability & 1 &&
-		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) < 0)
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) < 0 && !may_be_absent(job))
 			ns_die(job, NS_STEP_CAPABILITIES, "ambient set", errno);
 }
 
@@ -61,7 +82,9 @@ static void set_user(const struct ns_job *job)
 {
 	const struct ns_board *board = job->board;
 
-	if (syscall(SYS_setgroups, (size_t)board->group_count, board->groups) < 0)
+	/* A user namespace may forbid it; then an OCI bundle without groups keeps what it has. */
+	if (syscall(SYS_setgroups, (size_t)board->group_count, board->groups) < 0 &&
+	    !(board->group_count == 0 && may_be_absent(job)))
 		ns_die(job, NS_STEP_USER, "supplementary groups", errno);
 	if (syscall(SYS_setresgid, board->gid, board->gid, board->gid) < 0)
 		ns_die(job, NS_STEP_USER, "group id (is it inside the id range of the workload?)", errno);
@@ -82,7 +105,7 @@ void ns_confine_before(const struct ns_job *job)
 	}
 	set_user(job);
 	if (confinement->have_capabilities) {
-		r = set_capabilities(confinement, extra);
+		r = set_capabilities(job, extra);
 		if (r < 0)
 			ns_die(job, NS_STEP_CAPABILITIES, "permitted set", -r);
 		raise_ambient(job, confinement->ambient);
@@ -109,11 +132,15 @@ static void load_filter(const struct ns_job *job, const struct hyfw_confinement 
 		.len = (unsigned short)confinement->seccomp_instructions,
 		.filter = (struct sock_filter *)(uintptr_t)confinement->seccomp_program,
 	};
+	long listener;
 
 	if (confinement->seccomp_instructions > BPF_MAXINSNS)
 		ns_die(job, NS_STEP_SECCOMP, "too long", E2BIG);
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, confinement->seccomp_flags, &program) < 0)
+	listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, confinement->seccomp_flags, &program);
+	if (listener < 0)
 		ns_die(job, NS_STEP_SECCOMP, "seccomp", errno);
+	if (confinement->seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+		__atomic_store_n(&job->board->listener, (int32_t)listener, __ATOMIC_RELEASE);
 }
 
 void ns_confine_last(const struct ns_job *job)
@@ -123,6 +150,8 @@ void ns_confine_last(const struct ns_job *job)
 
 	if (confinement->process_label)
 		set_label(job, confinement->process_label);
+	if (job->process)
+		oci_profile_set(job);
 	if (confinement->landlock_fd >= 0 &&
 	    syscall(SYS_landlock_restrict_self, confinement->landlock_fd, 0) < 0)
 		ns_die(job, NS_STEP_LANDLOCK, "landlock", errno);
@@ -134,7 +163,7 @@ void ns_confine_last(const struct ns_job *job)
 	if (confinement->seccomp_program)
 		load_filter(job, confinement);
 	if (keeps_admin(confinement)) {
-		r = set_capabilities(confinement, 0);
+		r = set_capabilities(job, 0);
 		if (r < 0)
 			ns_die(job, NS_STEP_CAPABILITIES, "permitted set", -r);
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * create(): the parent's half of making a workload; see ns.h for the picture. */
 #include "ns.h"
+#include "oci/oci.h"
 
 #include <linux/sched.h>
 
@@ -228,8 +229,11 @@ int ns_create(void *instance, struct hyfw_call *call, const struct hyfw_workload
 		.host = ((struct ns_instance *)instance)->host, .call = call, .workload = workload,
 		.job = { .channel = -1 }, .cgroup_unified = -1, .pidfd = -1, .console = -1,
 	};
-	int netns = -1, r = make(&making, &netns, err);
+	int netns = -1, r;
 
+	if (workload->oci)
+		return oci_create(instance, call, workload, ret_running, err);
+	r = make(&making, &netns, err);
 	if (r == 0) {
 		ret_running->pid = making.pid;
 		ret_running->wait_fd = ns_steal_fd(&making.pidfd);

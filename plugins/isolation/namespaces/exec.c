@@ -1,13 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * exec(): a further command in a running workload.
- *
- *     caller --ns_clone--> guide: joins the namespaces of the workload, then
- *                          --ns_clone(CLONE_PARENT)--> the command, in the pid
- *                          namespace and a child of the caller
- *
- * The guide shares the caller's descriptor table, so the command's pidfd appears
- * there.  Neither can be looked into from inside: they are not dumpable before
- * they join, and the guide never is in the pid namespace. */
+ * exec(): a further command in a running workload, made by a guide (guide.c). */
 #include "ns.h"
 
 #include <linux/sched.h>
@@ -29,27 +21,19 @@ struct executing {
 	int *cgroup_fds, cgroup_unified;
 	int pidfd, console, null_fd;
 	pid_t pid;
-	int result[2];   /* pipe: the guide tells pid and pidfd */
-};
-
-struct guided {
-	int32_t pid, pidfd;
 };
 
 /* The command, in the workload's namespaces. */
-static void be_command(struct executing *executing)
+static void be_command(struct ns_job *job, void *context)
 {
-	struct ns_job *job = &executing->job;
 	struct ns_console console = { -1, -1 };
-	size_t i;
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-		ns_die(job, NS_STEP_PARENT, "", errno);
+	(void)context;
+	if (!job->outlives)
+		ns_die_with_creator(job);
 	close(job->peer);
 	setsid();
-	for (i = 0; i < job->cgroup_count; i++)
-		if (write(job->cgroup_fds[i], "0", 1) != 1)
-			ns_die(job, NS_STEP_CGROUP, "the workload", errno);
+	ns_join_cgroups(job);
 	umask(0022);
 	if (job->terminal) {
 		ns_console_open(job, &console);
@@ -59,27 +43,15 @@ static void be_command(struct executing *executing)
 	ns_child_become(job, console.master);
 }
 
-static void be_guide(struct executing *executing)
+static void join_workload(struct ns_job *job, void *context)
 {
-	struct ns_job *job = &executing->job;
-	struct guided guided = { 0, -1 };
-	int pidfd = -1;
+	const struct executing *executing = context;
 
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		ns_die(job, NS_STEP_NONE, "", errno);
-	ns_reset_signals();
 	if (setns(executing->target, (int)executing->namespaces) < 0)
 		ns_die(job, NS_STEP_JOIN, "the namespaces of the workload", errno);
 	if (job->mapped && (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0 ||
 			    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0))
 		ns_die(job, NS_STEP_IDS, "", errno);
-	guided.pid = ns_clone(CLONE_PARENT, -1, &pidfd);
-	if (guided.pid == 0)
-		be_command(executing);
-	if (guided.pid < 0)
-		ns_die(job, NS_STEP_NAMESPACE, "process", errno);
-	guided.pidfd = pidfd;
-	_exit(write(executing->result[1], &guided, sizeof(guided)) == sizeof(guided) ? 0 : 1);
 }
 
 /* The workload has a user namespace when it is not in ours; joining ours again is
@@ -175,37 +147,26 @@ static int prepare(struct executing *executing, const struct hyfw_map *record, c
 		return ns_fail(host, err, -r, "make a channel to", "the new process");
 	executing->handle->channel = job->peer = ends[0];
 	job->channel = ends[1];
-	return pipe2(executing->result, O_CLOEXEC | O_NONBLOCK) < 0 ?
-		ns_fail(host, err, errno, "make a pipe to", "the new process") : 0;
+	return 0;
 }
 
 static int launch(struct executing *executing, struct hyfw_error **err)
 {
-	NS_AUTO_CLOSE int guide_fd = -1;
-	struct guided guided;
-	/* In the v2 group from here on: the command's own ids could not enter it. */
-	pid_t guide = ns_clone(CLONE_FILES, executing->cgroup_unified, &guide_fd);
+	const struct ns_guide guide = {
+		.join = join_workload, .child = be_command, .context = executing,
+		.cgroup_fd = executing->cgroup_unified,
+	};
+	int r = ns_guide_run(&executing->job, &guide, &executing->pid, &executing->pidfd);
 
-	if (guide == 0)
-		be_guide(executing);
-	if (guide < 0)
-		return ns_fail(executing->host, err, errno, "make", "a process");
-	while (waitpid(guide, NULL, 0) < 0 && errno == EINTR)
-		;
-	/* What stays open here would keep the channel alive after the command's exec. */
-	close(executing->job.channel);
-	executing->job.channel = -1;
-	if (read(executing->result[0], &guided, sizeof(guided)) != sizeof(guided))
+	if (r == -ECHILD)
 		return ns_board_error(executing->host, executing->handle->board, err);
-	executing->pid = guided.pid;
-	executing->pidfd = guided.pidfd;
-	return 0;
+	return r < 0 ? ns_fail(executing->host, err, -r, "make", "a process") : 0;
 }
 
 static void finish(struct executing *executing)
 {
-	int fds[] = { executing->target, executing->cgroup_unified, executing->console, executing->result[0],
-		      executing->result[1], executing->job.channel, executing->job.proc_fd, executing->null_fd };
+	int fds[] = { executing->target, executing->cgroup_unified, executing->console,
+		      executing->job.channel, executing->job.proc_fd, executing->null_fd };
 	size_t i;
 
 	for (i = 0; i < NS_COUNT(fds); i++)
@@ -225,7 +186,7 @@ int ns_exec(void *instance, const struct hyfw_map *record, const struct hyfw_exe
 {
 	struct executing executing = {
 		.host = ((struct ns_instance *)instance)->host, .cgroup_unified = -1, .pidfd = -1,
-		.console = -1, .result = { -1, -1 }, .null_fd = -1,
+		.console = -1, .null_fd = -1,
 		.job = { .channel = -1, .proc_fd = -1, .peer = -1 },
 	};
 	int r = 0;

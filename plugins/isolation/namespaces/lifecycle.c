@@ -2,6 +2,7 @@
  * What happens to a process after it was made: waiting until it is ready,
  * starting it, taking its exit status, ending it. */
 #include "ns.h"
+#include "oci/oci.h"
 
 #include <signal.h>
 #include <sys/stat.h>
@@ -120,7 +121,7 @@ int ns_start(void *instance, struct hyfw_call *call, struct hyfw_running *runnin
 	int r;
 
 	if (!handle || handle->channel < 0)
-		return host->fail(err, EALREADY, "start: it was started before");
+		return oci_gate_start(host, &call->record, err);
 	r = ns_note_process(host, call, handle, err);
 	return r < 0 ? r : ns_let_go(host, handle, err);
 }

@@ -13,6 +13,7 @@
 #include <sys/vfs.h>
 
 #define NAME_ROOM 256
+#define LINKS_MAX 40 /* as the kernel's */
 
 int ns_attributes(int fd, uint64_t set, bool recursive)
 {
@@ -43,7 +44,7 @@ int ns_filesystem(const char *type, const char *const *options, uint64_t attribu
 	return fd < 0 ? -errno : fd;
 }
 
-static int open_inside(int root_fd, const char *path, uint64_t flags)
+int ns_open_inside(int root_fd, const char *path, uint64_t flags)
 {
 	struct open_how how = {
 		.flags = O_PATH | O_CLOEXEC | flags,
@@ -54,7 +55,7 @@ static int open_inside(int root_fd, const char *path, uint64_t flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Makes the last part of 'path' in its directory, which exists. */
+/* Makes the last part of 'path' in its directory, which exists.  -EEXIST when it is there. */
 static int make_last(int root_fd, const char *path, size_t length, bool directory)
 {
 	char parent[PATH_MAX], name[NAME_ROOM];
@@ -74,39 +75,85 @@ static int make_last(int root_fd, const char *path, size_t length, bool director
 	parent[start] = '\0';
 	if (strcmp(name, "..") == 0 || strcmp(name, ".") == 0)
 		return 0;
-	fd = open_inside(root_fd, start ? parent : ".", O_DIRECTORY);
+	fd = ns_open_inside(root_fd, start ? parent : ".", O_DIRECTORY);
 	if (fd < 0)
 		return fd;
 	if (directory) {
-		if (mkdirat(fd, name, 0755) < 0 && errno != EEXIST)
-			return -errno;
-		return 0;
+		return mkdirat(fd, name, 0755) < 0 ? -errno : 0;
 	}
 	made = openat(fd, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (made < 0)
-		return errno == EEXIST ? 0 : -errno;
+		return -errno;
 	close(made);
 	return 0;
 }
 
+/* Where the link that is the part of 'path' up to 'end' leads to, and then the rest of
+ * 'path', in place; -ENOENT when that part is no link. */
+static int follow_link(int root_fd, char path[PATH_MAX], size_t end)
+{
+	char found[PATH_MAX], part[PATH_MAX];
+	NS_AUTO_CLOSE int fd = -1;
+	size_t start, rest = strlen(path) - end;
+	ssize_t length;
+
+	memcpy(part, path, end);
+	part[end] = '\0';
+	fd = ns_open_inside(root_fd, part, O_NOFOLLOW);
+	length = fd < 0 ? -1 : readlinkat(fd, "", found, sizeof(found));
+	if (length <= 0)
+		return -ENOENT;
+	for (start = end; start > 0 && path[start - 1] != '/'; start--)
+		;
+	if (found[0] == '/')
+		start = 0;
+	if (start + (size_t)length + rest >= PATH_MAX)
+		return -ENAMETOOLONG;
+	memmove(path + start + length, path + end, rest + 1);
+	memcpy(path + start, found, (size_t)length);
+	return 0;
+}
+
+/* Makes the parts of 'path' that are missing.  1 when a link that leads to nothing was
+ * in the way, and 'path' now is where it leads to. */
+static int make_parts(int root_fd, char path[PATH_MAX], bool directory)
+{
+	size_t at, length = strlen(path);
+	int r = 0;
+
+	while (length > 1 && path[length - 1] == '/')
+		path[--length] = '\0';
+	for (at = 1; at <= length && r == 0; at++) {
+		if ((path[at] != '/' && path[at]) || path[at - 1] == '/')
+			continue;
+		r = make_last(root_fd, path, at, path[at] ? true : directory);
+		if (r == -EEXIST) {
+			r = follow_link(root_fd, path, at);
+			if (r == 0)
+				return 1;
+			r = r == -ENOENT ? 0 : r;
+		}
+	}
+	return r;
+}
+
 int ns_target_open(int root_fd, const char *target, bool directory)
 {
-	size_t at, length = strlen(target);
-	int fd = open_inside(root_fd, target, 0), r;
+	char path[PATH_MAX];
+	size_t length = strlen(target);
+	int fd = ns_open_inside(root_fd, target, 0), r = 1, links;
 
 	if (fd != -ENOENT)
 		return fd;
 	if (length >= PATH_MAX)
 		return -ENAMETOOLONG;
-	for (at = 1; at < length; at++) {
-		if (target[at] != '/' || target[at - 1] == '/')
-			continue;
-		r = make_last(root_fd, target, at, true);
-		if (r < 0)
-			return r;
+	memcpy(path, target, length + 1);
+	for (links = 0; r == 1; links++) {
+		if (links == LINKS_MAX)
+			return -ELOOP;
+		r = make_parts(root_fd, path, directory);
 	}
-	r = make_last(root_fd, target, length, directory);
-	return r < 0 ? r : open_inside(root_fd, target, 0);
+	return r < 0 ? r : ns_open_inside(root_fd, path, 0);
 }
 
 static bool is_directory(int fd)
@@ -145,7 +192,7 @@ static bool is_empty(int directory)
  * given away that the workload does not have. */
 static void adopt(int mount_fd, int root_fd, const char *target)
 {
-	NS_AUTO_CLOSE int covered = open_inside(root_fd, target, O_DIRECTORY);
+	NS_AUTO_CLOSE int covered = ns_open_inside(root_fd, target, O_DIRECTORY);
 	NS_AUTO_CLOSE int fd = openat(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat now, wanted;
 

@@ -86,6 +86,16 @@ enum ns_step {
 	NS_STEP_INTERPRETER,
 	NS_STEP_PROC,
 	NS_STEP_EXEC,
+	/* of OCI bundles */
+	NS_STEP_SETTING,
+	NS_STEP_PERSONALITY,
+	NS_STEP_READ_ONLY,
+	NS_STEP_PROPAGATION,
+	NS_STEP_COPY,
+	NS_STEP_HOOK,
+	NS_STEP_PROFILE,
+	NS_STEP_TIME,
+	NS_STEP_LIMIT,
 };
 
 #define NS_GROUPS_MAX 1024
@@ -95,6 +105,7 @@ struct ns_board {
 	/* The child's report.  'object' is an address that means the same in both. */
 	uint32_t failed;
 	uint32_t executing; /* set right before execve() */
+	int32_t listener;   /* the seccomp listener's number in the child; 0 until there is one */
 	int32_t errnum;
 	enum ns_step step;
 	const char *object;
@@ -111,6 +122,15 @@ void ns_board_free(struct ns_board *board);
 
 /* Sets '*err' from the child's report. */
 int ns_board_error(const struct hyfw_host *host, const struct ns_board *board, struct hyfw_error **err);
+
+/* What the child tells whoever has no board: another process that starts it. */
+struct ns_report {
+	char message; /* NS_FAILED */
+	int32_t errnum;
+	enum ns_step step;
+	char object[256];
+};
+int ns_report_error(const struct hyfw_host *host, const struct ns_report *report, struct hyfw_error **err);
 
 /* Fails for a step that is not the command itself: -ENOENT and -EACCES say "no
  * such command" to callers of create() and start(), so they are told otherwise;
@@ -137,6 +157,15 @@ struct ns_job {
 	size_t cgroup_count;
 	int proc_fd;              /* for labels */
 
+	/* Of an OCI bundle; all zero for others. */
+	const struct hyfw_oci_process *process;
+	struct oci_room *oci;     /* what create() prepared; NULL in exec() */
+	const char *keyring;      /* name of the session keyring to be made */
+	bool keep_keyring;        /* none is made */
+	bool outlives;            /* is not to end with its creator */
+	uint32_t preserved;       /* descriptors from 3 on that go to the command */
+	int started_by;           /* connection to another process that starts it; 0: nobody */
+
 	struct ns_board *board;
 	int channel;              /* the child's end */
 	int peer;                 /* the parent's end, to be closed in the child */
@@ -152,6 +181,9 @@ void ns_die(const struct ns_job *job, enum ns_step step, const char *object, int
 #define NS_GO 'g'
 #define NS_READY 'r'
 #define NS_START 's'
+#define NS_DETACH 'd'    /* parent: wait at the gate from now on, create() is over */
+#define NS_MADE 'e'      /* child: all is mounted, nothing is pivoted yet */
+#define NS_EXECUTING 'x' /* child, to another process that starts it: exec is next */
 #define NS_FAILED 'f'
 
 #define NS_FDS_MAX 250 /* SCM_MAX_FD of the kernel is 253 */
@@ -182,6 +214,10 @@ struct ns_instance {
 
 int ns_idmap_write(const struct hyfw_host *host, pid_t pid, const struct hyfw_idmap *idmap,
 		   struct hyfw_error **err);
+
+/* Only the home directory of user number 'uid', for the board. */
+int ns_user_home(const struct hyfw_host *host, int root_fd, uint32_t uid, struct ns_board *board,
+		 struct hyfw_error **err);
 
 /* Looks 'user' up in /etc/passwd and /etc/group below 'root_fd'; fills the board. */
 int ns_user_find(const struct hyfw_host *host, int root_fd, const char *user, struct ns_board *board,
@@ -217,11 +253,19 @@ int ns_overlay_attached(const struct ns_overlay *overlay);
 /* child.c: never returns. */
 void ns_child_create(struct ns_job *job) __attribute__((noreturn));
 void ns_reset_signals(void);
+void ns_die_with_creator(const struct ns_job *job);
+void ns_expect(const struct ns_job *job, char message, int *fds, size_t room, size_t *ret_count);
+void ns_become_private(const struct ns_job *job);
+void ns_join_cgroups(const struct ns_job *job);
+void ns_become_root(const struct ns_job *job); /* of the user namespace, once it is mapped */
+void ns_bring_up_loopback(const struct ns_job *job);
+void ns_pivot(const struct ns_job *job, int root); /* to a root that is attached */
 /* The last part, common to create() and exec(): stdio, directory, credentials,
  * waiting for NS_START, exec. */
 void ns_child_become(struct ns_job *job, int console) __attribute__((noreturn));
 
 /* mounts.c */
+int ns_open_inside(int root_fd, const char *path, uint64_t flags); /* O_PATH; never leaves it */
 /* Opens 'target' below 'root_fd' without leaving it; makes what is missing. */
 int ns_target_open(int root_fd, const char *target, bool directory);
 void ns_attach(const struct ns_job *job, int mount_fd, int root_fd, const char *target, bool directory);
@@ -245,6 +289,18 @@ void ns_kernelfs_take_proc(const struct ns_job *job, struct ns_kernelfs *kernelf
 void ns_kernelfs_take_sys(const struct ns_job *job, struct ns_kernelfs *kernelfs);
 void ns_kernelfs_attach(const struct ns_job *job, const struct ns_kernelfs *kernelfs, int root_fd);
 void ns_kernelfs_mask(const struct ns_job *job, const struct ns_kernelfs *kernelfs, int null_fd);
+
+/* guide.c: a process that is made by another one (the "guide"), which joins namespaces
+ * first: its child is in them from birth, and is a child of the caller all the same. */
+struct ns_guide {
+	void (*join)(struct ns_job *job, void *context);
+	void (*child)(struct ns_job *job, void *context); /* does not return */
+	void *context;
+	uint64_t flags; /* for the child */
+	int cgroup_fd;  /* of cgroup v2, for both; -1 for none */
+};
+/* 0; -ECHILD when the board says why not; or another negative errno. */
+int ns_guide_run(struct ns_job *job, const struct ns_guide *guide, pid_t *ret_pid, int *ret_pidfd);
 
 /* console.c */
 struct ns_console {

@@ -3,6 +3,7 @@
 #include "ns.h"
 
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 static const char *const steps[] = {
 	[NS_STEP_NONE] = "set up",
@@ -31,6 +32,15 @@ static const char *const steps[] = {
 	[NS_STEP_INTERPRETER] = "execute",
 	[NS_STEP_PROC] = "refuse to mount on the kernel's files of processes:",
 	[NS_STEP_EXEC] = "execute",
+	[NS_STEP_SETTING] = "set the kernel setting",
+	[NS_STEP_PERSONALITY] = "set the personality",
+	[NS_STEP_READ_ONLY] = "make read-only",
+	[NS_STEP_PROPAGATION] = "set the mount propagation of",
+	[NS_STEP_COPY] = "copy to the tmpfs what it covers:",
+	[NS_STEP_HOOK] = "run the hook",
+	[NS_STEP_PROFILE] = "set the AppArmor profile",
+	[NS_STEP_TIME] = "set the offset of the clock",
+	[NS_STEP_LIMIT] = "set the limit",
 };
 
 struct ns_board *ns_board_new(void)
@@ -55,13 +65,18 @@ int ns_fail(const struct hyfw_host *host, struct hyfw_error **err, int errnum, c
 	return host->fail(err, told, "%s %s: %s", what, object ? object : "", strerror(errnum));
 }
 
+/* Callers of OCI runtimes look for "executable file not found in $PATH" and "no such
+ * file or directory". */
 static int command_error(const struct hyfw_host *host, const char *command, int errnum,
 			 struct hyfw_error **err)
 {
 	switch (errnum) {
 	case ENOENT:
 	case ENOTDIR:
-		return host->fail(err, ENOENT, "%s: executable file not found", command);
+		if (strchr(command, '/'))
+			return host->fail(err, ENOENT, "%s: executable file not found: no such file or directory",
+					  command);
+		return host->fail(err, ENOENT, "%s: executable file not found in $PATH", command);
 	case EACCES:
 	case EPERM:
 	case ENOEXEC:
@@ -73,22 +88,44 @@ static int command_error(const struct hyfw_host *host, const char *command, int 
 	}
 }
 
+static int step_error(const struct hyfw_host *host, enum ns_step step, const char *object, int errnum,
+		      struct hyfw_error **err)
+{
+	if (errnum <= 0)
+		errnum = EIO;
+	if (step == NS_STEP_INTERPRETER)
+		return host->fail(err, ENOENT, "%s: the interpreter in its first line, or its loader, is not in "
+				  "the root file system", object);
+	if (step == NS_STEP_EXEC)
+		return command_error(host, object, errnum, err);
+	if ((size_t)step >= NS_COUNT(steps))
+		return host->fail(err, EPROTO, "the new process reported nonsense");
+	return ns_fail(host, err, errnum, steps[step], object);
+}
+
 int ns_board_error(const struct hyfw_host *host, const struct ns_board *board, struct hyfw_error **err)
 {
-	const char *object = board->object ? board->object : "";
-	int errnum = board->errnum > 0 ? board->errnum : EIO;
-
 	if (!board->failed)
 		return host->fail(err, ECHILD, "the new process was ended before it was ready "
 				  "(killed, or its memory limit is too low to start)");
-	if (board->step == NS_STEP_INTERPRETER)
-		return host->fail(err, ENOENT, "%s: the interpreter in its first line, or its loader, is not in "
-				  "the root file system", object);
-	if (board->step == NS_STEP_EXEC)
-		return command_error(host, object, errnum, err);
-	if (board->step >= NS_COUNT(steps))
-		return host->fail(err, EPROTO, "the new process reported nonsense");
-	return ns_fail(host, err, errnum, steps[board->step], object);
+	return step_error(host, board->step, board->object ? board->object : "", board->errnum, err);
+}
+
+int ns_report_error(const struct hyfw_host *host, const struct ns_report *report, struct hyfw_error **err)
+{
+	return step_error(host, report->step, report->object, report->errnum, err);
+}
+
+/* To another process that starts it, which has neither our board nor our memory. */
+static void report(int connection, enum ns_step step, const char *object, int errnum)
+{
+	struct ns_report report = { .message = NS_FAILED, .errnum = errnum, .step = step };
+	size_t length = strlen(object);
+
+	if (length >= sizeof(report.object))
+		length = sizeof(report.object) - 1;
+	memcpy(report.object, object, length);
+	(void)!send(connection, &report, sizeof(report), MSG_NOSIGNAL);
 }
 
 void ns_die(const struct ns_job *job, enum ns_step step, const char *object, int errnum)
@@ -97,6 +134,9 @@ void ns_die(const struct ns_job *job, enum ns_step step, const char *object, int
 	job->board->step = step;
 	job->board->object = object;
 	__atomic_store_n(&job->board->failed, 1, __ATOMIC_RELEASE);
-	ns_channel_send(job->channel, NS_FAILED, NULL, 0);
+	if (job->started_by)
+		report(job->started_by, step, object, errnum);
+	else
+		ns_channel_send(job->channel, NS_FAILED, NULL, 0);
 	_exit(127);
 }

@@ -187,3 +187,21 @@ int ns_user_find(const struct hyfw_host *host, int root_fd, const char *user, st
 	free(name);
 	return r;
 }
+
+int ns_user_home(const struct hyfw_host *host, int root_fd, uint32_t uid, struct ns_board *board,
+		 struct hyfw_error **err)
+{
+	char number[16], *passwd = read_inside(root_fd, "etc/passwd");
+	uint32_t own_uid = board->uid, own_gid = board->gid;
+	const char *name;
+
+	if (!passwd)
+		return host->fail(err, ENOMEM, "user %u: out of memory", uid);
+	snprintf(number, sizeof(number), "%u", uid);
+	if (!find_user(passwd, number, board, &name) || !board->home[0])
+		snprintf(board->home, sizeof(board->home), "HOME=%s", uid == 0 ? "/root" : "/");
+	board->uid = own_uid;
+	board->gid = own_gid;
+	free(passwd);
+	return 0;
+}

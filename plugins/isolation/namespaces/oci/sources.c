@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * The root and the sources of binds as detached trees, opened with the privileges of
+ * the host and its view of paths.  They are copies: what happens to them does not
+ * reach the host, unless a propagation is asked for that does. */
+#include "oci.h"
+
+#include <sched.h>
+#include <sys/stat.h>
+
+/* 'wanted' is what the mount itself says, else the root's.  Where the ids are mapped,
+ * nothing that is mounted inside reaches the host, whatever is said. */
+static int propagate(const struct oci_room *room, int fd, uint64_t wanted, bool all, bool recursive)
+{
+	uint64_t base = room->config->root_propagation;
+	bool shared = (wanted ? wanted : base) & MS_SHARED;
+	int r = 0;
+
+	if (!shared || oci_fresh(room, CLONE_NEWUSER) || room->namespaces.taken & CLONE_NEWUSER)
+		r = oci_mount_change(fd, 0, 0, MS_SLAVE, recursive);
+	if (r == 0 && (base || !wanted) && !(wanted && all))
+		r = oci_mount_change(fd, 0, 0, base ? base : MS_PRIVATE, recursive);
+	if (r == 0 && wanted)
+		r = oci_mount_change(fd, 0, 0, wanted, all);
+	return r;
+}
+
+static int open_root(struct oci_room *room, struct hyfw_error **err)
+{
+	const struct hyfw_oci_config *config = room->config;
+	uint64_t propagation = config->root_propagation;
+	int r;
+
+	room->root = open_tree(AT_FDCWD, config->root,
+			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	if (room->root < 0)
+		return ns_fail(room->host, err, errno, "open the root file system", config->root);
+	/* pivot_root(2) takes none that is shared; see oci_root_enter(). */
+	if (propagation & (MS_SHARED | MS_UNBINDABLE))
+		propagation = MS_SLAVE;
+	r = oci_mount_change(room->root, 0, 0, MS_SLAVE, true);
+	if (r == 0 && propagation != MS_SLAVE)
+		r = oci_mount_change(room->root, 0, 0, MS_PRIVATE, true);
+	return r < 0 ? ns_fail(room->host, err, -r, "set the mount propagation of", config->root) : 0;
+}
+
+static const char *source_of(const struct oci_room *room, const struct hyfw_oci_mount *mount)
+{
+	if (mount->source && mount->source[0] == '/')
+		return mount->source;
+	return room->host->format(room->arena, "%s/%s", room->config->bundle, mount->source ? mount->source : "");
+}
+
+static int change(const struct oci_room *room, const struct hyfw_oci_mount *mount, int fd)
+{
+	int r = propagate(room, fd, mount->propagation, mount->propagation_all, mount->recursive);
+
+	if (r == 0)
+		r = oci_mount_change(fd, mount->set_all, mount->clear_all, 0, true);
+	if (r == 0)
+		r = oci_mount_change(fd, mount->set, mount->clear, 0, false);
+	return r;
+}
+
+static int open_bind(struct oci_room *room, size_t index, struct hyfw_error **err)
+{
+	const struct hyfw_oci_mount *mount = &room->config->mounts[index];
+	const char *source = source_of(room, mount);
+	struct oci_mount *made = &room->mounts[index];
+	struct stat status;
+	int r;
+
+	made->fd = open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+			     (mount->recursive ? AT_RECURSIVE : 0u));
+	if (made->fd < 0 || fstat(made->fd, &status) < 0)
+		return ns_fail(room->host, err, errno, "bind", source);
+	made->directory = S_ISDIR(status.st_mode);
+	r = change(room, mount, made->fd);
+	return r < 0 ? ns_fail(room->host, err, -r, "set the mount flags of", source) : 0;
+}
+
+int oci_sources_open(struct oci_room *room, struct hyfw_error **err)
+{
+	const struct hyfw_oci_config *config = room->config;
+	size_t i;
+	int r = open_root(room, err);
+
+	room->mounts = room->host->alloc(room->arena, (config->mount_count + 1) * sizeof(*room->mounts));
+	for (i = 0; i < config->mount_count; i++)
+		room->mounts[i].fd = -1;
+	for (i = 0; i < config->mount_count && r == 0; i++) {
+		const struct hyfw_oci_mount *mount = &config->mounts[i];
+
+		room->mounts[i].bind = mount->bind || (mount->type && strcmp(mount->type, "bind") == 0);
+		if (room->mounts[i].bind)
+			r = open_bind(room, i, err);
+		else
+			oci_options_prepare(room, mount, &room->mounts[i]);
+		if (r < 0)
+			room->host->wrap(err, "mount at %s", mount->target);
+	}
+	return r;
+}
+
+void oci_sources_close(struct oci_room *room)
+{
+	const struct oci_hierarchy *hierarchy;
+	size_t i;
+
+	for (i = 0; room->mounts && i < room->config->mount_count; i++)
+		if (room->mounts[i].fd >= 0)
+			close(room->mounts[i].fd);
+	for (hierarchy = room->hierarchies; hierarchy; hierarchy = hierarchy->next)
+		if (hierarchy->fd >= 0)
+			close(hierarchy->fd);
+	if (room->root >= 0)
+		close(room->root);
+}
+
+static int map(struct oci_room *room, size_t index, int userns, struct hyfw_error **err)
+{
+	const struct hyfw_oci_mount *mount = &room->config->mounts[index];
+	struct mount_attr change = { .attr_set = MOUNT_ATTR_IDMAP };
+	unsigned depth = mount->map == HYFW_OCI_MAPPED_RECURSIVE ? AT_RECURSIVE : 0;
+	NS_AUTO_CLOSE int own = -1;
+	int r;
+
+	if (!room->mounts[index].bind)
+		return room->host->fail(err, EINVAL, "only binds can have an id mapping of their own");
+	if (mount->ids.uid_count && mount->ids.gid_count) {
+		r = oci_idmap_namespace(room->host, room->arena, &mount->ids, &own, err);
+		if (r < 0)
+			return r;
+		userns = own;
+	}
+	if (userns < 0)
+		return room->host->fail(err, EINVAL, "an id mapping without ids, and the container has none");
+	change.userns_fd = (uint64_t)userns;
+	if (mount_setattr(room->mounts[index].fd, "", AT_EMPTY_PATH | depth, &change, sizeof(change)) < 0)
+		return ns_fail(room->host, err, errno, "map the ids of", mount->source);
+	return 0;
+}
+
+int oci_sources_map(struct oci_room *room, int userns, struct hyfw_error **err)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < room->config->mount_count && r == 0; i++)
+		if (room->config->mounts[i].map != HYFW_OCI_UNMAPPED) {
+			r = map(room, i, userns, err);
+			if (r < 0)
+				room->host->wrap(err, "mount at %s", room->config->mounts[i].target);
+		}
+	return r;
+}
