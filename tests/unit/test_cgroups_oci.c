@@ -222,12 +222,11 @@ static void devices_get_what_every_runtime_permits(void **state)
 
 static const char *place(const struct hierarchy *hierarchy, const char *path, const char *controllers)
 {
-	struct hyfw_oci_config config = { .size = sizeof(config), .id = "web", .cgroups_path = path };
 	struct group groups[GROUPS_MAX];
 	struct hyfw_error *err = NULL;
 	size_t count, i;
 
-	if (oci_place(&fake_host, fake.arena, hierarchy, &config, groups, &count, &err) < 0) {
+	if (oci_place(&fake_host, fake.arena, hierarchy, path, "web", groups, &count, &err) < 0) {
 		const char *text = hyfw_arena_format(fake.arena, "refused: %s", err->message);
 
 		hyfw_forget(&err);
@@ -285,26 +284,26 @@ static void v2_controllers_are_handed_down(void **state)
 	group.path = hyfw_arena_format(fake.arena, "%s/pod/web", root);
 	assert_string_equal(oci_first_missing(&fake_host, fake.arena, root, group.path),
 			    hyfw_arena_format(fake.arena, "%s/pod", root));
-	assert_int_equal(oci_make(&fake_host, fake.arena, root, &group, 0, &err), 0);
+	assert_int_equal(oci_make(&fake_host, fake.arena, root, &group, 0, false, &err), 0);
 	assert_true(file_read(AT_FDCWD, hyfw_arena_format(fake.arena, "%s/cgroup.subtree_control", root), text,
 			      sizeof(text)) > 0);
 	assert_string_equal(text, "+cpu +pids");
 	/* a threaded one has no memory controller */
 	put(hyfw_arena_format(fake.arena, "%s/cgroup.type", group.path), "domain invalid\n");
-	assert_int_equal(oci_make(&fake_host, fake.arena, root, &group, CONTROLLER_BIT(CONTROLLER_MEMORY), &err), -ENOTSUP);
+	assert_int_equal(oci_make(&fake_host, fake.arena, root, &group, CONTROLLER_BIT(CONTROLLER_MEMORY), false, &err), -ENOTSUP);
 	assert_non_null(strstr(err->message, "it is in an invalid mode"));
 	hyfw_forget(&err);
 	put(hyfw_arena_format(fake.arena, "%s/cgroup.controllers", group.path), "cpu pids\n");
-	assert_int_equal(oci_make(&fake_host, fake.arena, root, &group, CONTROLLER_BIT(CONTROLLER_CPU), &err), 0);
+	assert_int_equal(oci_make(&fake_host, fake.arena, root, &group, CONTROLLER_BIT(CONTROLLER_CPU), false, &err), 0);
 	assert_true(file_read(AT_FDCWD, hyfw_arena_format(fake.arena, "%s/cgroup.type", group.path), text, sizeof(text)) > 0);
 	assert_memory_equal(text, "threaded", 8);
 	put(hyfw_arena_format(fake.arena, "%s/cgroup.type", group.path), "domain\n");
-	assert_int_equal(oci_make(&fake_host, fake.arena, root, &group, CONTROLLER_BIT(CONTROLLER_MEMORY), &err), -EBUSY);
+	assert_int_equal(oci_make(&fake_host, fake.arena, root, &group, CONTROLLER_BIT(CONTROLLER_MEMORY), false, &err), -EBUSY);
 	assert_non_null(strstr(err->message, "do not hand it the controller memory"));
 	hyfw_forget(&err);
 	/* in use by others */
 	put(hyfw_arena_format(fake.arena, "%s/cgroup.procs", group.path), "17\n");
-	assert_int_equal(oci_make(&fake_host, fake.arena, root, &group, 0, &err), -EBUSY);
+	assert_int_equal(oci_make(&fake_host, fake.arena, root, &group, 0, false, &err), -EBUSY);
 	assert_non_null(strstr(err->message, "container's cgroup is not empty: 1 process(es)"));
 	hyfw_forget(&err);
 	assert_int_equal(hyfw_remove_tree(AT_FDCWD, root, NULL), 0);

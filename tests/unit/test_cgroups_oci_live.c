@@ -137,7 +137,7 @@ static void what_was_there_stays(void **state)
 		size_t count, i, length = strlen(fake_host.owner);
 
 		assert_int_equal(hierarchy_find(&fake_host, DEFAULT_MOUNT, &hierarchy, NULL), 0);
-		assert_int_equal(oci_place(&fake_host, fake.arena, &hierarchy, &config, groups, &count, NULL), 0);
+		assert_int_equal(oci_place(&fake_host, fake.arena, &hierarchy, config.cgroups_path, "box", groups, &count, NULL), 0);
 		for (i = 0; i < count; i++) {
 			char *path = hyfw_arena_format(fake.arena, "%s", groups[i].path), *slash;
 

@@ -6,14 +6,14 @@
  *   oci_write.c    writing them: all of them, or what was before
  *   oci_make.c     making and removing the directories
  *   oci_report.c   all figures, as JSON
- *   oci_systemd.c  a scope of systemd's instead
- *   oci_driver.c   the driver's operations for a bundle
+ *   systemd.h      a scope of systemd's instead
+ *   oci_driver.c oci_control.c   the driver's operations for a bundle
  *
  * plan() decides all of it; its step has the arguments
  *     "group"   CONTROLLERS PATH             ("unified" for cgroup v2)
  *     "write"   CONTROLLER FLAGS FILE KEY TEXT
  *     "device"  a rule, device_rules.h
- *     "scope"   what systemd is asked for, oci_systemd.c
+ *     "scope", "property"   what systemd is asked for, systemd.h
  * and apply() notes "oci", "cgroup.CONTROLLERS" (the directory) and
  * "made.CONTROLLERS" (the first directory on the way that was not there). */
 #ifndef HYFW_CGROUPS_OCI_H
@@ -22,6 +22,8 @@
 #include "cgroups.h"
 
 #define OCI_VERB "oci"
+#define OCI_NOTE_MARK "oci"
+#define OCI_NOTE_SCOPE "scope"
 
 /* ---- oci_values.c ---- */
 
@@ -81,9 +83,9 @@ int oci_v2_values(const struct oci_context *context, enum controller controller,
 
 /* ---- oci_place.c ---- */
 
-/* The groups of the bundle.  Checks the path that it names. */
+/* The groups of the container 'id'.  Checks 'cgroups_path'; NULL is one of our own. */
 int oci_place(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hierarchy *hierarchy,
-	      const struct hyfw_oci_config *config, struct group ret_groups[GROUPS_MAX], size_t *ret_count,
+	      const char *cgroups_path, const char *id, struct group ret_groups[GROUPS_MAX], size_t *ret_count,
 	      struct hyfw_error **err);
 
 /* Where the hierarchy of the group is mounted. */
@@ -104,9 +106,9 @@ int oci_write(const struct hyfw_host *host, struct hyfw_arena *arena, const stru
 char *oci_first_missing(const struct hyfw_host *host, struct hyfw_arena *arena, const char *mount, const char *path);
 
 /* Makes the directory with all above it, and switches on what it needs.  -EBUSY for one
- * that is in use by others. */
+ * that is in use by others, unless it is 'in_scope'. */
 int oci_make(const struct hyfw_host *host, struct hyfw_arena *arena, const char *mount, const struct group *group,
-	     uint32_t needed, struct hyfw_error **err);
+	     uint32_t needed, bool in_scope, struct hyfw_error **err);
 
 /* Ends what is left inside.  Removes it when it or one above it, 'made', was made by us
  * (NULL: it was not), and those from there on that are empty then. */
@@ -119,6 +121,8 @@ int oci_plan(const struct hyfw_host *host, const struct hierarchy *hierarchy, co
 int oci_apply(const struct hyfw_host *host, const struct hierarchy *hierarchy, struct hyfw_call *call,
 	      struct hyfw_error **err);
 int oci_undo(const struct hyfw_host *host, struct hyfw_call *call, struct hyfw_error **err);
+
+/* ---- oci_control.c ---- */
 
 /* True for the notes of a bundle's step. */
 bool oci_is_record(const struct hyfw_map *record);

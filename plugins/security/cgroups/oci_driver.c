@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The driver's operations for a bundle: plan() decides, apply() makes what the arguments
- * of its step say, and the rest finds the groups in the notes. */
-#include "oci.h"
+ * plan() for a bundle decides all, apply() makes what the arguments of its step say, and
+ * undo() takes back what was noted. */
+#include "systemd.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #define UNIFIED "unified"
 #define KEY_GROUP "cgroup."
 #define KEY_MADE "made."
-#define KEY_MARK "oci"
 
 /* ---- the step's arguments ---- */
 
@@ -26,25 +24,47 @@ static char *write_text(const struct hyfw_host *host, struct hyfw_arena *arena, 
 			    write->text);
 }
 
+static int plan_scope(const struct hyfw_host *host, const struct hierarchy *hierarchy, struct hyfw_arena *arena,
+		      const struct hyfw_oci_config *config, struct scope *scope, struct scope_properties *properties,
+		      struct hyfw_error **err)
+{
+	int result = scope_parse(host, arena, config->cgroups_path, config->id, scope, err);
+
+	if (result == 0)
+		scope_properties(host, arena, hierarchy, scope, config, properties);
+	return result;
+}
+
 int oci_plan(const struct hyfw_host *host, const struct hierarchy *hierarchy, const struct hyfw_subject *subject,
 	     struct hyfw_plan *plan, struct hyfw_arena *arena, struct hyfw_error **err)
 {
 	const struct hyfw_oci_resources *resources = &subject->oci->resources;
 	struct hyfw_step step = { sizeof(step), .verb = OCI_VERB, .lifetime = HYFW_LIFETIME_RUN };
 	const struct device_rule *rules;
+	struct scope_properties properties = { 0 };
 	struct group groups[GROUPS_MAX];
 	struct oci_writes writes = { 0 };
+	struct scope scope = { 0 };
 	size_t count = 0, rule_count = oci_devices(host, arena, resources, &rules), i;
 	struct hyfw_pair *pairs;
-	int result = oci_place(host, arena, hierarchy, subject->oci, groups, &count, err);
+	int result = 0;
 
+	if (subject->oci->systemd_cgroup)
+		result = plan_scope(host, hierarchy, arena, subject->oci, &scope, &properties, err);
+	if (result == 0)
+		result = oci_place(host, arena, hierarchy, scope.path ? scope.path : subject->oci->cgroups_path,
+				   subject->oci->id, groups, &count, err);
 	if (result == 0)
 		result = oci_values(host, arena, hierarchy, resources, -1, &writes, err);
 	if (result == 0 && device_rules_check(rules, rule_count) < 0)
 		result = host->fail(err, EINVAL, "linux.resources.devices: has a rule that no kernel could be given");
 	if (result < 0)
 		return result;
-	pairs = host->alloc(arena, (count + writes.count + rule_count) * sizeof(*pairs));
+	pairs = host->alloc(arena, (count + writes.count + rule_count + properties.count + 1) * sizeof(*pairs));
+	if (scope.unit)
+		pairs[step.args.count++] = (struct hyfw_pair){ OCI_NOTE_SCOPE, scope.unit };
+	for (i = 0; i < properties.count; i++)
+		pairs[step.args.count++] = (struct hyfw_pair){ "property", properties.items[i] };
 	for (i = 0; i < count; i++)
 		pairs[step.args.count++] = (struct hyfw_pair){
 			"group", host->format(arena, "%s %s", controllers_of(&groups[i]), groups[i].path) };
@@ -127,7 +147,7 @@ static bool may_do_without(int result)
 
 /* The group, noted before it is made; leaves its path empty when it is done without. */
 static int make_one(const struct hyfw_host *host, const struct hierarchy *hierarchy, struct hyfw_call *call,
-		    struct group *group, uint32_t needed, struct hyfw_error **err)
+		    struct group *group, uint32_t needed, bool in_scope, struct hyfw_error **err)
 {
 	const char *mount = oci_mount_of(hierarchy, group), *missing;
 	char *key = host->format(call->arena, KEY_GROUP "%s", group->controllers);
@@ -141,7 +161,7 @@ static int make_one(const struct hyfw_host *host, const struct hierarchy *hierar
 	if (result == 0)
 		result = host->note(call, key, group->path, err);
 	if (result == 0)
-		result = oci_make(host, call->arena, mount, group, needed, err);
+		result = oci_make(host, call->arena, mount, group, needed, in_scope, err);
 	if (result == 0)
 		return 0;
 	if (may_do_without(result)) {
@@ -183,21 +203,47 @@ static int limit_devices(const struct hyfw_host *host, struct hyfw_call *call, c
 	return 0;
 }
 
-int oci_apply(const struct hyfw_host *host, const struct hierarchy *hierarchy, struct hyfw_call *call,
-	      struct hyfw_error **err)
+/* Without the process in it, which 'ret_channel' leads to, systemd would remove it again. */
+static int start_scope(const struct hyfw_host *host, struct hyfw_call *call, const char *unit, int *ret_channel,
+		       struct hyfw_error **err)
 {
-	struct group groups[GROUPS_MAX];
+	const struct hyfw_map *args = &call->step->args;
+	struct scope_properties properties = { 0 };
+	struct sd_bus *bus = NULL;
+	const char *text;
+	size_t cursor = 0;
+	int pid, result;
+
+	properties.items = host->alloc(call->arena, (args->count + 1) * sizeof(*properties.items));
+	while ((text = hyfw_map_next(args, "property", &cursor)))
+		properties.items[properties.count++] = text;
+	result = systemd_open(host, &bus, err);
+	if (result == 0)
+		result = host->note(call, OCI_NOTE_SCOPE, unit, err);
+	if (result == 0)
+		result = holder_start(host, &pid, ret_channel, err);
+	if (result == 0)
+		result = systemd_start(host, bus, unit, &properties, pid, err);
+	if (result == -EEXIST) /* another's: not to be stopped in undo() */
+		host->note(call, OCI_NOTE_SCOPE, "", NULL);
+	systemd_close(bus);
+	return result;
+}
+
+static int fill(const struct hyfw_host *host, const struct hierarchy *hierarchy, struct hyfw_call *call,
+		struct group groups[GROUPS_MAX], size_t count, const char *unit, struct hyfw_error **err)
+{
 	struct oci_writes writes = { 0 };
-	size_t count = parse_groups(host, call->arena, hierarchy, &call->step->args, groups), made = 0, i;
+	size_t made = 0, i;
 	uint32_t needed = 0;
-	int result = host->note(call, KEY_MARK, "true", err);
+	int result = 0;
 
 	parse_writes(host, call->arena, &call->step->args, &writes);
 	for (i = 0; i < writes.count; i++)
 		if (writes.items[i].controller < CONTROLLER_COUNT && !(writes.items[i].flags & OCI_MAY))
 			needed |= CONTROLLER_BIT(writes.items[i].controller);
 	for (i = 0; result == 0 && i < count; i++) {
-		result = make_one(host, hierarchy, call, &groups[i], needed, err);
+		result = make_one(host, hierarchy, call, &groups[i], needed, unit != NULL, err);
 		if (result == 0 && *groups[i].path)
 			groups[made++] = groups[i];
 	}
@@ -206,12 +252,29 @@ int oci_apply(const struct hyfw_host *host, const struct hierarchy *hierarchy, s
 	return result < 0 ? result : limit_devices(host, call, groups, made, err);
 }
 
-/* ---- undo ---- */
-
-bool oci_is_record(const struct hyfw_map *record)
+int oci_apply(const struct hyfw_host *host, const struct hierarchy *hierarchy, struct hyfw_call *call,
+	      struct hyfw_error **err)
 {
-	return hyfw_map_get(record, KEY_MARK) != NULL;
+	const char *unit = hyfw_map_get(&call->step->args, OCI_NOTE_SCOPE), *held = NULL;
+	struct group groups[GROUPS_MAX];
+	size_t count = parse_groups(host, call->arena, hierarchy, &call->step->args, groups), i;
+	AUTO_CLOSE int channel = -1;
+	int result = host->note(call, OCI_NOTE_MARK, "true", err);
+
+	/* Those that systemd puts its process in, whatever controllers there are. */
+	for (i = 0; i < count; i++)
+		if (groups[i].unified || (!held && (groups[i].mask & CONTROLLER_BIT(CONTROLLER_SYSTEMD))))
+			held = groups[i].path;
+	if (result == 0 && unit)
+		result = start_scope(host, call, unit, &channel, err);
+	if (result == 0)
+		result = fill(host, hierarchy, call, groups, count, unit, err);
+	if (result == 0 && channel >= 0 && held)
+		holder_watch(channel, held);
+	return result;
 }
+
+/* ---- undo ---- */
 
 static bool is_planned(const struct hyfw_map *args, const char *path)
 {
@@ -258,8 +321,20 @@ static void remove_rest(const struct hyfw_map *args, const char *made)
 	}
 }
 
+static int stop_scope(const struct hyfw_host *host, const char *unit, struct hyfw_error **err)
+{
+	struct sd_bus *bus = NULL;
+	int result = systemd_open(host, &bus, err);
+
+	if (result == 0)
+		result = systemd_stop(host, bus, unit, err);
+	systemd_close(bus);
+	return result;
+}
+
 int oci_undo(const struct hyfw_host *host, struct hyfw_call *call, struct hyfw_error **err)
 {
+	const char *unit = hyfw_map_get(&call->record, OCI_NOTE_SCOPE);
 	struct group groups[GROUPS_MAX];
 	size_t count = groups_recorded(&call->record, groups), i;
 	int result = 0;
@@ -273,106 +348,10 @@ int oci_undo(const struct hyfw_host *host, struct hyfw_call *call, struct hyfw_e
 
 		result = oci_remove(host, groups[i].path, hyfw_map_get(&call->record, key), err);
 	}
+	if (result == 0 && unit && *unit)
+		result = stop_scope(host, unit, err);
 	for (i = 0; result == 0 && i < call->record.count; i++)
 		if (strncmp(call->record.items[i].key, KEY_MADE, strlen(KEY_MADE)) == 0)
 			remove_rest(&call->step->args, call->record.items[i].value);
-	return result;
-}
-
-/* ---- what is done to them later ---- */
-
-static int freeze_v1(int group, bool frozen)
-{
-	const struct timespec wait = { 0, 1000000 };
-	const char *word = frozen ? "FROZEN" : "THAWED";
-	char state[32];
-	int tries, result = 0;
-
-	for (tries = 0; tries < 2000; tries++) {
-		result = file_write(group, "freezer.state", word);
-		if (result < 0)
-			return result;
-		if (file_read(group, "freezer.state", state, sizeof(state)) > 0 && strncmp(state, word, 6) == 0)
-			return 0;
-		nanosleep(&wait, NULL);
-	}
-	file_write(group, "freezer.state", "THAWED");
-	return -ETIMEDOUT;
-}
-
-/* On a machine with both, cgroup v2 does it: what is frozen there can be ended. */
-static const struct group *freezable(const struct group *groups, size_t count)
-{
-	const struct group *chosen = NULL;
-	size_t i;
-
-	for (i = 0; i < count; i++) {
-		AUTO_CLOSE int fd = groups[i].unified ? group_open(groups[i].path) : -1;
-
-		if (fd >= 0 && faccessat(fd, "cgroup.freeze", F_OK, 0) == 0)
-			return &groups[i];
-		if (groups[i].mask & CONTROLLER_BIT(CONTROLLER_FREEZER))
-			chosen = &groups[i];
-	}
-	return chosen;
-}
-
-int oci_freeze(const struct hyfw_host *host, const struct hyfw_map *record, bool frozen, struct hyfw_error **err)
-{
-	struct group groups[GROUPS_MAX];
-	const struct group *group = freezable(groups, groups_recorded(record, groups));
-	AUTO_CLOSE int fd = -1;
-	int result;
-
-	if (!group)
-		return host->fail(err, ENOTSUP, "the container has no control group that can be frozen");
-	if (group->unified)
-		return groups_freeze(host, NULL, group, 1, frozen, err);
-	fd = group_open(group->path);
-	result = fd < 0 ? fd : freeze_v1(fd, frozen);
-	return result < 0 ? host->fail(err, -result, "%s control group %s: %s", frozen ? "freeze" : "thaw", group->path,
-				       strerror(-result)) : 0;
-}
-
-int oci_kill(const struct hyfw_host *host, const struct hyfw_map *record, struct hyfw_error **err)
-{
-	struct group groups[GROUPS_MAX];
-	size_t count = groups_recorded(record, groups), i;
-	int result = 0;
-
-	if (count == 0)
-		return host->fail(err, ENOTSUP, "the container has no control group, so not all of its processes are known");
-	/* Frozen ones first: they have to be woken to die. */
-	for (i = 0; result == 0 && i < count; i++)
-		if (groups[i].mask & CONTROLLER_BIT(CONTROLLER_FREEZER))
-			result = group_kill(host, groups[i].path, err);
-	for (i = 0; result == 0 && i < count; i++)
-		result = group_kill(host, groups[i].path, err);
-	return result;
-}
-
-int oci_update(const struct hyfw_host *host, const struct hierarchy *hierarchy, const struct hyfw_subject *subject,
-	       const struct hyfw_map *record, struct hyfw_error **err)
-{
-	struct hyfw_arena *arena = host->arena_new();
-	struct group groups[GROUPS_MAX];
-	size_t count = groups_recorded(record, groups), i;
-	struct oci_writes writes = { 0 };
-	AUTO_CLOSE int unified = -1;
-	uint32_t v1 = 0;
-	int result;
-
-	for (i = 0; i < count; i++)
-		v1 |= groups[i].mask;
-	for (i = 0; i < count; i++) {
-		if (!groups[i].unified)
-			continue;
-		groups[i].mask = hierarchy->unified_has & ~v1;
-		unified = group_open(groups[i].path);
-	}
-	result = oci_values(host, arena, hierarchy, &subject->oci->resources, unified, &writes, err);
-	if (result == 0)
-		result = oci_write(host, arena, groups, count, &writes, err);
-	host->arena_free(arena);
 	return result;
 }

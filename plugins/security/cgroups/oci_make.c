@@ -169,9 +169,9 @@ static int check_unused(const struct hyfw_host *host, const struct group *group,
 }
 
 int oci_make(const struct hyfw_host *host, struct hyfw_arena *arena, const char *mount, const struct group *group,
-	     uint32_t needed, struct hyfw_error **err)
+	     uint32_t needed, bool in_scope, struct hyfw_error **err)
 {
-	const bool was_there = access(group->path, F_OK) == 0;
+	const bool was_there = !in_scope && access(group->path, F_OK) == 0;
 	AUTO_CLOSE int fd = -1;
 	int result = make_levels(host, arena, mount, group->path);
 

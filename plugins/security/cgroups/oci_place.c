@@ -147,12 +147,12 @@ static size_t all_groups(const struct hyfw_host *host, struct hyfw_arena *arena,
 }
 
 int oci_place(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hierarchy *hierarchy,
-	      const struct hyfw_oci_config *config, struct group ret_groups[GROUPS_MAX], size_t *ret_count,
+	      const char *cgroups_path, const char *id, struct group ret_groups[GROUPS_MAX], size_t *ret_count,
 	      struct hyfw_error **err)
 {
 	/* Apart from the groups of hyfw's own workloads, which are cleared of what is not known. */
-	const char *path = config->cgroups_path && *config->cgroups_path ? config->cgroups_path :
-			   host->format(arena, "/%s.oci/%s", host->owner, config->id);
+	const char *path = cgroups_path && *cgroups_path ? cgroups_path :
+							   host->format(arena, "/%s.oci/%s", host->owner, id);
 	size_t count, i;
 	char own[8192];
 	int result = check_path(host, path, err);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * What is done later to the groups of a bundle, which are found in the notes. */
+#include "systemd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+bool oci_is_record(const struct hyfw_map *record)
+{
+	return hyfw_map_get(record, OCI_NOTE_MARK) != NULL;
+}
+
+static int freeze_v1(int group, bool frozen)
+{
+	const struct timespec wait = { 0, 1000000 };
+	const char *word = frozen ? "FROZEN" : "THAWED";
+	char state[32];
+	int tries, result = 0;
+
+	for (tries = 0; tries < 2000; tries++) {
+		result = file_write(group, "freezer.state", word);
+		if (result < 0)
+			return result;
+		if (file_read(group, "freezer.state", state, sizeof(state)) > 0 && strncmp(state, word, 6) == 0)
+			return 0;
+		nanosleep(&wait, NULL);
+	}
+	file_write(group, "freezer.state", "THAWED");
+	return -ETIMEDOUT;
+}
+
+/* On a machine with both, cgroup v2 does it: what is frozen there can be ended. */
+static const struct group *freezable(const struct group *groups, size_t count)
+{
+	const struct group *chosen = NULL;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		AUTO_CLOSE int fd = groups[i].unified ? group_open(groups[i].path) : -1;
+
+		if (fd >= 0 && faccessat(fd, "cgroup.freeze", F_OK, 0) == 0)
+			return &groups[i];
+		if (groups[i].mask & CONTROLLER_BIT(CONTROLLER_FREEZER))
+			chosen = &groups[i];
+	}
+	return chosen;
+}
+
+int oci_freeze(const struct hyfw_host *host, const struct hyfw_map *record, bool frozen, struct hyfw_error **err)
+{
+	struct group groups[GROUPS_MAX];
+	const struct group *group = freezable(groups, groups_recorded(record, groups));
+	AUTO_CLOSE int fd = -1;
+	int result;
+
+	if (!group)
+		return host->fail(err, ENOTSUP, "the container has no control group that can be frozen");
+	if (group->unified)
+		return groups_freeze(host, NULL, group, 1, frozen, err);
+	fd = group_open(group->path);
+	result = fd < 0 ? fd : freeze_v1(fd, frozen);
+	return result < 0 ? host->fail(err, -result, "%s control group %s: %s", frozen ? "freeze" : "thaw", group->path,
+				       strerror(-result)) : 0;
+}
+
+int oci_kill(const struct hyfw_host *host, const struct hyfw_map *record, struct hyfw_error **err)
+{
+	struct group groups[GROUPS_MAX];
+	size_t count = groups_recorded(record, groups), i;
+	int result = 0;
+
+	if (count == 0)
+		return host->fail(err, ENOTSUP, "the container has no control group, so not all of its processes are known");
+	/* Frozen ones first: they have to be woken to die. */
+	for (i = 0; result == 0 && i < count; i++)
+		if (groups[i].mask & CONTROLLER_BIT(CONTROLLER_FREEZER))
+			result = group_kill(host, groups[i].path, err);
+	for (i = 0; result == 0 && i < count; i++)
+		result = group_kill(host, groups[i].path, err);
+	return result;
+}
+
+/* systemd would put its own values back when it looks next. */
+static int change_scope(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hierarchy *hierarchy,
+			const struct hyfw_oci_resources *resources, const char *unit, struct hyfw_error **err)
+{
+	struct scope_properties properties = { 0 };
+	struct sd_bus *bus = NULL;
+	int result;
+
+	scope_limits(host, arena, hierarchy, resources, &properties);
+	if (properties.count == 0)
+		return 0;
+	result = systemd_open(host, &bus, err);
+	if (result == 0)
+		result = systemd_change(host, bus, unit, &properties, err);
+	systemd_close(bus);
+	return result;
+}
+
+int oci_update(const struct hyfw_host *host, const struct hierarchy *hierarchy, const struct hyfw_subject *subject,
+	       const struct hyfw_map *record, struct hyfw_error **err)
+{
+	struct hyfw_arena *arena = host->arena_new();
+	struct group groups[GROUPS_MAX];
+	size_t count = groups_recorded(record, groups), i;
+	struct oci_writes writes = { 0 };
+	AUTO_CLOSE int unified = -1;
+	uint32_t v1 = 0;
+	int result;
+
+	for (i = 0; i < count; i++)
+		v1 |= groups[i].mask;
+	for (i = 0; i < count; i++) {
+		if (!groups[i].unified)
+			continue;
+		groups[i].mask = hierarchy->unified_has & ~v1;
+		unified = group_open(groups[i].path);
+	}
+	result = oci_values(host, arena, hierarchy, &subject->oci->resources, unified, &writes, err);
+	if (result == 0 && hyfw_map_get(record, OCI_NOTE_SCOPE))
+		result = change_scope(host, arena, hierarchy, &subject->oci->resources,
+				      hyfw_map_get(record, OCI_NOTE_SCOPE), err);
+	if (result == 0)
+		result = oci_write(host, arena, groups, count, &writes, err);
+	host->arena_free(arena);
+	return result;
+}
