@@ -145,7 +145,8 @@ static int feed_with(struct making *making, int userns, struct hyfw_error **err)
 	if (r == 0)
 		r = ns_user_find(making->host, fds[0], workload->user, making->job.board, err);
 	if (r == 0) {
-		ns_give_stdio(&making->job, workload->idmap.host_uid, workload->idmap.host_gid);
+		ns_give_stdio(&making->job, workload->idmap.host_uid + making->job.board->uid,
+			      workload->idmap.host_gid + making->job.board->gid);
 		/* A child that failed meanwhile tells why in ns_await_ready(). */
 		r = ns_channel_send(making->handle->channel, NS_GO, fds, count);
 		if (r < 0 && r != -EPIPE)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * exec(): a further command in a running workload, made by a guide (guide.c). */
 #include "ns.h"
+#include "oci/oci.h"
 
 #include <linux/sched.h>
 #include <sched.h>
@@ -19,7 +20,7 @@ struct executing {
 	pid_t target_pid;
 	uint64_t namespaces;
 	int *cgroup_fds, cgroup_unified;
-	int pidfd, console, null_fd;
+	int pidfd, console, null_fd, root, listener;
 	pid_t pid;
 };
 
@@ -33,10 +34,14 @@ static void be_command(struct ns_job *job, void *context)
 		ns_die_with_creator(job);
 	close(job->peer);
 	setsid();
+	if (job->process)
+		ns_expect(job, NS_GO, NULL, 0, NULL);
 	ns_join_cgroups(job);
 	umask(0022);
 	if (job->terminal) {
 		ns_console_open(job, &console);
+		if (job->process)
+			oci_window_size(job, console.master);
 		ns_console_take(job, console.slave);
 		job->stdio[0] = job->stdio[1] = job->stdio[2] = console.slave;
 	}
@@ -47,42 +52,78 @@ static void join_workload(struct ns_job *job, void *context)
 {
 	const struct executing *executing = context;
 
-	if (setns(executing->target, (int)executing->namespaces) < 0)
+	if (executing->namespaces && setns(executing->target, (int)executing->namespaces) < 0)
 		ns_die(job, NS_STEP_JOIN, "the namespaces of the workload", errno);
+	/* A container without a mount namespace of its own has but a root of its own. */
+	if (job->process && (fchdir(executing->root) < 0 || chroot(".") < 0))
+		ns_die(job, NS_STEP_ROOT, "of the workload", errno);
 	if (job->mapped && (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0 ||
 			    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0))
 		ns_die(job, NS_STEP_IDS, "", errno);
 }
 
-/* The workload has a user namespace when it is not in ours; joining ours again is
- * an error. */
+static const struct {
+	const char *name;
+	uint64_t type;
+} kinds[] = {
+	{ "cgroup", CLONE_NEWCGROUP }, { "ipc", CLONE_NEWIPC }, { "mnt", CLONE_NEWNS }, { "net", CLONE_NEWNET },
+	{ "pid", CLONE_NEWPID }, { "time", CLONE_NEWTIME }, { "uts", CLONE_NEWUTS }, { "user", CLONE_NEWUSER },
+};
+
+/* Whether the workload has one of its own. */
+static int differs(const struct executing *executing, const char *kind)
+{
+	char own[64], theirs[64];
+	struct stat a, b;
+
+	snprintf(own, sizeof(own), "/proc/self/ns/%s", kind);
+	snprintf(theirs, sizeof(theirs), "/proc/%d/ns/%s", (int)executing->target_pid, kind);
+	if (stat(own, &a) < 0 || stat(theirs, &b) < 0)
+		return -errno;
+	return a.st_ino != b.st_ino || a.st_dev != b.st_dev;
+}
+
+/* Joining our own user namespace again is an error, and one of the others may belong to
+ * a user namespace above us.  All but an OCI container have all but that one. */
 static int find_namespaces(struct executing *executing, struct hyfw_error **err)
 {
-	char path[64];
-	struct stat own, theirs;
+	size_t i = executing->job.process ? 0 : NS_COUNT(kinds) - 1;
+	int r;
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)executing->target_pid);
-	if (stat("/proc/self/ns/user", &own) < 0 || stat(path, &theirs) < 0)
-		return ns_fail(executing->host, err, errno, "look at", "the user namespace of the workload");
 	executing->namespaces = ALL_NAMESPACES;
-	executing->job.mapped = own.st_ino != theirs.st_ino || own.st_dev != theirs.st_dev;
-	if (!executing->job.mapped)
-		executing->namespaces &= ~(uint64_t)CLONE_NEWUSER;
+	for (; i < NS_COUNT(kinds); i++) {
+		r = differs(executing, kinds[i].name);
+		if (r == -ENOENT && kinds[i].type == CLONE_NEWTIME)
+			r = 0; /* a kernel without it */
+		if (r < 0)
+			return ns_fail(executing->host, err, -r, "look at", "the namespaces of the workload");
+		if (r == 0)
+			executing->namespaces &= ~kinds[i].type;
+	}
+	executing->job.mapped = executing->namespaces & CLONE_NEWUSER;
 	return 0;
 }
 
-/* The host's id of root inside: the second number of the first range. */
-static uint32_t first_id(const struct executing *executing, const char *file)
+/* The host's number of 'inside' by an id map of the workload; UINT32_MAX for none. */
+static uint32_t id_outside(const struct executing *executing, const char *file, uint32_t inside)
 {
-	char path[64], text[64] = "", *at;
+	char path[64], text[4096] = "", *at = text;
 	NS_AUTO_CLOSE int fd = -1;
+	unsigned long first, outside, count;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)executing->target_pid, file);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
-		return 0;
-	strtoul(text, &at, 10);
-	return (uint32_t)strtoul(at, NULL, 10);
+		return UINT32_MAX;
+	while (*at) {
+		first = strtoul(at, &at, 10);
+		outside = strtoul(at, &at, 10);
+		count = strtoul(at, &at, 10);
+		if (inside >= first && inside - first < count)
+			return (uint32_t)(outside + (inside - first));
+		at += strspn(at, "\n");
+	}
+	return UINT32_MAX;
 }
 
 /* What is not given is /dev/null of the host: that of the workload may be a trap. */
@@ -95,20 +136,23 @@ static int open_stdio(struct executing *executing, const struct hyfw_exec *exec,
 		return ns_fail(executing->host, err, errno, "open", "/dev/null");
 	for (i = 0; i < NS_COUNT(exec->stdio); i++)
 		executing->job.stdio[i] = exec->stdio[i] >= 0 ? exec->stdio[i] : executing->null_fd;
-	ns_give_stdio(&executing->job, first_id(executing, "uid_map"), first_id(executing, "gid_map"));
+	ns_give_stdio(&executing->job, id_outside(executing, "uid_map", executing->job.board->uid),
+		      id_outside(executing, "gid_map", executing->job.board->gid));
 	return 0;
 }
 
 static int find_user(struct executing *executing, const char *user, struct hyfw_error **err)
 {
-	NS_AUTO_CLOSE int root = -1;
+	struct ns_job *job = &executing->job;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/root", (int)executing->target_pid);
-	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0)
+	executing->root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (executing->root < 0)
 		return ns_fail(executing->host, err, errno, "open the root file system of", "the workload");
-	return ns_user_find(executing->host, root, user, executing->job.board, err);
+	if (job->process)
+		return oci_process_prepare(executing->host, job->process, executing->root, job, err);
+	return ns_user_find(executing->host, executing->root, user, job->board, err);
 }
 
 static int prepare(struct executing *executing, const struct hyfw_map *record, const struct hyfw_exec *exec,
@@ -118,9 +162,14 @@ static int prepare(struct executing *executing, const struct hyfw_map *record, c
 	struct ns_job *job = &executing->job;
 	int ends[2], r;
 
-	r = ns_command_prepare(host, arena, exec->argv, exec->envp, job, err);
+	r = exec->oci ? oci_process_check(host, exec->oci, exec->preserve_fds, err) : 0;
+	if (r == 0)
+		r = ns_command_prepare(host, arena, exec->argv, exec->envp, job, err);
 	if (r < 0)
 		return r;
+	job->process = exec->oci;
+	job->preserved = exec->oci ? exec->preserve_fds : 0;
+	job->outlives = exec->detached;
 	executing->cgroup_fds = host->alloc(arena, (exec->confinement.cgroup_count + 1) * sizeof(int));
 	job->workdir = exec->workdir ? exec->workdir : hyfw_map_get(record, NS_NOTE_WORKDIR);
 	job->terminal = exec->terminal;
@@ -163,9 +212,39 @@ static int launch(struct executing *executing, struct hyfw_error **err)
 	return r < 0 ? ns_fail(executing->host, err, -r, "make", "a process") : 0;
 }
 
+/* What an OCI process needs of us, before it goes on and when it is ready. */
+static int supply(struct executing *executing, struct hyfw_error **err)
+{
+	const struct hyfw_oci_process *process = executing->job.process;
+	const struct hyfw_host *host = executing->host;
+	int r;
+
+	if (!process)
+		return 0;
+	r = oci_affinity_set(host, process->cpu_affinity_initial, executing->pid, err);
+	if (r == 0)
+		r = oci_process_score(host, process, executing->pid, err);
+	if (r == 0)
+		r = oci_limits_raise(host, process, executing->pid, err);
+	if (r == 0)
+		ns_channel_send(executing->handle->channel, NS_GO, NULL, 0);
+	return r;
+}
+
+static int complete(struct executing *executing, struct hyfw_error **err)
+{
+	int r = ns_await_ready(executing->host, executing->handle, &executing->console, err);
+
+	if (r == 0 && executing->job.process)
+		r = oci_listener_take(executing->host, &executing->job, executing->pidfd, &executing->listener, err);
+	if (r == 0 && executing->job.process)
+		r = oci_process_schedule(executing->host, executing->job.process, executing->pid, err);
+	return r < 0 ? r : ns_let_go(executing->host, executing->handle, err);
+}
+
 static void finish(struct executing *executing)
 {
-	int fds[] = { executing->target, executing->cgroup_unified, executing->console,
+	int fds[] = { executing->root, executing->listener, executing->target, executing->cgroup_unified, executing->console,
 		      executing->job.channel, executing->job.proc_fd, executing->null_fd };
 	size_t i;
 
@@ -186,7 +265,7 @@ int ns_exec(void *instance, const struct hyfw_map *record, const struct hyfw_exe
 {
 	struct executing executing = {
 		.host = ((struct ns_instance *)instance)->host, .cgroup_unified = -1, .pidfd = -1,
-		.console = -1, .null_fd = -1,
+		.console = -1, .null_fd = -1, .root = -1, .listener = -1,
 		.job = { .channel = -1, .proc_fd = -1, .peer = -1 },
 	};
 	int r = 0;
@@ -200,14 +279,16 @@ int ns_exec(void *instance, const struct hyfw_map *record, const struct hyfw_exe
 	if (r == 0)
 		r = launch(&executing, err);
 	if (r == 0)
-		r = ns_await_ready(executing.host, executing.handle, &executing.console, err);
+		r = supply(&executing, err);
 	if (r == 0)
-		r = ns_let_go(executing.host, executing.handle, err);
+		r = complete(&executing, err);
 	if (r == 0) {
 		ret_running->pid = executing.pid;
 		ret_running->wait_fd = ns_steal_fd(&executing.pidfd);
 		ret_running->netns_fd = -1;
 		ret_running->console_fd = ns_steal_fd(&executing.console);
+		if (exec->oci)
+			ret_running->seccomp_listener_fd = ns_steal_fd(&executing.listener);
 		ret_running->handle = executing.handle;
 		executing.handle = NULL;
 	}

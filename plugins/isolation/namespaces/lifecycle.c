@@ -61,9 +61,11 @@ void ns_give_stdio(const struct ns_job *job, uint32_t uid, uint32_t gid)
 	struct stat status;
 	size_t i;
 
+	if (uid == UINT32_MAX || gid == UINT32_MAX) /* nobody of ours */
+		return;
 	for (i = 0; !job->terminal && i < NS_COUNT(job->stdio); i++)
 		if (job->stdio[i] >= 0 && fstat(job->stdio[i], &status) == 0 && S_ISFIFO(status.st_mode) &&
-		    fchown(job->stdio[i], uid + job->board->uid, gid + job->board->gid) < 0)
+		    fchown(job->stdio[i], uid, gid) < 0)
 			return; /* then it cannot, and is told so */
 }
 

@@ -17,6 +17,25 @@ static bool same_pid_namespace(const char *pid, const struct stat *wanted)
 	return stat(path, &found) == 0 && found.st_ino == wanted->st_ino && found.st_dev == wanted->st_dev;
 }
 
+/* Whether 'pid' is the first process of a pid namespace of its own: the namespace of one
+ * that joined somebody's, or the host's, is full of strangers.  The field has its
+ * numbers in all namespaces, ours first. */
+static bool is_first(pid_t pid)
+{
+	char path[64], text[4096] = "", *line, *end;
+	NS_AUTO_CLOSE int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return false;
+	line = strstr(text, "\nNSpid:");
+	if (!line)
+		return false;
+	end = line + 1 + strcspn(line + 1, "\n");
+	return end - line > 2 && end[-1] == '1' && end[-2] == '\t';
+}
+
 /* Every process in the pid namespace of 'pid'.  The namespace is looked at again
  * after the process is held by descriptor, so that nobody else is hit. */
 static int signal_members(pid_t pid, int signal)
@@ -62,7 +81,7 @@ int ns_signal(void *instance, const struct hyfw_map *record, int signal, bool al
 	if (pidfd < 0)
 		return ns_fail(host, err, -pidfd, "open", "the process");
 	/* The end of its first process is the end of a pid namespace. */
-	if (all && signal != SIGKILL)
+	if (all && signal != SIGKILL && is_first(pid))
 		r = signal_members(pid, signal);
 	else
 		r = pidfd_send_signal(pidfd, signal, NULL, 0) < 0 ? -errno : 0;

@@ -180,8 +180,8 @@ static int feed(struct making *making, struct hyfw_error **err)
 		r = oci_hooks_describe(room, making->pid, err);
 	if (r < 0)
 		return r;
-	ns_give_stdio(&making->job, oci_id_outside(idmap->uids, idmap->uid_count, 0),
-		      oci_id_outside(idmap->gids, idmap->gid_count, 0));
+	ns_give_stdio(&making->job, oci_id_outside(idmap->uids, idmap->uid_count, making->job.board->uid),
+		      oci_id_outside(idmap->gids, idmap->gid_count, making->job.board->gid));
 	/* A child that failed meanwhile tells why in ns_await_ready(). */
 	ns_channel_send(making->handle->channel, NS_GO, NULL, 0);
 	return run_hooks(making, err);
