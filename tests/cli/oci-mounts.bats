@@ -1,0 +1,145 @@
+# `hyfw oci`: mounts, devices, paths and the root of a bundle.
+
+load helpers
+load oci-helpers
+
+# Without a user namespace, on a copy of the root that may be written to.
+own_root() {
+	[ -d "$DATA/root" ] || cp -a "$ROOTFS" "$DATA/root"
+	echo '.root.path = "'"$DATA/root"'" | del(.linux.uidMappings, .linux.gidMappings) |
+		.linux.namespaces |= map(select(.type != "user"))'
+}
+mount_of() { # DESTINATION TYPE SOURCE OPTION...
+	local options
+	options=$(printf '"%s",' "${@:4}")
+	echo '.mounts += [{"destination": "'"$1"'", "type": "'"$2"'", "source": "'"$3"'", "options": ['"${options%,}"']}]'
+}
+
+@test "binds have their flags: read-only, also below; files; links that lead nowhere" {
+	mkdir -p "$DATA/shared/below"
+	echo text >"$DATA/shared/file"
+	mount -t tmpfs tmpfs "$DATA/shared/below"
+	run box 'cat /mnt/file; touch /mnt/x /mnt/below/x; grep " /mnt" /proc/self/mounts' \
+		"$(own_root) | $(mount_of /mnt bind "$DATA/shared" rbind rro nosuid)"
+	umount "$DATA/shared/below"
+	[[ $output == *text* && $output == *"/mnt/x: Read-only"* && $output == *"/mnt/below/x: Read-only"* ]]
+	[[ $output == *" /mnt "*" ro,nosuid"* ]]
+	ln -sf ../run/deep/there "$DATA/root/etc/nowhere"
+	run box 'cat /etc/nowhere /run/deep/there' "$(own_root) | $(mount_of /etc/nowhere bind "$DATA/shared/file" bind)"
+	[ "$output" = $'text\ntext' ]
+	ln -sfn / "$DATA/root/out"
+	run box 'cat /tmp/hyfw-oci-target' "$(own_root) | $(mount_of /out/../../../tmp/hyfw-oci-target bind "$DATA/shared/file" bind)"
+	[ "$output" = text ]
+	[ ! -e /tmp/hyfw-oci-target ]
+}
+
+@test "a source that is missing and a target in proc are refused by name" {
+	run box true "$(own_root) | $(mount_of /mnt bind /no/such/place bind)"
+	[ "$status" -ne 0 ]
+	[[ $output == *"mount at /mnt"*"/no/such/place"*[Nn]"o such file"* ]]
+	run box true "$(own_root) | $(mount_of /proc/fs tmpfs tmpfs)"
+	[ "$status" -ne 0 ]
+	[[ $output == *"/proc/fs"* ]]
+	run box true "$(own_root) | $(mount_of /mnt nosuchfs none)"
+	[ "$status" -ne 0 ]
+	[[ $output == *"mount /mnt"* ]]
+}
+
+@test "a tmpfs has its size and mode, or that of what it covers, and may begin as a copy" {
+	run box 'df -k /mnt | tail -1; stat -c %a /mnt; stat -c %a /srv; cat /copy/a/b; stat -c %u:%a /copy/a/b; readlink /copy/l; touch /copy/x' \
+		"$(own_root) | $(mount_of /mnt tmpfs tmpfs size=1m mode=751) | $(mount_of /srv tmpfs tmpfs) |
+		$(mount_of /copy tmpfs tmpfs tmpcopyup ro)"
+	[ "$status" -ne 0 ] # there is nothing to copy yet
+	mkdir -p "$DATA/root/srv" "$DATA/root/copy/a"
+	chmod 1770 "$DATA/root/srv"
+	echo copied >"$DATA/root/copy/a/b"
+	chmod 640 "$DATA/root/copy/a/b"
+	chown 77 "$DATA/root/copy/a/b"
+	ln -sf nowhere "$DATA/root/copy/l"
+	run box 'df -k /mnt | tail -1; stat -c %a /mnt; stat -c %a /srv; cat /copy/a/b; stat -c %u:%a /copy/a/b; readlink /copy/l; touch /copy/x' \
+		"$(own_root) | $(mount_of /mnt tmpfs tmpfs size=1m mode=751) | $(mount_of /srv tmpfs tmpfs) |
+		$(mount_of /copy tmpfs tmpfs tmpcopyup ro)"
+	[[ $output == *" 1024 "*751*1770*copied*77:640*nowhere*"Read-only"* ]]
+}
+
+@test "an overlay with paths that are long is mounted" {
+	local long
+	long=$DATA/$(printf 'l%.0s' {1..200})
+	mkdir -p "$long"/{a,b} "$DATA/over"/{upper,work}
+	mount -t tmpfs tmpfs "$DATA/over" && mkdir -p "$DATA/over"/{upper,work}
+	echo a >"$long/a/a"; echo b >"$long/b/b"
+	run box 'cat /mnt/a /mnt/b; echo new >/mnt/c; grep -c "overlay /mnt overlay rw,nosuid" /proc/self/mounts' \
+		"$(own_root) | $(mount_of /mnt overlay overlay "lowerdir=$long/a:$long/b" "upperdir=$DATA/over/upper" "workdir=$DATA/over/work" nosuid)"
+	[ "$(cat "$DATA/over/upper/c")" = new ]
+	umount "$DATA/over"
+	[ "$output" = $'a\nb\n1' ]
+}
+
+@test "ids of a bind are mapped as the container's, or as the mount says" {
+	mkdir -p "$DATA/ids"
+	echo x >"$DATA/ids/file"
+	chown 1000:1001 "$DATA/ids/file"
+	run box 'stat -c %u:%g /tmp/file' "$(mount_of /tmp bind "$DATA/ids" bind)"
+	[ "$output" = 65534:65534 ]
+	run box 'stat -c %u:%g /tmp/file' "$(mount_of /tmp bind "$DATA/ids" bind idmap)"
+	[ "$output" = 1000:1001 ]
+	run box 'stat -c %u:%g /mnt/file' "$(own_root) | $(mount_of /mnt bind "$DATA/ids" bind idmap) |
+		.mounts[-1].uidMappings = [{containerID: 1000, hostID: 5, size: 1}] |
+		.mounts[-1].gidMappings = [{containerID: 1001, hostID: 6, size: 1}]"
+	[ "$output" = 5:6 ]
+}
+
+@test "devices: those of the specification, and what is listed with owner and mode" {
+	local before
+	before=$(stat -c %u:%g:%a /dev/null /dev/zero)
+	run box 'stat -c "%n %t:%T %a %u:%g %F" /dev/null /dev/tty /dev/fuse /dev/pipe; readlink /dev/ptmx /dev/fd' \
+		"$(own_root)"' | .linux.devices = [{path: "/dev/fuse", type: "c", major: 10, minor: 229, fileMode: 416, uid: 3, gid: 4},
+		{path: "/dev/pipe", type: "p"}]'
+	[[ $output == *"/dev/null 1:3 666 0:0"*"/dev/fuse a:e5 640 3:4"*"/dev/pipe "*fifo*pts/ptmx*/proc/self/fd* ]]
+	run box 'echo x >/dev/null && stat -c %t:%T /dev/null /dev/zero' .
+	[ "$output" = $'1:3\n1:5' ]
+	[ "$(stat -c %u:%g:%a /dev/null /dev/zero)" = "$before" ]
+}
+
+@test "paths are masked and read-only; the root too" {
+	run box 'wc -c </proc/timer_list; ls /sys/firmware | wc -l; echo 1 >/proc/sys/kernel/shmmni; touch /x; echo >/etc/hostname' \
+		"$(own_root)"' | .root.readonly = true | .linux.maskedPaths = ["/proc/timer_list", "/sys/firmware", "/etc/hostname", "/no"] |
+		.linux.readonlyPaths = ["/proc/sys"]'
+	[[ $output == 0$'\n'0$'\n'*"shmmni: Read-only"*"/x: Read-only"* ]]
+}
+
+@test "what is mounted on the host later is seen with rslave, and not without" {
+	mkdir -p "$DATA/tree/sub"
+	mount -t tmpfs tmpfs "$DATA/tree"
+	mount --make-shared "$DATA/tree"
+	mkdir -p "$DATA/tree/sub"
+	bundle "$(own_root) | .process.args = [\"/bin/sleep\", \"1000\"] | $(mount_of /mnt bind "$DATA/tree" rbind rslave) |
+		$(mount_of /srv bind "$DATA/tree" rbind)"
+	oci create --bundle "$BUNDLE" slave
+	oci start slave
+	mount -t tmpfs tmpfs "$DATA/tree/sub"
+	touch "$DATA/tree/sub/there"
+	run oci exec slave ls /mnt/sub /srv/sub
+	umount "$DATA/tree/sub"
+	oci delete --force slave
+	umount "$DATA/tree"
+	[ "$output" = $'/mnt/sub:\nthere\n\n/srv/sub:' ]
+}
+
+@test "rootfsPropagation and --no-pivot" {
+	run box 'grep " / / " /proc/self/mountinfo; grep -c . /proc/self/mountinfo' "$(own_root)"' | .linux.rootfsPropagation = "shared"'
+	[[ $output == *shared:* ]] || grep . <<<"$output"
+	bundle "$(own_root)"' | .process.args = ["/bin/cat", "/etc/passwd"]'
+	run oci run --no-pivot --bundle "$BUNDLE" pivotless
+	[ "$status" -eq 0 ]
+}
+
+@test "control groups are mounted" {
+	run box 'ls /sys/fs/cgroup; touch /sys/fs/cgroup/x' "$(own_root) | $(mount_of /sys/fs/cgroup cgroup cgroup ro nosuid)"
+	[[ $output == *"Read-only"* ]]
+	[[ $output == *memory* || $output == *cgroup.procs* ]]
+	run box 'ls /sys/fs/cgroup' "$(own_root) | $(mount_of /sys/fs/cgroup cgroup cgroup ro) |
+		.linux.namespaces |= map(select(.type != \"cgroup\"))"
+	[ "$status" -eq 0 ]
+	[[ $output == *memory* || $output == *cgroup.procs* ]]
+}
