@@ -3,10 +3,13 @@
 load helpers
 load oci-helpers
 
+WORK=$BATS_FILE_TMPDIR
+BUNDLE=$WORK/bundle
+
 # Without a user namespace, on a copy of the root that may be written to.
 own_root() {
-	[ -d "$DATA/root" ] || cp -a "$ROOTFS" "$DATA/root"
-	echo '.root.path = "'"$DATA/root"'" | del(.linux.uidMappings, .linux.gidMappings) |
+	[ -d "$WORK/root" ] || cp -a "$ROOTFS" "$WORK/root"
+	echo '.root.path = "'"$WORK/root"'" | del(.linux.uidMappings, .linux.gidMappings) |
 		.linux.namespaces |= map(select(.type != "user"))'
 }
 mount_of() { # DESTINATION TYPE SOURCE OPTION...
@@ -16,19 +19,19 @@ mount_of() { # DESTINATION TYPE SOURCE OPTION...
 }
 
 @test "binds have their flags: read-only, also below; files; links that lead nowhere" {
-	mkdir -p "$DATA/shared/below"
-	echo text >"$DATA/shared/file"
-	mount -t tmpfs tmpfs "$DATA/shared/below"
+	mkdir -p "$WORK/shared/below"
+	echo text >"$WORK/shared/file"
+	mount -t tmpfs tmpfs "$WORK/shared/below"
 	run box 'cat /mnt/file; touch /mnt/x /mnt/below/x; grep " /mnt" /proc/self/mounts' \
-		"$(own_root) | $(mount_of /mnt bind "$DATA/shared" rbind rro nosuid)"
-	umount "$DATA/shared/below"
+		"$(own_root) | $(mount_of /mnt bind "$WORK/shared" rbind rro nosuid)"
+	umount "$WORK/shared/below"
 	[[ $output == *text* && $output == *"/mnt/x: Read-only"* && $output == *"/mnt/below/x: Read-only"* ]]
 	[[ $output == *" /mnt "*" ro,nosuid"* ]]
-	ln -sf ../run/deep/there "$DATA/root/etc/nowhere"
-	run box 'cat /etc/nowhere /run/deep/there' "$(own_root) | $(mount_of /etc/nowhere bind "$DATA/shared/file" bind)"
+	ln -sf ../run/deep/there "$WORK/root/etc/nowhere"
+	run box 'cat /etc/nowhere /run/deep/there' "$(own_root) | $(mount_of /etc/nowhere bind "$WORK/shared/file" bind)"
 	[ "$output" = $'text\ntext' ]
-	ln -sfn / "$DATA/root/out"
-	run box 'cat /tmp/hyfw-oci-target' "$(own_root) | $(mount_of /out/../../../tmp/hyfw-oci-target bind "$DATA/shared/file" bind)"
+	ln -sfn / "$WORK/root/out"
+	run box 'cat /tmp/hyfw-oci-target' "$(own_root) | $(mount_of /out/../../../tmp/hyfw-oci-target bind "$WORK/shared/file" bind)"
 	[ "$output" = text ]
 	[ ! -e /tmp/hyfw-oci-target ]
 }
@@ -50,12 +53,12 @@ mount_of() { # DESTINATION TYPE SOURCE OPTION...
 		"$(own_root) | $(mount_of /mnt tmpfs tmpfs size=1m mode=751) | $(mount_of /srv tmpfs tmpfs) |
 		$(mount_of /copy tmpfs tmpfs tmpcopyup ro)"
 	[ "$status" -ne 0 ] # there is nothing to copy yet
-	mkdir -p "$DATA/root/srv" "$DATA/root/copy/a"
-	chmod 1770 "$DATA/root/srv"
-	echo copied >"$DATA/root/copy/a/b"
-	chmod 640 "$DATA/root/copy/a/b"
-	chown 77 "$DATA/root/copy/a/b"
-	ln -sf nowhere "$DATA/root/copy/l"
+	mkdir -p "$WORK/root/srv" "$WORK/root/copy/a"
+	chmod 1770 "$WORK/root/srv"
+	echo copied >"$WORK/root/copy/a/b"
+	chmod 640 "$WORK/root/copy/a/b"
+	chown 77 "$WORK/root/copy/a/b"
+	ln -sf nowhere "$WORK/root/copy/l"
 	run box 'df -k /mnt | tail -1; stat -c %a /mnt; stat -c %a /srv; cat /copy/a/b; stat -c %u:%a /copy/a/b; readlink /copy/l; touch /copy/x' \
 		"$(own_root) | $(mount_of /mnt tmpfs tmpfs size=1m mode=751) | $(mount_of /srv tmpfs tmpfs) |
 		$(mount_of /copy tmpfs tmpfs tmpcopyup ro)"
@@ -64,26 +67,26 @@ mount_of() { # DESTINATION TYPE SOURCE OPTION...
 
 @test "an overlay with paths that are long is mounted" {
 	local long
-	long=$DATA/$(printf 'l%.0s' {1..200})
-	mkdir -p "$long"/{a,b} "$DATA/over"/{upper,work}
-	mount -t tmpfs tmpfs "$DATA/over" && mkdir -p "$DATA/over"/{upper,work}
+	long=$WORK/$(printf 'l%.0s' {1..200})
+	mkdir -p "$long"/{a,b} "$WORK/over"/{upper,work}
+	mount -t tmpfs tmpfs "$WORK/over" && mkdir -p "$WORK/over"/{upper,work}
 	echo a >"$long/a/a"; echo b >"$long/b/b"
 	run box 'cat /mnt/a /mnt/b; echo new >/mnt/c; grep -c "overlay /mnt overlay rw,nosuid" /proc/self/mounts' \
-		"$(own_root) | $(mount_of /mnt overlay overlay "lowerdir=$long/a:$long/b" "upperdir=$DATA/over/upper" "workdir=$DATA/over/work" nosuid)"
-	[ "$(cat "$DATA/over/upper/c")" = new ]
-	umount "$DATA/over"
+		"$(own_root) | $(mount_of /mnt overlay overlay "lowerdir=$long/a:$long/b" "upperdir=$WORK/over/upper" "workdir=$WORK/over/work" nosuid)"
+	[ "$(cat "$WORK/over/upper/c")" = new ]
+	umount "$WORK/over"
 	[ "$output" = $'a\nb\n1' ]
 }
 
 @test "ids of a bind are mapped as the container's, or as the mount says" {
-	mkdir -p "$DATA/ids"
-	echo x >"$DATA/ids/file"
-	chown 1000:1001 "$DATA/ids/file"
-	run box 'stat -c %u:%g /tmp/file' "$(mount_of /tmp bind "$DATA/ids" bind)"
+	mkdir -p "$WORK/ids"
+	echo x >"$WORK/ids/file"
+	chown 1000:1001 "$WORK/ids/file"
+	run box 'stat -c %u:%g /tmp/file' "$(mount_of /tmp bind "$WORK/ids" bind)"
 	[ "$output" = 65534:65534 ]
-	run box 'stat -c %u:%g /tmp/file' "$(mount_of /tmp bind "$DATA/ids" bind idmap)"
+	run box 'stat -c %u:%g /tmp/file' "$(mount_of /tmp bind "$WORK/ids" bind idmap)"
 	[ "$output" = 1000:1001 ]
-	run box 'stat -c %u:%g /mnt/file' "$(own_root) | $(mount_of /mnt bind "$DATA/ids" bind idmap) |
+	run box 'stat -c %u:%g /mnt/file' "$(own_root) | $(mount_of /mnt bind "$WORK/ids" bind idmap) |
 		.mounts[-1].uidMappings = [{containerID: 1000, hostID: 5, size: 1}] |
 		.mounts[-1].gidMappings = [{containerID: 1001, hostID: 6, size: 1}]"
 	[ "$output" = 5:6 ]
@@ -109,20 +112,20 @@ mount_of() { # DESTINATION TYPE SOURCE OPTION...
 }
 
 @test "what is mounted on the host later is seen with rslave, and not without" {
-	mkdir -p "$DATA/tree/sub"
-	mount -t tmpfs tmpfs "$DATA/tree"
-	mount --make-shared "$DATA/tree"
-	mkdir -p "$DATA/tree/sub"
-	bundle "$(own_root) | .process.args = [\"/bin/sleep\", \"1000\"] | $(mount_of /mnt bind "$DATA/tree" rbind rslave) |
-		$(mount_of /srv bind "$DATA/tree" rbind)"
+	mkdir -p "$WORK/tree/sub"
+	mount -t tmpfs tmpfs "$WORK/tree"
+	mount --make-shared "$WORK/tree"
+	mkdir -p "$WORK/tree/sub"
+	bundle "$(own_root) | .process.args = [\"/bin/sleep\", \"1000\"] | $(mount_of /mnt bind "$WORK/tree" rbind rslave) |
+		$(mount_of /srv bind "$WORK/tree" rbind)"
 	oci create --bundle "$BUNDLE" slave
 	oci start slave
-	mount -t tmpfs tmpfs "$DATA/tree/sub"
-	touch "$DATA/tree/sub/there"
+	mount -t tmpfs tmpfs "$WORK/tree/sub"
+	touch "$WORK/tree/sub/there"
 	run oci exec slave ls /mnt/sub /srv/sub
-	umount "$DATA/tree/sub"
+	umount "$WORK/tree/sub"
 	oci delete --force slave
-	umount "$DATA/tree"
+	umount "$WORK/tree"
 	[ "$output" = $'/mnt/sub:\nthere\n\n/srv/sub:' ]
 }
 

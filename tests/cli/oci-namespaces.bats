@@ -3,6 +3,9 @@
 load helpers
 load oci-helpers
 
+WORK=$BATS_FILE_TMPDIR
+BUNDLE=$WORK/bundle
+
 NO_USER='del(.linux.uidMappings, .linux.gidMappings) | .linux.namespaces |= map(select(.type != "user"))'
 without() { echo '.linux.namespaces |= map(select(.type != "'"$1"'"))'; }
 joined() { echo '(.linux.namespaces[] | select(.type == "'"$1"'")).path = "'"$2"'"'; }

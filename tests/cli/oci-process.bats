@@ -3,6 +3,9 @@
 load helpers
 load oci-helpers
 
+WORK=$BATS_FILE_TMPDIR
+BUNDLE=$WORK/bundle
+
 NO_USER='del(.linux.uidMappings, .linux.gidMappings) | .linux.namespaces |= map(select(.type != "user"))'
 
 @test "ids, groups, umask, limits, score, personality, directory and HOME are as described" {
@@ -42,42 +45,41 @@ NO_USER='del(.linux.uidMappings, .linux.gidMappings) | .linux.namespaces |= map(
 	bundle '.process.args = ["/bin/ls", "/proc/self/fd"]'
 	run oci run --bundle "$BUNDLE" fds
 	[ "$output" = $'0\n1\n2\n3' ] # 3 is the directory that ls reads
-	exec 3>"$DATA/three"
 	bundle '.process.args = ["/bin/sh", "-c", "echo written >&3"]'
-	oci run --preserve-fds 1 --bundle "$BUNDLE" fds
-	exec 3>&-
-	[ "$(cat "$DATA/three")" = written ]
+	(exec 3>"$WORK/three" && oci run --preserve-fds 1 --bundle "$BUNDLE" fds)
+	[ "$(cat "$WORK/three")" = written ]
 }
 
 @test "exec joins all namespaces, with its own ids, limits and environment" {
 	sleeper into
 	pid=$(oci state into | jq .pid)
-	cat >"$DATA/process.json" <<-'JSON'
+	cat >"$WORK/process.json" <<-'JSON'
 	{"terminal": false, "user": {"uid": 5, "gid": 6, "additionalGids": [9]}, "cwd": "/tmp",
 	 "args": ["/bin/sh", "-c", "id -u; id -G; pwd; echo $A; ulimit -n; for i in pid net user mnt uts ipc cgroup; do readlink /proc/self/ns/$i; done; cat /proc/self/cgroup"],
 	 "env": ["A=b", "PATH=/bin"], "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 40, "hard": 41}]}
 	JSON
-	run oci exec --process "$DATA/process.json" into
+	run oci exec --process "$WORK/process.json" into
 	[[ $output == $'5\n6 9\n/tmp\nb\n40\n'* ]]
 	for kind in pid net user mnt uts ipc cgroup; do [[ $output == *"$(readlink "/proc/$pid/ns/$kind")"* ]]; done
 	run oci exec into nosuch
 	[[ $output == *"executable file not found in \$PATH"* ]]
 	run oci exec into sh -c 'exit 7'
 	[ "$status" -eq 7 ]
-	oci exec --detach --pid-file "$DATA/pid" into /bin/sleep 500
-	[ "$(tr '\0' ' ' <"/proc/$(cat "$DATA/pid")/cmdline")" = "/bin/sleep 500 " ]
+	oci exec --detach --pid-file "$WORK/pid" into /bin/sleep 500
+	[ "$(tr '\0' ' ' <"/proc/$(cat "$WORK/pid")/cmdline")" = "/bin/sleep 500 " ]
 }
 
 @test "hooks run in their places with the state, and one that fails or hangs ends it" {
 	# shellcheck disable=SC2016 # the hook's
-	local hook='{path: "/bin/sh", args: ["sh", "-c", "{ echo $0; cat; echo; } >>'"$DATA"'/hooks", $name], env: ["PATH=/bin"], timeout: 10}'
-	rm -f "$DATA/hooks"
-	run box 'cat /tmp/hook; rm /tmp/hook' '.hooks = ('"\"x\" as \$x | {prestart: [\"prestart\" as \$name | $hook],
-		createRuntime: [\"createRuntime\" as \$name | $hook], createContainer: [\"createContainer\" as \$name | $hook],
-		startContainer: [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"cat >/tmp/hook\"], timeout: 10}],
-		poststart: [\"poststart\" as \$name | $hook], poststop: [\"poststop\" as \$name | $hook]})"
+	local hook='def hook($name): [{path: "/bin/sh", args: ["sh", "-c", "{ echo $0; cat; echo; } >>'"$WORK"'/hooks", $name],
+		env: ["PATH=/bin"], timeout: 10}];'
+	rm -f "$WORK/hooks"
+	run box 'cat /tmp/hook; rm /tmp/hook' "$NO_USER | $hook"'
+		.hooks = {prestart: hook("prestart"), createRuntime: hook("createRuntime"), createContainer: hook("createContainer"),
+		poststart: hook("poststart"), poststop: hook("poststop"),
+		startContainer: [{path: "/bin/sh", args: ["sh", "-c", "cat >/tmp/hook"], timeout: 10}]}'
 	[[ $output == *'"created"'* ]]
-	[ "$(grep -v '[{}]\|"\|^$' "$DATA/hooks" | tr '\n' ' ')" = "prestart createRuntime createContainer poststart poststop " ]
+	[ "$(grep -v '[{}]\|"\|^$' "$WORK/hooks" | tr '\n' ' ')" = "prestart createRuntime createContainer poststart poststop " ]
 	run box true '.hooks = {createContainer: [{path: "/bin/false"}]}'
 	[ "$status" -ne 0 ]
 	[[ $output == *"hook /bin/false"* ]]
