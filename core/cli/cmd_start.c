@@ -50,18 +50,12 @@ struct boot {
 	int status;
 };
 
-/* A machine that another host has taken over is where it should be, and as it should be:
- * whoever stopped it there wanted that. */
+/* A machine that another host has taken over is where it should be. */
 static int start_with_host(const struct hyfw_state *state)
 {
-	HYFW_AUTO_FREE char *host = NULL;
-	bool held = false;
-
-	host = hyfw_failover_last(state->definition, &held);
-	if (!host)
+	if (!hyfw_failover_elsewhere(state->definition))
 		return start_one(state->definition->name, false, false, false);
-	fprintf(stderr, held ? "hyfw: workload %s: %s has it now\n" : "hyfw: workload %s: it was stopped on %s\n",
-		state->definition->name, host);
+	fprintf(stderr, "hyfw: workload %s: another host has it now\n", state->definition->name);
 	return 0;
 }
 

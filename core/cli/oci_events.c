@@ -8,85 +8,21 @@
 #include "base/json.h"
 #include "cli/oci.h"
 
-static void add(struct json_object *object, const char *name, uint64_t figure)
+static int print(struct hyfw_oci_container *container, const char *type, bool figures, struct hyfw_error **err)
 {
-	if (figure != HYFW_STAT_NONE)
-		json_object_object_add(object, name, json_object_new_uint64(figure));
-}
-
-static struct json_object *child(struct json_object *parent, const char *name)
-{
-	struct json_object *object = json_object_new_object();
-
-	json_object_object_add(parent, name, object);
-	return object;
-}
-
-static void add_cpu(struct json_object *data, const struct hyfw_stats *stats)
-{
-	struct json_object *cpu = child(data, "cpu"), *usage = child(cpu, "usage"), *throttling = child(cpu, "throttling");
-
-	add(usage, "total", stats->cpu_ns);
-	add(usage, "kernel", stats->cpu_system_ns);
-	add(usage, "user", stats->cpu_user_ns);
-	add(throttling, "throttledPeriods", stats->event_cpu_throttled);
-	add(throttling, "throttledTime", stats->cpu_throttled_ns);
-}
-
-static void add_memory(struct json_object *data, const struct hyfw_stats *stats)
-{
-	struct json_object *memory = child(data, "memory"), *usage = child(memory, "usage");
-
-	add(usage, "usage", stats->memory_bytes);
-	add(usage, "max", stats->memory_peak_bytes);
-	add(usage, "limit", stats->memory_limit_bytes);
-	add(usage, "failcnt", stats->event_memory_max);
-	if (stats->swap_bytes == HYFW_STAT_NONE)
-		return;
-	usage = child(memory, "swap");
-	add(usage, "usage", stats->swap_bytes);
-	add(usage, "limit", stats->swap_limit_bytes);
-}
-
-static void add_transfer(struct json_object *list, const char *operation, uint64_t bytes)
-{
-	struct json_object *entry;
-
-	if (bytes == HYFW_STAT_NONE)
-		return;
-	entry = json_object_new_object();
-	hyfw_json_add_text(entry, "op", operation);
-	add(entry, "value", bytes);
-	json_object_array_add(list, entry);
-}
-
-static void add_rest(struct json_object *data, const struct hyfw_stats *stats)
-{
-	struct json_object *pids = child(data, "pids"), *block = child(data, "blkio"), *list = json_object_new_array();
-
-	add(pids, "current", stats->pids);
-	add(pids, "limit", stats->pids_limit);
-	add_transfer(list, "Read", stats->io_read_bytes);
-	add_transfer(list, "Write", stats->io_write_bytes);
-	json_object_object_add(block, "ioServiceBytesRecursive", list);
-	child(data, "hugetlb");
-}
-
-static void print(const char *id, const char *type, const struct hyfw_stats *stats)
-{
-	struct json_object *event = json_object_new_object(), *data;
+	struct json_object *event = json_object_new_object();
+	const char *text = NULL;
+	int result = figures ? hyfw_oci_report(container, &text, err) : 0;
 
 	hyfw_json_add_text(event, "type", type);
-	hyfw_json_add_text(event, "id", id);
-	if (stats) {
-		data = child(event, "data");
-		add_cpu(data, stats);
-		add_memory(data, stats);
-		add_rest(data, stats);
-	}
-	puts(json_object_to_json_string_ext(event, JSON_C_TO_STRING_PLAIN));
+	hyfw_json_add_text(event, "id", container->id);
+	if (text)
+		json_object_object_add(event, "data", json_tokener_parse(text));
+	if (result == 0)
+		puts(json_object_to_json_string_ext(event, JSON_C_TO_STRING_PLAIN));
 	fflush(stdout);
 	json_object_put(event);
+	return result;
 }
 
 /* Until it ends; a process killed for want of memory is an event of its own. */
@@ -104,9 +40,10 @@ static int follow(struct oci_cli *cli, const char *id, const struct timespec *in
 			return 0;
 		if (stats.event_oom_kill != HYFW_STAT_NONE && stats.event_oom_kill > killed) {
 			killed = stats.event_oom_kill;
-			print(id, "oom", NULL);
+			print(container, "oom", false, &gone);
 		}
-		print(id, "stats", &stats);
+		if (print(container, "stats", true, &gone) < 0)
+			return 0;
 		nanosleep(interval, NULL);
 	}
 }
@@ -135,7 +72,6 @@ static int events(struct oci_cli *cli, int argc, char **argv)
 	HYFW_AUTO_OCI struct hyfw_oci_container *container = NULL;
 	struct timespec interval = { .tv_sec = 5 };
 	struct hyfw_error *err = NULL;
-	struct hyfw_stats stats = { 0 };
 	bool once = false;
 	int flag, status;
 
@@ -154,10 +90,7 @@ static int events(struct oci_cli *cli, int argc, char **argv)
 	}
 	if (!once)
 		return follow(cli, argv[optind], &interval);
-	if (hyfw_oci_stats(container, &stats, &err) < 0)
-		return oci_log_error(cli, err);
-	print(argv[optind], "stats", &stats);
-	return 0;
+	return print(container, "stats", true, &err) < 0 ? oci_log_error(cli, err) : 0;
 }
 
 const struct oci_verb oci_verb_events = { "events", "events [--stats] [--interval TIME] ID",

@@ -33,7 +33,9 @@ static void judge(struct candidate *candidate, bool first)
 {
 	struct hyfw_failover_reading *reading = HYFW_STEAL(candidate->reading);
 	struct hyfw_failover_lease now = { 0 };
+	char host[65] = "", boot[40];
 
+	hyfw_failover_here(host, boot, NULL);
 	if (hyfw_failover_read_end(reading, &now, &candidate->failure) < 0)
 		return;
 	if (first) {
@@ -44,7 +46,7 @@ static void judge(struct candidate *candidate, bool first)
 	} else if (!hyfw_failover_lease_unchanged(&now, &candidate->seen)) {
 		hyfw_fail(&candidate->failure, EBUSY, "host %s renews its lease", now.host);
 	}
-	candidate->ripe = !candidate->failure && (!now.held || hyfw_failover_lease_ours(&now) ||
+	candidate->ripe = !candidate->failure && (!now.held || strcmp(now.host, host) == 0 ||
 						  hyfw_keeping_now() - candidate->since > (int64_t)now.period_ms);
 }
 
@@ -170,10 +172,12 @@ static bool is_elsewhere(const struct candidate *candidate, bool *ret_beaten)
 {
 	struct hyfw_failover_lease now = { 0 };
 	HYFW_AUTO_ERROR struct hyfw_error *ignored = NULL;
+	char host[65] = "", boot[40];
 	const bool locked = hyfw_failover_read_end(hyfw_failover_read_begin(candidate->machine->directory), &now,
 						   &ignored) == -EBUSY;
 
-	if (!*now.host || hyfw_failover_lease_ours(&now))
+	hyfw_failover_here(host, boot, NULL);
+	if (!*now.host || strcmp(now.host, host) == 0)
 		return false;
 	*ret_beaten = locked || !hyfw_failover_lease_same(&now, &candidate->seen);
 	return true;

@@ -14,11 +14,8 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "engine/journal_format.h"
-#include "plugin/places.h"
 
 #define LEASE_VERSION 1
-#define MACHINE_ID "/etc/machine-id"
-#define MACHINE_ID_LENGTH 32
 #define NUMBER_MOST ((int64_t)1 << 62)
 
 /* ---- the file ---- */
@@ -90,13 +87,6 @@ static bool take_number(struct json_object *object, const char *key, int64_t mos
 	return true;
 }
 
-/* Leases of earlier versions do not have it. */
-static bool take_machine(struct json_object *object, struct hyfw_failover_lease *lease)
-{
-	return !json_object_object_get_ex(object, "machine", NULL) ||
-	       take_text(object, "machine", lease->machine, sizeof(lease->machine));
-}
-
 static bool take_lease(struct json_object *object, struct hyfw_failover_lease *lease)
 {
 	struct json_object *held;
@@ -110,7 +100,7 @@ static bool take_lease(struct json_object *object, struct hyfw_failover_lease *l
 	lease->held = json_object_get_boolean(held);
 	return take_text(object, "host", lease->host, sizeof(lease->host)) &&
 	       take_text(object, "boot", lease->boot, sizeof(lease->boot)) &&
-	       take_machine(object, lease) && take_text(object, "token", lease->token, sizeof(lease->token)) &&
+	       take_text(object, "token", lease->token, sizeof(lease->token)) &&
 	       take_number(object, "generation", NUMBER_MOST, &lease->generation) &&
 	       take_number(object, "counter", NUMBER_MOST, &lease->counter);
 }
@@ -152,8 +142,6 @@ int hyfw_failover_lease_write(int fd, const struct hyfw_failover_lease *lease, s
 	hyfw_json_add_number(object, "version", LEASE_VERSION);
 	hyfw_json_add_text(object, "host", lease->host);
 	hyfw_json_add_text(object, "boot", lease->boot);
-	if (*lease->machine)
-		hyfw_json_add_text(object, "machine", lease->machine);
 	hyfw_json_add_text(object, "token", lease->token);
 	hyfw_json_add_number(object, "generation", (int64_t)lease->generation);
 	hyfw_json_add_number(object, "counter", (int64_t)lease->counter);
@@ -199,38 +187,6 @@ static int make_token(char ret_token[static 33], struct hyfw_error **err)
 	return 0;
 }
 
-/* The id itself is for nobody but its host, machine-id(5) says. */
-static void find_machine(char ret_machine[static 17])
-{
-	static const char label[] = "hyfw failover ";
-	HYFW_AUTO_FREE char *id = NULL, *text = NULL;
-
-	ret_machine[0] = '\0';
-	if (hyfw_file_read(AT_FDCWD, MACHINE_ID, 64, &id, NULL, NULL) < 0 || strcspn(id, "\n") != MACHINE_ID_LENGTH)
-		return;
-	text = hyfw_format("%s%.*s", label, MACHINE_ID_LENGTH, id);
-	snprintf(ret_machine, 17, "%016llx", (unsigned long long)hyfw_place_digest(text, strlen(text)));
-}
-
-bool hyfw_failover_lease_ours(const struct hyfw_failover_lease *lease)
-{
-	char host[65] = "", boot[40], machine[17];
-
-	if (hyfw_failover_here(host, boot, NULL) < 0 || strcmp(lease->host, host) != 0)
-		return false;
-	find_machine(machine);
-	return !*machine || !*lease->machine || strcmp(lease->machine, machine) == 0;
-}
-
-char *hyfw_failover_lease_holder(const struct hyfw_failover_lease *lease)
-{
-	char host[65] = "", boot[40];
-	const bool namesake = hyfw_failover_here(host, boot, NULL) == 0 && strcmp(lease->host, host) == 0 &&
-			      !hyfw_failover_lease_ours(lease);
-
-	return hyfw_format("%s %s", namesake ? "another host called" : "host", *lease->host ? lease->host : "unknown");
-}
-
 int hyfw_failover_lease_next(const struct hyfw_failover_lease *before, unsigned period_ms,
 			     struct hyfw_failover_lease *ret_lease, struct hyfw_error **err)
 {
@@ -238,7 +194,6 @@ int hyfw_failover_lease_next(const struct hyfw_failover_lease *before, unsigned 
 					     .held = true };
 	int result = hyfw_failover_here(lease.host, lease.boot, err);
 
-	find_machine(lease.machine);
 	if (result == 0)
 		result = make_token(lease.token, err);
 	if (result == 0)

@@ -4,7 +4,7 @@
  *
  *     a lock      of the whole file (F_OFD_SETLK: works over NFSv4 and on cluster file
  *                 systems), held by who runs the machine as long as it may run
- *     content     host, boot, machine, token of the holder, a generation that grows with every
+ *     content     host, boot, token of the holder, a generation that grows with every
  *                 taking, a counter that grows with every renewal
  *
  * The lock says at once that the machine runs.  It may be lost with the storage, or
@@ -29,7 +29,6 @@
 struct hyfw_failover_lease {
 	char host[65];        /* as `uname -n` tells; "" when nobody ever had it */
 	char boot[40];        /* of the host */
-	char machine[17];     /* digest of its machine-id(5), "" when it has none: hosts may be of one name */
 	char token[33];       /* of this taking, random */
 	uint64_t generation;
 	uint64_t counter;
@@ -62,11 +61,6 @@ bool hyfw_failover_lease_unchanged(const struct hyfw_failover_lease *a, const st
 /* What follows 'before' when this host takes it. */
 int hyfw_failover_lease_next(const struct hyfw_failover_lease *before, unsigned period_ms,
 			     struct hyfw_failover_lease *ret_lease, struct hyfw_error **err);
-
-/* Whether this host is the one that the lease names. */
-bool hyfw_failover_lease_ours(const struct hyfw_failover_lease *lease);
-/* "host NAME", or "another host called NAME" when this one is called so, too; free(). */
-char *hyfw_failover_lease_holder(const struct hyfw_failover_lease *lease);
 
 /* This host's name and boot id. */
 int hyfw_failover_here(char ret_host[static 65], char ret_boot[static 40], struct hyfw_error **err);

@@ -172,9 +172,10 @@ static int open_own(const char *directory, bool lock)
 	HYFW_AUTO_FREE char *path = hyfw_format("%s/lease", directory);
 	HYFW_AUTO_CLOSE int fd = hyfw_failover_lease_open(path, false, NULL);
 	struct hyfw_failover_lease lease;
+	char host[65], boot[40];
 
-	if (fd < 0 || (lock && hyfw_failover_lease_lock(fd) < 0) ||
-	    hyfw_failover_lease_read(fd, &lease, NULL) < 0 || (lease.generation > 0 && !hyfw_failover_lease_ours(&lease)))
+	if (fd < 0 || hyfw_failover_here(host, boot, NULL) < 0 || (lock && hyfw_failover_lease_lock(fd) < 0) ||
+	    hyfw_failover_lease_read(fd, &lease, NULL) < 0 || (lease.generation > 0 && strcmp(lease.host, host) != 0))
 		return -1;
 	return hyfw_steal_fd(&fd);
 }
@@ -207,31 +208,19 @@ void hyfw_failover_forget(const struct hyfw_definition *definition)
 		hyfw_host_table()->log(HYFW_LOG_WARNING, "workload %s: %s", definition->name, failure->message);
 }
 
-char *hyfw_failover_last(const struct hyfw_definition *definition, bool *ret_held)
+bool hyfw_failover_elsewhere(const struct hyfw_definition *definition)
 {
 	HYFW_AUTO_FREE char *directory = NULL, *path = NULL;
 	struct hyfw_failover_lease lease = { 0 };
+	char host[65], boot[40];
 	HYFW_AUTO_CLOSE int fd = -1;
 
-	*ret_held = false;
-	if (!hyfw_failover_wanted(definition) || hyfw_failover_directory(definition, &directory, NULL) < 0)
-		return NULL;
+	if (!hyfw_failover_wanted(definition) || hyfw_failover_here(host, boot, NULL) < 0 ||
+	    hyfw_failover_directory(definition, &directory, NULL) < 0)
+		return false;
 	path = hyfw_format("%s/lease", directory);
 	fd = hyfw_failover_lease_open(path, false, NULL);
-	if (fd < 0 || hyfw_failover_lease_read(fd, &lease, NULL) < 0 || lease.generation == 0 ||
-	    hyfw_failover_lease_ours(&lease))
-		return NULL;
-	*ret_held = lease.held;
-	return hyfw_failover_lease_holder(&lease);
-}
-
-bool hyfw_failover_elsewhere(const struct hyfw_definition *definition)
-{
-	HYFW_AUTO_FREE char *host = NULL;
-	bool held;
-
-	host = hyfw_failover_last(definition, &held);
-	return host && held;
+	return fd >= 0 && hyfw_failover_lease_read(fd, &lease, NULL) == 0 && lease.held && strcmp(lease.host, host) != 0;
 }
 
 void hyfw_failover_lost(struct hyfw_journal *journal)

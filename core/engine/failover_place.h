@@ -38,10 +38,7 @@ void hyfw_failover_refresh(const struct hyfw_definition *definition);
 /* The workload is being removed: its directory goes too, unless another host has it. */
 void hyfw_failover_forget(const struct hyfw_definition *definition);
 
-/* Another host that had it last, as far as the storage tells ("host NAME", free()), and
- * whether that has it still; NULL: this one, or none. */
-char *hyfw_failover_last(const struct hyfw_definition *definition, bool *ret_held);
-/* Whether another host has it. */
+/* Whether another host has it, as far as the storage tells. */
 bool hyfw_failover_elsewhere(const struct hyfw_definition *definition);
 
 /* Notes it for the disks of the run (HYFW_NOTE_LOST), before it is undone. */

@@ -11,13 +11,13 @@
 static int fail_locked(int fd, struct hyfw_error **err)
 {
 	struct hyfw_failover_lease lease = { 0 };
-	HYFW_AUTO_FREE char *holder = NULL;
+	char host[65] = "", boot[40];
 
 	hyfw_failover_lease_read(fd, &lease, NULL);
-	if (hyfw_failover_lease_ours(&lease))
-		return hyfw_fail(err, EBUSY, "it runs on this host (%s), or its name is just being worked on", lease.host);
-	holder = hyfw_failover_lease_holder(&lease);
-	return hyfw_fail(err, EBUSY, "it runs on %s, which holds its lease", holder);
+	hyfw_failover_here(host, boot, NULL);
+	if (strcmp(lease.host, host) == 0)
+		return hyfw_fail(err, EBUSY, "it runs on this host (%s), or its name is just being worked on", host);
+	return hyfw_fail(err, EBUSY, "it runs on host %s, which holds its lease", *lease.host ? lease.host : "unknown");
 }
 
 /* Opens and locks it; it may be removed by who had it in between. */
@@ -50,14 +50,17 @@ static int open_locked(struct hyfw_keeping *keeping, struct hyfw_error **err)
 static int judge(const struct hyfw_failover_lease *lease, const struct hyfw_failover_lease *seen, const char *name,
 		 struct hyfw_error **err)
 {
-	HYFW_AUTO_FREE char *holder = hyfw_failover_lease_holder(lease);
+	char host[65], boot[40];
+	int result = hyfw_failover_here(host, boot, err);
 
+	if (result < 0)
+		return result;
 	if (seen && !hyfw_failover_lease_unchanged(lease, seen))
-		return hyfw_fail(err, EBUSY, "%s was quicker, and has it now", holder);
-	if (seen || !lease->held || hyfw_failover_lease_ours(lease))
+		return hyfw_fail(err, EBUSY, "host %s was quicker, and has it now", lease->host);
+	if (seen || !lease->held || strcmp(lease->host, host) == 0)
 		return 0;
-	return hyfw_fail(err, EBUSY, "%s has it now (generation %llu); when that host is lost, `hyfw failover %s` takes "
-			 "it over", holder, (unsigned long long)lease->generation, name);
+	return hyfw_fail(err, EBUSY, "host %s has it now (generation %llu); when that host is lost, `hyfw failover %s` takes "
+			 "it over", lease->host, (unsigned long long)lease->generation, name);
 }
 
 static int take(struct hyfw_keeping *keeping, const struct hyfw_definition *definition,

@@ -79,6 +79,10 @@ int hyfw_oci_update(struct hyfw_oci_container *container, const struct hyfw_oci_
 		    struct hyfw_error **err);
 int hyfw_oci_stats(struct hyfw_oci_container *container, struct hyfw_stats *ret_stats, struct hyfw_error **err);
 
+/* All figures, as the member "data" of what `runc events --stats` prints; in the
+ * container's arena, NULL without control groups. */
+int hyfw_oci_report(struct hyfw_oci_container *container, const char **ret_json, struct hyfw_error **err);
+
 /* A further command; 'exec' needs argv, envp, workdir, terminal, stdio, detached and
  * preserve_fds, 'command' says the rest. */
 int hyfw_oci_exec(struct hyfw_oci_container *container, const struct hyfw_oci_command *command,

@@ -79,7 +79,9 @@ int hyfw_oci_start(struct hyfw_oci_container *container, struct hyfw_running *ru
 		result = hyfw_oci_load_config(container, err);
 	if (result == 0)
 		result = run_start(&starting, err);
-	if (result == 0 && !listened && starting.running->seccomp_listener_fd >= 0)
+	if (result < 0)
+		return result;
+	if (!listened && starting.running->seccomp_listener_fd >= 0)
 		result = oci_send_listener(container, starting.running->seccomp_listener_fd, hyfw_oci_pid(container),
 					   "running", err);
 	hyfw_cleanup_close(&elsewhere.seccomp_listener_fd);
@@ -221,6 +223,23 @@ int hyfw_oci_stats(struct hyfw_oci_container *container, struct hyfw_stats *ret_
 	map = hyfw_pairs_map(&record);
 	if (result == 0)
 		result = hyfw_security_stats(driver, &map, ret_stats, err);
+	hyfw_pairs_finish(&record);
+	return result;
+}
+
+int hyfw_oci_report(struct hyfw_oci_container *container, const char **ret_json, struct hyfw_error **err)
+{
+	struct hyfw_pairs record = { 0 };
+	struct hyfw_driver *driver;
+	struct hyfw_map map;
+	int result;
+
+	if (container->no_cgroups)
+		return 0;
+	result = oci_security_record(container, OCI_CGROUPS, &driver, &record, err);
+	map = hyfw_pairs_map(&record);
+	if (result == 0)
+		result = hyfw_security_report(driver, &map, container->arena, ret_json, err);
 	hyfw_pairs_finish(&record);
 	return result;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * config.json of OCI bundles, and the parts of it that clients hand over alone.
- *
- *     as fuzz_definition.c; -max_len=8192
+ * Built and run as fuzz_definition.c; -max_len=8192 */
 #include <stdint.h>
 #include <string.h>
 

@@ -167,38 +167,6 @@ static void another_hosts_lease_is_taken_only_as_it_was_seen(void **state)
 	hyfw_failover_keeper_stop(&keeper, true);
 }
 
-/* Its machine-id tells it apart; a lease without one, of an earlier version, is by its name. */
-static void a_host_of_the_same_name_is_another(void **state)
-{
-	struct hyfw_failover_lease lease;
-	HYFW_AUTO_FREE char *last = NULL;
-	HYFW_AUTO_CLOSE int fd = -1;
-	bool held;
-
-	(void)state;
-	must(hyfw_failover_keeper_start(&keeper, &definition, NULL, err));
-	hyfw_failover_keeper_stop(&keeper, false);
-	lease = current();
-	assert_int_equal(strlen(lease.machine), 16);
-	assert_null(hyfw_failover_last(&definition, &held));
-	lease.machine[0] = lease.machine[0] == '0' ? '1' : '0';
-	fd = hyfw_failover_lease_open(lease_path, false, NULL);
-	must(hyfw_failover_lease_write(fd, &lease, err));
-	must_fail(hyfw_failover_keeper_start(&keeper, &definition, NULL, err), EBUSY, "another host called ");
-	assert_true(hyfw_failover_elsewhere(&definition));
-	lease.held = false;
-	must(hyfw_failover_lease_write(fd, &lease, err));
-	last = hyfw_failover_last(&definition, &held);
-	assert_non_null(last);
-	assert_false(held);
-	assert_false(hyfw_failover_elsewhere(&definition));
-	lease.held = true;
-	lease.machine[0] = '\0';
-	must(hyfw_failover_lease_write(fd, &lease, err));
-	must(hyfw_failover_keeper_start(&keeper, &definition, NULL, err));
-	hyfw_failover_keeper_stop(&keeper, true);
-}
-
 static void the_machine_ends_when_another_host_has_the_lease(void **state)
 {
 	HYFW_AUTO_FREE char *reason = NULL;
@@ -328,7 +296,6 @@ int main(void)
 		CASE(who_has_no_hosts_has_no_lease),
 		CASE(it_is_taken_once_renewed_and_given_back),
 		CASE(another_hosts_lease_is_taken_only_as_it_was_seen),
-		CASE(a_host_of_the_same_name_is_another),
 		CASE(the_machine_ends_when_another_host_has_the_lease),
 		CASE(the_machine_ends_when_the_lease_cannot_be_read),
 		CASE(the_machine_ends_when_the_time_is_over),
