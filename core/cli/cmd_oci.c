@@ -71,13 +71,19 @@ int oci_write_pid(const char *path, pid_t pid, struct hyfw_error **err)
 	return hyfw_file_write(path, text, strlen(text), 0644, false, err);
 }
 
-uint32_t oci_preserve(uint32_t wanted)
+uint32_t oci_listen_fds(void)
 {
 	const char *listen = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+
+	if (!listen || (pid && atoi(pid) != (int)getpid()) || atoi(listen) <= 0 || atoi(listen) > 1024)
+		return 0;
+	return (uint32_t)atoi(listen);
+}
+
+uint32_t oci_preserve(uint32_t wanted)
+{
 	uint32_t fd;
 
-	if (listen && (!pid || atoi(pid) == (int)getpid()) && atoi(listen) > 0)
-		wanted += (uint32_t)atoi(listen);
 	if (wanted > 1024)
 		wanted = 1024;
 	for (fd = STDERR_FILENO + 1; fd < STDERR_FILENO + 1 + wanted; fd++)

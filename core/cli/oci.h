@@ -52,8 +52,10 @@ char *oci_absolute(const char *path);
 /* Writes a process id as clients expect it. */
 int oci_write_pid(const char *path, pid_t pid, struct hyfw_error **err);
 
-/* LISTEN_FDS and --preserve-fds together; numbers that are not open are filled so that
- * nothing of ours can get one of them. */
+/* LISTEN_FDS of our environment, when it is about us; sd_listen_fds(3). */
+uint32_t oci_listen_fds(void);
+/* Fills the first 'wanted' numbers behind standard error where they are not open, so that
+ * nothing of ours can get one of them; how many will be given on. */
 uint32_t oci_preserve(uint32_t wanted);
 
 /* Signal number of "9", "KILL", "SIGKILL"; -1. */

@@ -14,15 +14,16 @@ static int kill_one(struct oci_cli *cli, const char *id, int signal, bool all)
 {
 	HYFW_AUTO_OCI struct hyfw_oci_container *container = NULL;
 	struct hyfw_error *err = NULL;
+	int result;
 
 	if (hyfw_oci_open(cli->root, id, false, &container, &err) < 0)
 		return oci_log_error(cli, err);
-	/* There is nobody left to whom it could matter. */
-	if (all && hyfw_oci_pid(container) == 0)
+	result = hyfw_oci_kill(container, signal, all, &err);
+	if (result == -ESRCH && all) { /* there is nobody left to whom it could matter */
+		hyfw_error_free(err);
 		return 0;
-	if (hyfw_oci_kill(container, signal, all, &err) < 0)
-		return oci_log_error(cli, err);
-	return 0;
+	}
+	return result < 0 ? oci_log_error(cli, err) : 0;
 }
 
 static int kill_main(struct oci_cli *cli, int argc, char **argv)

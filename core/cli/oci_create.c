@@ -70,7 +70,8 @@ static int parse(struct oci_cli *cli, const struct oci_verb *verb, int argc, cha
 	request->config_file = making->config_file;
 	request->systemd_cgroup = cli->systemd_cgroup;
 	request->no_cgroups = cli->no_cgroups;
-	request->preserve_fds = oci_preserve(request->preserve_fds);
+	request->listen_fds = oci_listen_fds();
+	request->preserve_fds = oci_preserve(request->preserve_fds + request->listen_fds);
 	return 0;
 }
 

@@ -122,19 +122,14 @@ static int list(struct oci_cli *cli, int argc, char **argv)
 
 /* ---- ps ---- */
 
-static void print_pids(const pid_t *pids, size_t count, bool json)
+static void print_pids(const pid_t *pids, size_t count)
 {
 	struct json_object *all = json_object_new_array();
 	size_t i;
 
-	for (i = 0; i < count; i++) {
-		if (json)
-			json_object_array_add(all, json_object_new_int(pids[i]));
-		else
-			printf("%d\n", (int)pids[i]);
-	}
-	if (json)
-		puts(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN));
+	for (i = 0; i < count; i++)
+		json_object_array_add(all, json_object_new_int(pids[i]));
+	puts(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN));
 	json_object_put(all);
 }
 
@@ -173,14 +168,13 @@ static int ps(struct oci_cli *cli, int argc, char **argv)
 	HYFW_AUTO_OCI struct hyfw_oci_container *container = NULL;
 	HYFW_AUTO_FREE pid_t *pids = NULL;
 	struct hyfw_error *err = NULL;
-	bool json = false, table = true;
+	bool json = false;
 	size_t count = 0;
 	int flag, status;
 
 	while ((flag = oci_flag(cli, &oci_verb_ps, argc, argv, "+f:h", flags, 1, -1, &status)) >= 0) {
 		json = strcmp(optarg, "json") == 0;
-		table = strcmp(optarg, "table") == 0;
-		if (!json && !table)
+		if (!json && strcmp(optarg, "table") != 0)
 			return oci_usage(cli, &oci_verb_ps, "invalid format option");
 	}
 	if (flag == -2)
@@ -190,9 +184,9 @@ static int ps(struct oci_cli *cli, int argc, char **argv)
 		return oci_log_error(cli, err);
 	if (argc > optind + 1 && strcmp(argv[optind + 1], "--") == 0)
 		optind++;
-	if (table && argc > optind + 1)
+	if (!json)
 		be_ps(pids, count, argv + optind + 1);
-	print_pids(pids, count, json);
+	print_pids(pids, count);
 	return 0;
 }
 

@@ -44,7 +44,8 @@ struct hyfw_oci_request {
 	const char *bundle;          /* absolute */
 	const char *config_file;     /* NULL: BUNDLE/config.json */
 	const char *pid_file, *console_socket; /* NULL: none */
-	uint32_t preserve_fds;
+	uint32_t preserve_fds;       /* with those of 'listen_fds' */
+	uint32_t listen_fds;         /* LISTEN_FDS, which the command is told */
 	bool no_pivot, no_new_keyring;
 	bool detached;               /* the creator goes before the container does */
 	bool systemd_cgroup, no_cgroups;

@@ -11,6 +11,7 @@
 #include "engine/apply.h"
 #include "oci/node.h"
 #include "oci/private.h"
+#include "plugin/host.h"
 
 struct creating {
 	const struct hyfw_oci_request *request;
@@ -44,6 +45,29 @@ static int read_bundle(const struct hyfw_oci_request *request, char **ret_text, 
 	return result < 0 ? hyfw_wrap(err, "open `%s`", path) : 0;
 }
 
+/* sd_listen_fds(3): the command is process 1 inside. */
+static void add_listen_fds(struct hyfw_oci_container *container, uint32_t count)
+{
+	const char *const *before = container->spec.command.envp;
+	size_t length = 0;
+	const char **all;
+
+	while (before[length])
+		length++;
+	all = hyfw_arena_alloc(container->arena, (length + 3) * sizeof(*all));
+	memcpy(all, before, length * sizeof(*all));
+	all[length++] = hyfw_arena_format(container->arena, "LISTEN_FDS=%u", count);
+	all[length] = "LISTEN_PID=1";
+	container->spec.command.envp = all;
+}
+
+static void warn_of_capabilities(const struct hyfw_oci_command *command)
+{
+	if (command->unknown_capabilities)
+		hyfw_host_table()->log(HYFW_LOG_WARNING, "left out capabilities that there are not here:%s",
+				       command->unknown_capabilities);
+}
+
 /* Into 'container' what the bundle says, and beside it what the command line says. */
 static int take_bundle(struct hyfw_oci_container *container, const struct hyfw_oci_request *request, char *text,
 		       size_t size, struct hyfw_error **err)
@@ -69,6 +93,9 @@ static int take_bundle(struct hyfw_oci_container *container, const struct hyfw_o
 	config->preserve_fds = request->preserve_fds;
 	config->systemd_cgroup = request->systemd_cgroup;
 	config->state = oci_config_state;
+	if (request->listen_fds > 0)
+		add_listen_fds(container, request->listen_fds);
+	warn_of_capabilities(&container->spec.command);
 	return 0;
 }
 
@@ -90,8 +117,8 @@ static struct hyfw_workload workload_of(struct creating *creating)
 {
 	const struct hyfw_oci_container *container = creating->container;
 	const struct hyfw_oci_command *command = &container->spec.command;
-	struct hyfw_workload workload = {
-		.size = sizeof(workload),
+	return (struct hyfw_workload){
+		.size = sizeof(struct hyfw_workload),
 		.name = container->id,
 		.hostname = container->spec.config.hostname,
 		.argv = command->argv,
@@ -105,11 +132,6 @@ static struct hyfw_workload workload_of(struct creating *creating)
 		.runtime_directory = container->directory,
 		.oci = &container->spec.config,
 	};
-
-	/* For drivers that do not know 'oci' yet. */
-	workload.root = (struct hyfw_attachment){ .size = sizeof(workload.root), .kind = HYFW_ATTACHMENT_BIND, .target = "/",
-						  .source = container->spec.config.root, .source_fd = -1 };
-	return workload;
 }
 
 static int do_create(struct hyfw_call *call, struct creating *creating, struct hyfw_error **err)

@@ -38,7 +38,7 @@ static int state_file(const char *state, struct hyfw_error **err)
 }
 
 __attribute__((noreturn))
-static void be_hook(const struct hyfw_oci_hook *hook, int input, int failed)
+static void be_hook(const struct hyfw_oci_hook *hook, const char *bundle, int input, int failed)
 {
 	static const char *const nothing[] = { NULL };
 	const char *const *envp = hook->envp ? hook->envp : nothing;
@@ -47,7 +47,9 @@ static void be_hook(const struct hyfw_oci_hook *hook, int input, int failed)
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* Standard output and error are the caller's. */
+	/* Standard output and error are the caller's.  The bundle may be gone at the end. */
+	if (chdir(bundle) < 0 && chdir("/") < 0)
+		_exit(127);
 	if (dup2(input, STDIN_FILENO) >= 0 && close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) >= 0)
 		execve(hook->path, (char *const *)(uintptr_t)hook->argv, (char *const *)(uintptr_t)envp);
 	why = errno;
@@ -76,7 +78,7 @@ static int await(pid_t pid, uint32_t timeout, int *ret_status)
 	return late;
 }
 
-static int run(const struct hyfw_oci_hook *hook, int input, struct hyfw_error **err)
+static int run(const struct hyfw_oci_hook *hook, const char *bundle, int input, struct hyfw_error **err)
 {
 	int failed[2], status = 0, why = 0, result;
 	pid_t pid;
@@ -85,7 +87,7 @@ static int run(const struct hyfw_oci_hook *hook, int input, struct hyfw_error **
 		return hyfw_fail_errno(err, errno, "run %s", hook->path);
 	pid = fork();
 	if (pid == 0)
-		be_hook(hook, input, failed[1]);
+		be_hook(hook, bundle, input, failed[1]);
 	close(failed[1]);
 	if (pid < 0)
 		result = -errno;
@@ -117,7 +119,7 @@ int oci_run_hooks(const struct hyfw_oci_config *config, enum hyfw_oci_phase phas
 
 	for (i = 0; i < hooks->count; i++) {
 		HYFW_AUTO_CLOSE int input = state_file(state, err);
-		int result = input < 0 ? -EIO : run(&hooks->hooks[i], input, err);
+		int result = input < 0 ? -EIO : run(&hooks->hooks[i], config->bundle, input, err);
 
 		if (result < 0)
 			return hyfw_wrap(err, "error executing hook: %s", phase_name(phase));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * What can be done with a container that was created. */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 
@@ -72,6 +73,7 @@ int hyfw_oci_start(struct hyfw_oci_container *container, struct hyfw_running *ru
 	struct hyfw_running elsewhere = { .size = sizeof(elsewhere), .wait_fd = -1, .netns_fd = -1, .console_fd = -1,
 					  .changed_fd = -1, .seccomp_listener_fd = -1 };
 	struct starting starting = { container, running ? running : &elsewhere };
+	HYFW_AUTO_ERROR struct hyfw_error *ignored = NULL;
 	const bool listened = running && running->seccomp_listener_fd >= 0;
 	int result = check_created(container, err);
 
@@ -88,15 +90,18 @@ int hyfw_oci_start(struct hyfw_oci_container *container, struct hyfw_running *ru
 	if (result == 0)
 		result = oci_run_hooks(&container->spec.config, HYFW_OCI_POSTSTART, hyfw_oci_pid(container), "running", err);
 	if (result < 0)
-		hyfw_oci_kill(container, SIGKILL, true, NULL);
+		hyfw_oci_kill(container, SIGKILL, true, &ignored);
 	return result;
 }
 
 /* ---- signals ---- */
 
-/* With a pid namespace of its own the end of its first process is the end of all; else
- * whoever is left is in its control groups. */
-int hyfw_oci_kill(struct hyfw_oci_container *container, int signal, bool all, struct hyfw_error **err)
+static int not_running(struct hyfw_error **err)
+{
+	return hyfw_fail(err, ESRCH, "kill container: container not running: No such process");
+}
+
+static int signal_first(struct hyfw_oci_container *container, int signal, bool all, struct hyfw_error **err)
 {
 	struct hyfw_pairs record = { 0 };
 	struct hyfw_driver *driver;
@@ -104,7 +109,7 @@ int hyfw_oci_kill(struct hyfw_oci_container *container, int signal, bool all, st
 	int result;
 
 	if (hyfw_oci_pid(container) == 0)
-		return hyfw_fail(err, ESRCH, "kill container: container not running: No such process");
+		return not_running(err);
 	result = hyfw_registry_get(HYFW_KIND_ISOLATION, OCI_ISOLATION, &driver, err);
 	if (result < 0)
 		return result;
@@ -112,11 +117,34 @@ int hyfw_oci_kill(struct hyfw_oci_container *container, int signal, bool all, st
 	map = hyfw_pairs_map(&record);
 	result = hyfw_isolation_signal(driver, &map, signal, all, err);
 	hyfw_pairs_finish(&record);
-	if (result == -ESRCH && err && *err) {
-		hyfw_forget(err);
-		return hyfw_fail(err, ESRCH, "kill container: container not running: No such process");
-	}
-	return result;
+	if (result != -ESRCH)
+		return result;
+	hyfw_forget(err);
+	return not_running(err);
+}
+
+static bool own_pid_namespace(const struct hyfw_oci_config *config)
+{
+	size_t i;
+
+	for (i = 0; i < config->namespace_count; i++)
+		if (config->namespaces[i].type == CLONE_NEWPID)
+			return !config->namespaces[i].path;
+	return false;
+}
+
+/* With a pid namespace of its own the end of its first process is the end of all, and the
+ * driver knows whom it has.  Else its control groups tell: whoever is in a shared namespace
+ * is not all its own. */
+int hyfw_oci_kill(struct hyfw_oci_container *container, int signal, bool all, struct hyfw_error **err)
+{
+	int result = all ? hyfw_oci_load_config(container, err) : 0;
+
+	if (result < 0)
+		return result;
+	if (all && !container->no_cgroups && !own_pid_namespace(&container->spec.config))
+		return oci_signal_group(container, signal, err);
+	return signal_first(container, signal, all && own_pid_namespace(&container->spec.config), err);
 }
 
 /* ---- pause ---- */

@@ -3,8 +3,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -74,4 +76,47 @@ int hyfw_oci_pids(struct hyfw_oci_container *container, pid_t **ret_pids, size_t
 	*ret_pids = found.pids;
 	*ret_count = found.count;
 	return 0;
+}
+
+static bool among(pid_t pid, const pid_t *pids, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (pids[i] == pid)
+			return true;
+	return false;
+}
+
+/* A process is looked for again after it is held by descriptor, so that no stranger with
+ * its number is hit. */
+static int signal_once(struct hyfw_oci_container *container, int signal, struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE pid_t *pids = NULL, *again = NULL;
+	size_t count = 0, left = 0, i;
+	HYFW_AUTO_FREE int *held = NULL;
+	int result = hyfw_oci_pids(container, &pids, &count, err);
+
+	if (result < 0)
+		return result;
+	held = hyfw_new((count + 1) * sizeof(*held));
+	for (i = 0; i < count; i++)
+		held[i] = pidfd_open(pids[i], 0);
+	result = hyfw_oci_pids(container, &again, &left, err);
+	for (i = 0; i < count; i++) {
+		if (result == 0 && held[i] >= 0 && among(pids[i], again, left))
+			pidfd_send_signal(held[i], signal, NULL, 0);
+		hyfw_cleanup_close(&held[i]);
+	}
+	return result < 0 ? result : (int)count;
+}
+
+int oci_signal_group(struct hyfw_oci_container *container, int signal, struct hyfw_error **err)
+{
+	int rounds, result = 1;
+
+	/* Again for those that were forked meanwhile. */
+	for (rounds = 0; rounds < (signal == SIGKILL ? 10 : 1) && result > 0; rounds++)
+		result = signal_once(container, signal, err);
+	return result < 0 ? result : 0;
 }

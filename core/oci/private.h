@@ -24,6 +24,9 @@ int oci_confine(const struct hyfw_oci_container *container, struct hyfw_arena *a
 		struct hyfw_confinement *confinement, struct hyfw_error **err);
 bool oci_command_failed(int result, struct hyfw_error **err); /* words that clients look for */
 
+/* pids.c: to every process in its control groups */
+int oci_signal_group(struct hyfw_oci_container *container, int signal, struct hyfw_error **err);
+
 /* hooks.c */
 int oci_run_hooks(const struct hyfw_oci_config *config, enum hyfw_oci_phase phase, int32_t pid,
 		  const char *status, struct hyfw_error **err);
