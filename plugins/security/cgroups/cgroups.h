@@ -52,7 +52,10 @@ uint32_t controllers_parse(const char *list); /* "cpu,cpuacct" */
 struct hierarchy {
 	char *v1[CONTROLLER_COUNT]; /* mount point; NULL where there is none.  Controllers mounted
 				     * together have equal text */
-	char *unified;              /* mount point of cgroup v2, NULL for none */
+	char *unified;              /* mount point of cgroup v2, NULL for none; for an ordinary user the
+				     * group that was delegated to them, if one was */
+	bool delegated;             /* it is such a group */
+	bool closed;                /* the user may not make groups there */
 	uint32_t unified_has;       /* controllers that can be switched on there */
 };
 
@@ -126,8 +129,10 @@ unsigned v2_weight(uint64_t shares);
 /* A new v1 cpuset has no CPU and no memory node: takes those of 'parent'. */
 int v1_inherit_cpuset(int parent, int child);
 
-/* Switches 'controllers' on for the children of the group. */
-int v2_enable(int group, uint32_t controllers);
+/* Switches 'controllers' on for the children of the group, all or none.  Which ones are on
+ * already can be read while another process is still at it, and the files of the children
+ * are not there yet; with 'wait' they are when this returns. */
+int v2_enable(int group, uint32_t controllers, bool wait);
 
 /* ---- groups.c ---- */
 

@@ -74,7 +74,8 @@ int groups_choose(const struct hyfw_host *host, struct hyfw_arena *arena, const 
 		} else if (hierarchy->unified_has & v2_needs(limits) & CONTROLLER_BIT(i)) {
 			unified |= CONTROLLER_BIT(i);
 		} else if (key) {
-			return host->fail(err, ENOTSUP, "%s: this kernel offers no %s control group controller", key,
+			return host->fail(err, ENOTSUP, "%s: %s no %s control group controller", key,
+					  hierarchy->delegated ? "this user has been delegated" : "this kernel offers",
 					  controller_names[i]);
 		}
 	}
@@ -87,6 +88,9 @@ int groups_choose(const struct hyfw_host *host, struct hyfw_arena *arena, const 
 	for (i = 0; !unified && !hierarchy->unified && count == 0 && i < CONTROLLER_COUNT; i++)
 		if (hierarchy->v1[i] && i != CONTROLLER_CPUSET)
 			ret_groups[count++] = v1_group(host, arena, hierarchy, i, workload);
+	if ((unified || count == 0) && hierarchy->closed)
+		return host->fail(err, EACCES, "no control group has been delegated to this user; `systemd-run --user --scope "
+				  "-p Delegate=yes COMMAND` starts a command in one");
 	if (unified || count == 0)
 		ret_groups[count++] = (struct group){ path_below(host, arena, hierarchy->unified, workload), "",
 						      unified, true };
@@ -132,8 +136,8 @@ static int prepare_parent(const struct hyfw_host *host, struct hyfw_arena *arena
 	if (mount < 0)
 		return mount;
 	if (group->unified) {
-		result = v2_enable(mount, group->mask);
-		return result < 0 ? result : v2_enable(parent, group->mask);
+		result = v2_enable(mount, group->mask, false);
+		return result < 0 ? result : v2_enable(parent, group->mask, true);
 	}
 	if (group->mask & CONTROLLER_BIT(CONTROLLER_CPUSET))
 		return v1_inherit_cpuset(mount, parent);

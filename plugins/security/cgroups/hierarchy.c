@@ -5,6 +5,7 @@
 #include "cgroups.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <sys/vfs.h>
@@ -149,6 +150,61 @@ static void find_mounted(struct hierarchy *hierarchy)
 	fclose(file);
 }
 
+/* ---- groups of an ordinary user (cgroup-v2.rst, Delegation) ---- */
+
+static bool may_use(const char *group)
+{
+	static const char *const files[] = { ".", "cgroup.procs", "cgroup.subtree_control" };
+	AUTO_CLOSE int fd = group_open(group);
+	size_t i;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (fd < 0 || faccessat(fd, files[i], W_OK, AT_EACCESS) < 0)
+			return false;
+	return true;
+}
+
+/* The group that this process is in, below 'mount'; free(). */
+static char *own_group(const char *mount)
+{
+	char text[4096], *line, *path;
+
+	if (file_read(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) < 0)
+		return NULL;
+	line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
+	if (!line)
+		return NULL;
+	line += *line == '\n' ? 4 : 3;
+	line[strcspn(line, "\n")] = '\0';
+	if (line[0] != '/' || strncmp(line, "/..", 3) == 0 || asprintf(&path, "%s%s", mount, line) < 0)
+		return NULL;
+	return path;
+}
+
+/* A process may be moved only within what was delegated, so it is the uppermost group
+ * above our own that the user may write to. */
+static void find_delegated(struct hierarchy *hierarchy)
+{
+	AUTO_FREE char *path = own_group(hierarchy->unified);
+	const size_t least = strlen(hierarchy->unified);
+	char *found = NULL;
+
+	hierarchy->closed = true;
+	while (path && strlen(path) > least) {
+		if (may_use(path)) {
+			free(found);
+			found = strdup(path);
+		}
+		*strrchr(path, '/') = '\0';
+	}
+	if (!found)
+		return;
+	free(hierarchy->unified);
+	hierarchy->unified = found;
+	hierarchy->delegated = true;
+	hierarchy->closed = false;
+}
+
 static bool empty(const struct hierarchy *hierarchy)
 {
 	int i;
@@ -172,6 +228,8 @@ int hierarchy_find(const struct hyfw_host *host, const char *mount, struct hiera
 		find_mounted(&hierarchy);
 	if (empty(&hierarchy))
 		return host->fail(err, ENOTSUP, "no control groups are mounted; mount cgroup2 on %s", mount);
+	if (hierarchy.unified && faccessat(AT_FDCWD, hierarchy.unified, W_OK, AT_EACCESS) < 0 && errno == EACCES)
+		find_delegated(&hierarchy);
 	if (hierarchy.unified)
 		read_unified(&hierarchy);
 	*ret_hierarchy = hierarchy;

@@ -156,7 +156,7 @@ static void switch_on(const struct group *group)
 	*slash = '\0';
 	fd = group_open(parent);
 	if (fd >= 0)
-		v2_enable(fd, group->mask); /* what is not there is refused when it is written */
+		v2_enable(fd, group->mask, true); /* what is not there is refused when it is written */
 	auto_close(&fd);
 }
 

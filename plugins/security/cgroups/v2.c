@@ -114,17 +114,15 @@ static bool listed(const char *list, const char *word)
 	return false;
 }
 
-int v2_enable(int group, uint32_t controllers)
+int v2_enable(int group, uint32_t controllers, bool wait)
 {
-	char on[4096], word[32];
-	int i, result = file_read(group, "cgroup.subtree_control", on, sizeof(on));
+	char on[4096] = "", words[256] = "", *end = words;
+	int i, result = wait ? 0 : file_read(group, "cgroup.subtree_control", on, sizeof(on));
 
-	/* One at a time, so that the error is about one. */
-	for (i = 0; result >= 0 && i < CONTROLLER_COUNT; i++) {
-		if (!(controllers & CONTROLLER_BIT(i)) || i == CONTROLLER_DEVICES || listed(on, controller_v2_name(i)))
-			continue;
-		snprintf(word, sizeof(word), "+%s", controller_v2_name(i));
-		result = file_write(group, "cgroup.subtree_control", word);
-	}
-	return result < 0 ? result : 0;
+	if (result < 0)
+		return result;
+	for (i = 0; i < CONTROLLER_COUNT; i++)
+		if ((controllers & CONTROLLER_BIT(i)) && i != CONTROLLER_DEVICES && !listed(on, controller_v2_name(i)))
+			end += sprintf(end, "+%s ", controller_v2_name(i));
+	return *words ? file_write(group, "cgroup.subtree_control", words) : 0;
 }
