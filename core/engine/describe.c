@@ -102,6 +102,8 @@ char *hyfw_describe_status(const struct hyfw_state *state)
 	case HYFW_STATUS_RUNNING:
 	case HYFW_STATUS_PAUSED:
 		age = describe_age(state->started);
+		if (state->lacks)
+			return hyfw_format("up %s (without %s)", age, state->lacks);
 		return state->status == HYFW_STATUS_RUNNING ? hyfw_format("up %s", age) :
 		       *state->paused_by ? hyfw_format("up %s (paused: %s)", age, state->paused_by) :
 					   hyfw_format("up %s (paused)", age);
@@ -207,6 +209,7 @@ struct json_object *hyfw_describe_json(const char *name, const struct hyfw_state
 	hyfw_json_add_text(object, "status", hyfw_status_name(state->status));
 	hyfw_json_add_text(object, "paused_by",
 			   state->paused_by && *state->paused_by ? state->paused_by : NULL);
+	hyfw_json_add_text(object, "lacks", state->lacks);
 	json_object_object_add(object, "exit_status",
 			       state->status == HYFW_STATUS_EXITED ? json_object_new_int(state->exit_status)
 								   : NULL);

@@ -5,8 +5,9 @@
  *
  *     {"time": MILLISECONDS, "workload": "web", "event": "die", "status": "3"}
  *
- * Events: create start pause unpause kill stop oom die restart rename update remove
- * failover fence, and the verb of an operation.  The file is bounded; log.1 is the one before. */
+ * Events: create start pause unpause lose kill stop oom die restart rename update
+ * remove failover fence, and the verb of an operation.  The file is bounded; log.1 is the
+ * one before. */
 #ifndef HYFW_ENGINE_EVENTS_H
 #define HYFW_ENGINE_EVENTS_H
 

@@ -10,23 +10,43 @@
 #include "engine/store.h"
 #include "plugin/host.h"
 
-void hyfw_processes_mark(const char *name, const char *why)
+static void mark(const char *name, const char *file, const char *text)
 {
-	HYFW_AUTO_FREE char *path = hyfw_path_runtime(name, "paused");
+	HYFW_AUTO_FREE char *path = hyfw_path_runtime(name, file);
 	HYFW_AUTO_ERROR struct hyfw_error *err = NULL;
 
-	if (!why)
+	if (!text)
 		unlink(path);
-	else if (hyfw_file_write(path, why, strlen(why), 0600, false, &err) < 0)
+	else if (hyfw_file_write(path, text, strlen(text), 0600, false, &err) < 0)
 		hyfw_host_table()->log(HYFW_LOG_WARNING, "%s", err->message);
+}
+
+static char *marked(const char *name, const char *file)
+{
+	HYFW_AUTO_FREE char *path = hyfw_path_runtime(name, file);
+	char *text = NULL;
+
+	return hyfw_file_read(AT_FDCWD, path, 256, &text, NULL, NULL) < 0 ? NULL : text;
+}
+
+void hyfw_processes_mark(const char *name, const char *why)
+{
+	mark(name, "paused", why);
 }
 
 char *hyfw_processes_marked(const char *name)
 {
-	HYFW_AUTO_FREE char *path = hyfw_path_runtime(name, "paused");
-	char *why = NULL;
+	return marked(name, "paused");
+}
 
-	return hyfw_file_read(AT_FDCWD, path, 256, &why, NULL, NULL) < 0 ? NULL : why;
+void hyfw_processes_mark_loss(const char *name, const char *what)
+{
+	mark(name, "lacks", what);
+}
+
+char *hyfw_processes_marked_loss(const char *name)
+{
+	return marked(name, "lacks");
 }
 
 /* ---- isolation driver ---- */

@@ -17,4 +17,8 @@ int hyfw_processes_kill(struct hyfw_worker *worker, struct hyfw_error **err);
 void hyfw_processes_mark(const char *name, const char *why);
 char *hyfw_processes_marked(const char *name); /* free() */
 
+/* RUNTIME/workloads/NAME/lacks: what it has lost and runs on without; NULL for nothing. */
+void hyfw_processes_mark_loss(const char *name, const char *what);
+char *hyfw_processes_marked_loss(const char *name); /* free() */
+
 #endif

@@ -77,6 +77,17 @@ int hyfw_serve_pause(struct hyfw_serve *serve, bool paused, struct hyfw_error **
 	return 0;
 }
 
+static void on_loss(struct hyfw_serve *serve, const char *lacks)
+{
+	const char *name = serve->worker->definition->name;
+
+	if (!lacks || serve->lacks)
+		return;
+	serve->lacks = lacks;
+	hyfw_event(name, "lose", "what", lacks);
+	hyfw_processes_mark_loss(name, lacks);
+}
+
 /* It may have come to stand still, or have gone on, without being asked to. */
 static void on_change(struct hyfw_serve *serve)
 {
@@ -90,6 +101,7 @@ static void on_change(struct hyfw_serve *serve)
 	record = hyfw_serve_record(serve);
 	map = hyfw_pairs_map(&record);
 	why = hyfw_isolation_halted(serve->worker->isolation, &map);
+	on_loss(serve, hyfw_isolation_lacks(serve->worker->isolation, &map));
 	hyfw_pairs_finish(&record);
 	if (why && !serve->paused)
 		hyfw_event(name, "pause", "reason", why);
@@ -289,6 +301,8 @@ void hyfw_serve(struct hyfw_worker *worker, struct hyfw_stdio *stdio, struct hyf
 	hyfw_log_finish(&serve.log);
 	if (serve.paused)
 		hyfw_processes_mark(worker->definition->name, NULL);
+	if (serve.lacks)
+		hyfw_processes_mark_loss(worker->definition->name, NULL);
 	hyfw_answer_close(answer, ret_served->exit.status);
 	ret_served->duration_ms = now() - start;
 }

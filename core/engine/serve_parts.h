@@ -22,6 +22,7 @@ struct hyfw_serve {
 	unsigned kills;  /* how often it was sent SIGKILL */
 	bool paused;
 	const char *halted; /* why it stands still by itself; NULL */
+	const char *lacks;  /* what it has lost; NULL */
 	bool ended;
 };
 

@@ -102,6 +102,8 @@ static void read_run(struct hyfw_state *state, const char *isolation)
 		state->paused_by = hyfw_processes_marked(state->definition->name);
 	if (state->paused_by)
 		state->status = HYFW_STATUS_PAUSED;
+	if (state->status == HYFW_STATUS_RUNNING)
+		state->lacks = hyfw_processes_marked_loss(state->definition->name);
 	state->started = state->journal->begin_time;
 	state->restarts = state->journal->operations > 0 ? state->journal->operations - 1 : 0;
 	hyfw_journal_record(state->journal, HYFW_KIND_ISOLATION, isolation, NULL, &record);
@@ -133,5 +135,6 @@ void hyfw_state_finish(struct hyfw_state *state)
 	hyfw_definition_free(state->definition);
 	hyfw_journal_close(state->journal);
 	free(state->paused_by);
+	free(state->lacks);
 	memset(state, 0, sizeof(*state));
 }

@@ -68,6 +68,7 @@ struct hyfw_state {
 	int64_t started, finished;    /* CLOCK_REALTIME milliseconds; 0 */
 	int exit_status;              /* EXITED */
 	char *paused_by;              /* PAUSED: what made it stand still, "disk full"; "": somebody asked for it */
+	char *lacks;                  /* RUNNING: what it has lost and runs on without, "TPM"; NULL */
 	bool oom_killed;
 	unsigned restarts;
 };

@@ -53,6 +53,7 @@ int hyfw_isolation_describe(struct hyfw_driver *driver, const struct hyfw_map *r
 int hyfw_isolation_pause(struct hyfw_driver *driver, const struct hyfw_map *record, struct hyfw_error **err);
 int hyfw_isolation_resume(struct hyfw_driver *driver, const struct hyfw_map *record, struct hyfw_error **err);
 const char *hyfw_isolation_halted(struct hyfw_driver *driver, const struct hyfw_map *record);
+const char *hyfw_isolation_lacks(struct hyfw_driver *driver, const struct hyfw_map *record);
 int hyfw_isolation_overhead(struct hyfw_driver *driver, const struct hyfw_map *settings, uint64_t *ret_bytes,
 			    struct hyfw_error **err); /* 0 bytes when it tells none */
 int hyfw_isolation_plug(struct hyfw_driver *driver, const struct hyfw_map *record,

@@ -152,6 +152,11 @@ const char *hyfw_isolation_halted(struct hyfw_driver *driver, const struct hyfw_
 	return driver->ops.isolation.halted ? driver->ops.isolation.halted(driver->instance, record) : NULL;
 }
 
+const char *hyfw_isolation_lacks(struct hyfw_driver *driver, const struct hyfw_map *record)
+{
+	return driver->ops.isolation.lacks ? driver->ops.isolation.lacks(driver->instance, record) : NULL;
+}
+
 int hyfw_isolation_overhead(struct hyfw_driver *driver, const struct hyfw_map *settings, uint64_t *ret_bytes,
 			    struct hyfw_error **err)
 {

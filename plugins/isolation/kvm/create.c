@@ -27,7 +27,8 @@ int kvm_run_get(struct kvm_instance *kvm, struct kvm_run **ret_run, struct hyfw_
 		return kvm->host->fail(err, ENOMEM, "out of memory");
 	if (!kvm->run) {
 		run->kvm = kvm;
-		run->end_fd = run->changed_fd = run->pidfd = run->tpm_pidfd = run->pid_watch = run->late = -1;
+		run->end_fd = run->changed_fd = run->pidfd = run->tpm_pidfd = -1;
+		run->pid_watch = run->late = run->tpm_watch = run->tpm_late = -1;
 		memset(run->callbacks, -1, sizeof(run->callbacks));
 		pthread_mutex_init(&run->lock, NULL);
 		pthread_cond_init(&run->removed, NULL);
@@ -393,6 +394,7 @@ int kvm_create(void *instance, struct hyfw_call *call, const struct hyfw_workloa
 	creation.run->begins = NULL;
 	creation.run->ended = false;
 	creation.run->qemu_signal = 0;
+	creation.run->tpm_gone = false;
 	creation.run->adopted = creation.run->adopting = creation.workload.adopt;
 	if (creation.workload.adopt)
 		return kvm_adopted_create(creation.run, call, &creation.workload, ret_running, err);

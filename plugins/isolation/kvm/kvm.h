@@ -85,8 +85,9 @@ int kvm_signal(void *instance, const struct hyfw_map *record, int signal, bool a
 int kvm_pause(void *instance, const struct hyfw_map *record, struct hyfw_error **err);
 int kvm_resume(void *instance, const struct hyfw_map *record, struct hyfw_error **err);
 int kvm_stats(void *instance, const struct hyfw_map *record, struct hyfw_stats *stats, struct hyfw_error **err);
-/* See hyfw_isolation_ops.halted. */
+/* See hyfw_isolation_ops.halted, .lacks. */
 const char *kvm_halted(void *instance, const struct hyfw_map *record);
+const char *kvm_lacks(void *instance, const struct hyfw_map *record);
 int kvm_describe(void *instance, const struct hyfw_map *record, struct hyfw_arena *arena,
 		 struct hyfw_map *ret_facts, struct hyfw_error **err);
 int kvm_plug(void *instance, const struct hyfw_map *record, const struct hyfw_device *device, bool attach,

@@ -88,6 +88,7 @@ static const struct hyfw_isolation_ops ops = {
 	.plug = kvm_plug,
 	.operate = kvm_operate,
 	.halted = kvm_halted,
+	.lacks = kvm_lacks,
 };
 
 static const struct hyfw_plugin plugin = {

@@ -70,6 +70,8 @@ struct kvm_run {
 	int pidfd;             /* QEMU; -1 */
 	int tpm_pidfd;         /* swtpm; -1 */
 	int pid_watch, late;   /* of the event loop; -1 */
+	int tpm_watch, tpm_late;
+	bool tpm_gone;         /* swtpm has ended, and QEMU has not */
 	int callbacks[3];      /* of libvirt; -1 */
 	bool lost;             /* its libvirtd is gone */
 	bool adopted;          /* it ran before it was ours: see migrate/adopted.c */

@@ -75,7 +75,7 @@ struct hyfw_running {
 	int console_fd;   /* the terminal's master side; -1 without a terminal */
 	void *handle;     /* the driver's; freed by wait() or undo("create") */
 	int changed_fd;   /* eventfd(2) of a workload that may come to stand still, or go on, by itself;
-			   * see halted(); -1: it does not */
+			   * see halted(), lacks(); -1: it does not */
 	int seccomp_listener_fd; /* what seccomp(2) returned for SECCOMP_FILTER_FLAG_NEW_LISTENER in an OCI
 				  * container or a command in it, from create(), start() or exec(),
 				  * whichever loads the filter; -1: there is none */
@@ -240,6 +240,11 @@ struct hyfw_isolation_ops {
 	 * until resume(); NULL when it does not.  Asked when changed_fd was written to.  Does
 	 * not block.  The text is static.  NULL: it never does. */
 	const char *(*halted)(void *instance, const struct hyfw_map *record);
+
+	/* What it has lost and runs on without until it is started anew, in a few words
+	 * ("TPM"); NULL when nothing.  Asked when changed_fd was written to.  Does not
+	 * block.  The text is static.  NULL: it never loses anything. */
+	const char *(*lacks)(void *instance, const struct hyfw_map *record);
 };
 
 #ifdef __cplusplus

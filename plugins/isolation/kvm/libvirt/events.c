@@ -5,11 +5,13 @@
  * looks for its return. */
 #include "../console.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define LATE_MS 5000
+#define TPM_LATE_MS 2000 /* in which QEMU ends, when it is that which ended its TPM */
 #define RETURN_S 1
 
 void kvm_events_ended(struct kvm_run *run, int status, int signal)
@@ -152,6 +154,47 @@ static void on_process(int watch, int fd, int events, void *data)
 	pthread_mutex_unlock(&run->lock);
 }
 
+/* ---- its TPM --------------------------------------------------------------------------- */
+
+const char *kvm_lacks(void *instance, const struct hyfw_map *record)
+{
+	struct kvm_instance *kvm = instance;
+
+	(void)record;
+	return kvm->run && kvm->run->tpm_gone ? "TPM" : NULL;
+}
+
+static void on_tpm_late(int timer, void *data)
+{
+	struct kvm_run *run = data;
+	struct pollfd qemu = { .fd = run->pidfd, .events = POLLIN };
+
+	virEventRemoveTimeout(timer);
+	pthread_mutex_lock(&run->lock);
+	run->tpm_late = -1;
+	run->tpm_gone = !run->ended && run->domain && poll(&qemu, 1, 0) == 0;
+	pthread_mutex_unlock(&run->lock);
+	if (!run->tpm_gone)
+		return;
+	run->kvm->host->log(HYFW_LOG_ERROR, "the TPM: swtpm has ended, and the machine runs on without it until it is "
+			    "started anew");
+	tell_changed(run);
+}
+
+/* With QEMU, or alone.  kvm_tpm_end() reaps it. */
+static void on_tpm(int watch, int fd, int events, void *data)
+{
+	struct kvm_run *run = data;
+
+	(void)fd;
+	(void)events;
+	virEventRemoveHandle(watch);
+	pthread_mutex_lock(&run->lock);
+	run->tpm_watch = -1;
+	run->tpm_late = virEventAddTimeout(TPM_LATE_MS, on_tpm_late, run, NULL);
+	pthread_mutex_unlock(&run->lock);
+}
+
 /* ---- a libvirtd that goes away --------------------------------------------------------- */
 
 static void forget_callbacks(struct kvm_run *run)
@@ -265,6 +308,8 @@ int kvm_events_watch(struct kvm_run *run, struct hyfw_error **err)
 void kvm_events_watch_process(struct kvm_run *run)
 {
 	run->pid_watch = virEventAddHandle(run->pidfd, VIR_EVENT_HANDLE_READABLE, on_process, run, NULL);
+	if (run->tpm_pidfd >= 0)
+		run->tpm_watch = virEventAddHandle(run->tpm_pidfd, VIR_EVENT_HANDLE_READABLE, on_tpm, run, NULL);
 }
 
 void kvm_events_forget(struct kvm_run *run)
@@ -273,7 +318,11 @@ void kvm_events_forget(struct kvm_run *run)
 		virEventRemoveHandle(run->pid_watch);
 	if (run->late >= 0)
 		virEventRemoveTimeout(run->late);
-	run->pid_watch = run->late = -1;
+	if (run->tpm_watch >= 0)
+		virEventRemoveHandle(run->tpm_watch);
+	if (run->tpm_late >= 0)
+		virEventRemoveTimeout(run->tpm_late);
+	run->pid_watch = run->late = run->tpm_watch = run->tpm_late = -1;
 	if (run->connection) {
 		forget_callbacks(run);
 		if (run->kvm->uri)
