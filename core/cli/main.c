@@ -59,6 +59,7 @@ static const struct hyfw_command *const commands[] = {
 	&hyfw_command_plugin,
 	&hyfw_command_driver,
 	&hyfw_command_doctor,
+	&hyfw_command_selinux,
 	&hyfw_command_config,
 	&hyfw_command_completion,
 	&hyfw_command_oci,

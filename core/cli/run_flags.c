@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
@@ -33,7 +34,7 @@ static const struct keyed_flag {
 } keyed_flags[] = {
 	{ "entrypoint", "entrypoint", 0, "COMMAND", "run this instead of the image's entry point" },
 	{ "env", "env", 'e', "KEY=VALUE", "set a variable; KEY alone takes it from here" },
-	{ "volume", "volume", 'v', "SOURCE:PATH[:ro]", "a named volume or a path of the host" },
+	{ "volume", "volume", 'v', "SOURCE:PATH[:ro,z,Z]", "a named volume or a path of the host" },
 	{ "disk", "disk", 0, "NAME|PATH[:OPTION,...]", "a disk of a machine; ro, device=, bus=, format=, boot= ..." },
 	{ "cdrom", "cdrom", 0, "PATH", "a CD image in a machine's drive" },
 	{ "disk-size", "disk_size", 0, "SIZE", "size to which a machine's copy of its image grows" },
@@ -81,6 +82,7 @@ static void print_help(const struct hyfw_command *command)
 	     "  -t, --tty                    give it a terminal\n"
 	     "      --read-only              root file system read-only\n"
 	     "      --security-opt seccomp=FILE  system call filter: a profile, default or unconfined\n"
+	     "      --security-opt label=WORD    SELinux: disable, type:NAME, level:LEVEL, user:, role:, filetype:\n"
 	     "      --set KEY=VALUE          any other key of [workload], a driver's too");
 	for (i = 0; i < HYFW_COUNT(keyed_flags); i++) {
 		HYFW_AUTO_FREE char *text =
@@ -149,11 +151,34 @@ static int set_key(struct parse *parse, const char *key, const char *text, const
 	return hyfw_config_set(parse->config, "workload", parse->name, key, text, flag, err);
 }
 
+/* "disable", or "type:container_t" as Podman and Docker write it. */
+static int label_opt(struct parse *parse, const char *text, struct hyfw_error **err)
+{
+	static const char *const parts[] = { "user", "role", "type", "level", "filetype" };
+	size_t i;
+
+	if (strcmp(text, "disable") == 0 && access("/sys/fs/selinux/enforce", F_OK) < 0)
+		return 0; /* there is none to leave out, and nobody who knows the key */
+	if (strcmp(text, "disable") == 0)
+		return set_key(parse, "selinux", "no", "--security-opt", err);
+	for (i = 0; i < HYFW_COUNT(parts); i++) {
+		const size_t length = strlen(parts[i]);
+		HYFW_AUTO_FREE char *key = hyfw_format("selinux_%s", parts[i]);
+
+		if (strncmp(text, parts[i], length) == 0 && text[length] == ':')
+			return set_key(parse, key, text + length + 1, "--security-opt", err);
+	}
+	return hyfw_fail(err, EINVAL, "--security-opt label=%s: is neither disable nor user:, role:, type:, level: or "
+			 "filetype: with a word behind", text);
+}
+
 static int security_opt(struct parse *parse, const char *text, struct hyfw_error **err)
 {
 	if (strncmp(text, "seccomp=", 8) == 0)
 		return set_key(parse, "seccomp", text + 8, "--security-opt", err);
-	return hyfw_fail(err, EINVAL, "--security-opt %s: only seccomp=FILE is known", text);
+	if (strncmp(text, "label=", 6) == 0)
+		return label_opt(parse, text + 6, err);
+	return hyfw_fail(err, EINVAL, "--security-opt %s: only seccomp=FILE and label=WORD are known", text);
 }
 
 /* --set KEY=VALUE */

@@ -3,12 +3,15 @@
  * the defaults that fit, and the combinations that do not. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "config/choice.h"
 #include "config/disks.h"
 #include "config/private.h"
 #include "plugin/driver.h"
+
+#define LABEL_MODULE "selinux"
 
 static const struct hyfw_origin built_in = { .kind = HYFW_ORIGIN_DEFAULT };
 
@@ -73,7 +76,24 @@ static void imply(struct hyfw_config_section *section, const char *key, const ch
 	hyfw_config_value_add(section->implied, key, text, &built_in);
 }
 
-/* The modules of the built-in list that the isolation driver can use. */
+/* Where labels are in force.  Without it the module is not even looked for. */
+static bool host_has_labels(void)
+{
+	return access("/sys/fs/selinux/enforce", F_OK) == 0;
+}
+
+/* Containers get a label; a machine only where its owner says so. */
+static bool wants_labels(const struct hyfw_driver *isolation)
+{
+	struct hyfw_driver *module;
+
+	return host_has_labels() && hyfw_driver_can(isolation, HYFW_TAKES_MOUNTS) &&
+	       hyfw_driver_can(isolation, HYFW_TAKES_LABELS) &&
+	       hyfw_registry_get(HYFW_KIND_SECURITY, LABEL_MODULE, &module, NULL) == 0;
+}
+
+/* The modules of the built-in list that the isolation driver can use, and labels where the
+ * host has them. */
 static void imply_security(struct hyfw_config *config, struct hyfw_config_section *workload,
 			   const struct hyfw_driver *isolation)
 {
@@ -92,7 +112,11 @@ static void imply_security(struct hyfw_config *config, struct hyfw_config_sectio
 		if (hyfw_registry_get(HYFW_KIND_SECURITY, value->text, &module, NULL) < 0 || hyfw_config_fits(hyfw_driver_plugin(isolation), hyfw_driver_plugin(module)))
 			hyfw_strings_add(&fitting, value->text);
 	}
-	for (i = 0; fitting.count < count && i < fitting.count; i++)
+	if (count > 0 && wants_labels(isolation)) {
+		hyfw_strings_add(&fitting, LABEL_MODULE);
+		count = 0;
+	}
+	for (i = 0; fitting.count != count && i < fitting.count; i++)
 		imply(workload, "security", fitting.items[i]);
 	if (count > 0 && fitting.count == 0)
 		imply(workload, "security", "");
@@ -110,7 +134,7 @@ void hyfw_config_fit_workload(struct hyfw_config *config, struct hyfw_config_sec
 	workload->no_command = hyfw_driver_can(isolation, HYFW_TAKES_NO_COMMAND);
 	if (takes_only_disks(isolation))
 		imply(workload, "storage", HYFW_DISK_DRIVER);
-	if (!takes_every_confinement(isolation))
+	if (!takes_every_confinement(isolation) || host_has_labels())
 		imply_security(config, workload, isolation);
 }
 

@@ -31,26 +31,27 @@ static int check_target(const char *path, struct hyfw_error **err)
 	return result;
 }
 
-/* "ro", "rw", or more between commas. */
-static int parse_volume_options(const char *text, bool *ret_read_only, struct hyfw_error **err)
+/* "ro", "rw", "z", "Z", or more between commas.  '*ret_label' is 'z', 'Z' or 0. */
+static int parse_volume_options(const char *text, bool *ret_read_only, char *ret_label, struct hyfw_error **err)
 {
 	struct hyfw_strings words = { 0 };
 	int result = 0;
 	size_t i;
 
 	*ret_read_only = false;
+	*ret_label = 0;
 	hyfw_split_list(text, &words);
 	for (i = 0; result == 0 && i < words.count; i++) {
 		const char *word = words.items[i];
 
 		if (strcmp(word, "ro") == 0)
 			*ret_read_only = true;
+		else if ((strcmp(word, "z") == 0 || strcmp(word, "Z") == 0) && (!*ret_label || *ret_label == *word))
+			*ret_label = *word;
 		else if (strcmp(word, "z") == 0 || strcmp(word, "Z") == 0)
-			result = hyfw_fail(err, ENOTSUP,
-					   ":%s asks for SELinux labels and needs the security module selinux, "
-					   "which is not there; leave it out", word);
+			result = hyfw_fail(err, EINVAL, "z is for volumes that workloads share, Z for those of one alone; not both");
 		else if (strcmp(word, "rw") != 0)
-			result = hyfw_fail(err, EINVAL, "after the path inside comes ro or rw, not '%s'", word);
+			result = hyfw_fail(err, EINVAL, "after the path inside comes ro or rw, z or Z, not '%s'", word);
 	}
 	if (words.count == 0)
 		result = hyfw_fail(err, EINVAL, "after the last ':' comes ro or rw");
@@ -63,6 +64,7 @@ int hyfw_normalize_volume(const char *text, char **ret_normal, struct hyfw_error
 	HYFW_AUTO_FREE char *source = hyfw_dup(text);
 	char *target = strchr(source, ':'), *options;
 	bool read_only = false;
+	char label = 0;
 	int result;
 
 	if (!target)
@@ -76,9 +78,10 @@ int hyfw_normalize_volume(const char *text, char **ret_normal, struct hyfw_error
 	if (result == 0)
 		result = check_target(target, err);
 	if (result == 0 && options)
-		result = parse_volume_options(options, &read_only, err);
+		result = parse_volume_options(options, &read_only, &label, err);
 	if (result == 0)
-		*ret_normal = hyfw_format("%s|%s|%s", source, target, read_only ? "ro" : "rw");
+		*ret_normal = hyfw_format("%s|%s|%s%s%.1s", source, target, read_only ? "ro" : "rw", label ? "|" : "",
+					  &label);
 	return result;
 }
 

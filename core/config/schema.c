@@ -63,7 +63,7 @@ static const struct hyfw_key workload_keys[] = {
 	/* storage */
 	{ { "volume", 0, HYFW_OPTION_STRING, LIST | ENV,
 	    .help = "A named volume or a directory of the host, and where it is seen inside." },
-	  OWN | CORE, hyfw_normalize_volume, "NAME:PATH[:ro|:rw] | PATH:PATH[:ro|:rw]" },
+	  OWN | CORE, hyfw_normalize_volume, "NAME:PATH[:OPTION,...] | PATH:PATH[:OPTION,...]; ro, rw, z, Z" },
 	{ { "tmpfs", 0, HYFW_OPTION_STRING, LIST,
 	    .help = "An empty file system in memory (64M, mode 1777 unless told)." },
 	  0, hyfw_normalize_tmpfs, "PATH[:size=SIZE,mode=MODE]" },

@@ -139,6 +139,26 @@ static int build_volume(const struct hyfw_definition *definition, const struct h
 	return result < 0 ? hyfw_wrap(err, "volume %s", use->name) : 0;
 }
 
+int hyfw_build_volume_paths(const struct hyfw_definition *definition, struct hyfw_arena *arena, struct hyfw_map *ret_paths,
+			    struct hyfw_error **err)
+{
+	struct hyfw_pair *pairs = hyfw_arena_alloc(arena, (definition->volume_count + 1) * sizeof(*pairs));
+	size_t i;
+	int result = 0;
+
+	for (i = 0; result == 0 && i < definition->volume_count; i++) {
+		struct hyfw_attachment mount;
+		struct hyfw_fds fds = { 0 };
+
+		result = build_volume(definition, &definition->volumes[i], arena, &fds, &mount, err);
+		hyfw_fds_close(&fds);
+		pairs[i] = (struct hyfw_pair){ definition->volumes[i].name, result == 0 ? mount.source : NULL };
+	}
+	if (result == 0)
+		*ret_paths = (struct hyfw_map){ definition->volume_count, pairs };
+	return result;
+}
+
 /* What the disk's own steps noted, then what those of its volume did. */
 static int disk_record(const struct hyfw_use *use, size_t disk, const struct hyfw_journal *run,
 		       struct hyfw_pairs *record, struct hyfw_error **err)

@@ -24,6 +24,10 @@ int hyfw_build_workload(const struct hyfw_definition *definition, const struct h
 int hyfw_build_adopted(const struct hyfw_definition *definition, const struct hyfw_journal *run,
 		       struct hyfw_arena *arena, struct hyfw_workload *ret_workload, struct hyfw_error **err);
 
+/* Where the directories of its volumes are, by the volumes' names; in the arena. */
+int hyfw_build_volume_paths(const struct hyfw_definition *definition, struct hyfw_arena *arena, struct hyfw_map *ret_paths,
+			    struct hyfw_error **err);
+
 /* One disk, and one endpoint that was made before create(), as the isolation driver
  * gets them; in the arena. */
 int hyfw_build_disk(const struct hyfw_definition *definition, size_t disk, const struct hyfw_journal *run,

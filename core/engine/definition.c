@@ -93,14 +93,14 @@ static int take_volume(struct hyfw_definition *definition, const struct hyfw_con
 		       const char *text, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *copy = hyfw_dup(text);
-	char *rest = copy, *source = strsep(&rest, "|"), *target = strsep(&rest, "|");
+	char *rest = copy, *source = strsep(&rest, "|"), *target = strsep(&rest, "|"), *mode = strsep(&rest, "|");
 	struct hyfw_use *use;
 
-	if (!target || !rest)
+	if (!target || !mode)
 		return hyfw_fail(err, EINVAL, "volume %s: not of the form SOURCE|TARGET|MODE", text);
 	use = add_use(&definition->volumes, &definition->volume_count, source);
 	use->target = hyfw_dup(target);
-	use->read_only = strcmp(rest, "ro") == 0;
+	use->read_only = strcmp(mode, "ro") == 0;
 	use->anonymous = source[0] == '/';
 	if (use->anonymous) {
 		use->driver = hyfw_dup("dir");

@@ -205,7 +205,9 @@ static int do_step(struct hyfw_call *call, void *data, struct hyfw_error **err)
 		return result;
 	if (up->planned->about == HYFW_SUBJECT_ENDPOINT)
 		return do_endpoint(call, up, driver, err);
-	return hyfw_driver_apply(driver, call, err);
+	if (hyfw_driver_can(driver, HYFW_CONFINES_LABELS))
+		result = hyfw_build_volume_paths(up->worker->definition, up->arena, &call->volumes, err);
+	return result < 0 ? result : hyfw_driver_apply(driver, call, err);
 }
 
 static int use_shared(struct hyfw_worker *worker, struct hyfw_error **err)

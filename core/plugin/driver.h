@@ -99,5 +99,7 @@ int hyfw_security_update(struct hyfw_driver *driver, const struct hyfw_subject *
 			 const struct hyfw_map *record, struct hyfw_error **err); /* -EOPNOTSUPP: it cannot */
 int hyfw_security_report(struct hyfw_driver *driver, const struct hyfw_map *record, struct hyfw_arena *arena,
 			 const char **ret_json, struct hyfw_error **err); /* -EOPNOTSUPP: it cannot */
+int hyfw_security_operate(struct hyfw_driver *driver, const struct hyfw_operation *operation,
+			  struct hyfw_map *ret_result, struct hyfw_error **err); /* -EOPNOTSUPP: it cannot */
 
 #endif

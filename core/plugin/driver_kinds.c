@@ -392,3 +392,16 @@ int hyfw_security_report(struct hyfw_driver *driver, const struct hyfw_map *reco
 	return CALL(driver, "report", err,
 		    driver->ops.security.report(driver->instance, record, arena, ret_json, &why));
 }
+
+int hyfw_security_operate(struct hyfw_driver *driver, const struct hyfw_operation *operation,
+			  struct hyfw_map *ret_result, struct hyfw_error **err)
+{
+	struct hyfw_map map = { 0 };
+	int result;
+
+	if (!driver->ops.security.operate)
+		return hyfw_driver_lacks(driver, operation->verb, err);
+	result = CALL(driver, "operate", err,
+		      driver->ops.security.operate(driver->instance, operation, &map, &why));
+	return operated(driver, result, &map, ret_result, err);
+}

@@ -84,7 +84,7 @@ setup() {
 
 @test "hyfw.ini has every key of the drivers that come with hyfw" {
 	local name key
-	for name in namespaces kvm bridge macvtap none ovs user dir overlay qcow2 cgroups capabilities seccomp; do
+	for name in namespaces kvm bridge macvtap none ovs user dir overlay qcow2 cgroups capabilities seccomp selinux; do
 		hyfw plugin inspect --format json "$name" | /usr/bin/python3 -c '
 import json, sys
 told = json.load(sys.stdin)

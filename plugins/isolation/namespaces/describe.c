@@ -115,6 +115,20 @@ static void add_seccomp(struct facts *facts, const char *text)
 		facts->items[before].value = modes[facts->items[before].value[0] - '0'];
 }
 
+/* Where the host has SELinux: the label, and whether it is more than a word now. */
+static void add_label(struct facts *facts, pid_t pid)
+{
+	NS_AUTO_CLOSE int fd = open("/sys/fs/selinux/enforce", O_RDONLY | O_CLOEXEC);
+	char mode = '0', *label;
+
+	if (fd < 0 || read(fd, &mode, 1) != 1)
+		return;
+	label = read_text(facts, pid, "attr/current");
+	if (label)
+		add(facts, "label", facts->host->format(facts->arena, "%.*s", (int)strcspn(label, "\n"), label));
+	add(facts, "selinux", mode == '1' ? "enforcing" : "permissive");
+}
+
 int ns_describe(void *instance, const struct hyfw_map *record, struct hyfw_arena *arena,
 		struct hyfw_map *ret_facts, struct hyfw_error **err)
 {
@@ -142,6 +156,7 @@ int ns_describe(void *instance, const struct hyfw_map *record, struct hyfw_arena
 		add_status(&facts, text, "CapAmb", "capabilities_ambient");
 		add_status(&facts, text, "Uid", "user_on_host");
 	}
+	add_label(&facts, pid);
 	ret_facts->count = facts.count;
 	ret_facts->items = facts.items;
 	return 0;

@@ -70,12 +70,20 @@ static void mount_special(const struct ns_job *job, int dev, const char *type, c
 static void mount_specials(const struct ns_job *job, int dev)
 {
 	const char *label = job->confinement->mount_label;
-	const char *const pts[] = { "source", "devpts", "ptmxmode", "0666", "mode", "0620",
-				    job->tty_group ? "gid" : NULL, "5", NULL };
+	const char *pts[12] = { "source", "devpts", "ptmxmode", "0666", "mode", "0620" };
 	const char *const shm[] = { "source", "shm", "mode", "1777", "size", "65536k",
 				    label ? "context" : NULL, label, NULL };
-	const char *const mqueue[] = { "source", "mqueue", NULL };
+	const char *const mqueue[] = { "source", "mqueue", NULL }; /* takes no context= in a user namespace */
+	size_t count = 6;
 
+	if (job->tty_group) {
+		pts[count++] = "gid";
+		pts[count++] = "5";
+	}
+	if (label) {
+		pts[count++] = "context";
+		pts[count++] = label;
+	}
 	mount_special(job, dev, "devpts", pts, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, "pts");
 	mount_special(job, dev, "tmpfs", shm, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV, "shm");
 	mount_special(job, dev, "mqueue", mqueue,

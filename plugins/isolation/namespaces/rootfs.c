@@ -6,6 +6,7 @@
 #include "ns.h"
 
 #include <linux/openat2.h>
+#include <sys/xattr.h>
 
 #define LAYERS_MAX 400 /* OVL_MAX_STACK is 500 */
 
@@ -53,17 +54,34 @@ int ns_open_source(const char *path, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Files that the core made for this workload alone: a bind mount takes no context=. */
+static int label_copy(const struct hyfw_host *host, const struct hyfw_attachment *attachment, int fd, const char *label,
+		      struct hyfw_error **err)
+{
+	char handle[32];
+
+	if (!label || !(attachment->flags & HYFW_ATTACH_PRIVATE_COPY))
+		return 0;
+	snprintf(handle, sizeof(handle), "/proc/self/fd/%d", fd);
+	if (setxattr(handle, "security.selinux", label, strlen(label) + 1, 0) < 0 && errno != EOPNOTSUPP)
+		return ns_fail(host, err, errno, "label", attachment->source);
+	return 0;
+}
+
 static int open_bind(const struct hyfw_host *host, const struct hyfw_attachment *attachment, int userns,
-		     int *ret_fd, struct hyfw_error **err)
+		     const char *label, int *ret_fd, struct hyfw_error **err)
 {
 	NS_AUTO_CLOSE int opened = -1;
-	int source = attachment->source_fd, fd;
+	int source = attachment->source_fd, fd, r;
 
 	if (source < 0) {
 		source = opened = ns_open_source(attachment->source, 0);
 		if (opened < 0)
 			return ns_fail(host, err, -opened, "open", attachment->source);
 	}
+	r = label_copy(host, attachment, source, label, err);
+	if (r < 0)
+		return r;
 	fd = clone_tree(source, attachment->flags & HYFW_ATTACH_RECURSIVE,
 			ns_attachment_attributes(attachment), userns);
 	if (fd == -EINVAL && userns >= 0)
@@ -156,7 +174,7 @@ int ns_rootfs_open(const struct hyfw_host *host, const struct hyfw_attachment *a
 
 	switch (attachment->kind) {
 	case HYFW_ATTACHMENT_BIND:
-		return open_bind(host, attachment, map, ret_fd, err);
+		return open_bind(host, attachment, map, label, ret_fd, err);
 	case HYFW_ATTACHMENT_OVERLAY:
 		return open_overlay(host, attachment, map, label, ret_fd, err);
 	default:

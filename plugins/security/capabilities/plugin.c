@@ -61,13 +61,15 @@ static void warn_of_read_only(const struct hyfw_host *host, const struct hyfw_su
 			      const struct capability_sets *sets)
 {
 	const char *volume;
-	size_t cursor = 0, length;
+	size_t cursor = 0;
 
 	if (!(sets->bounding >> CAP_SYS_ADMIN & 1) || sets->dangerous)
 		return;
 	while ((volume = hyfw_map_next(&subject->settings, "volume", &cursor))) {
-		length = strlen(volume);
-		if (length > 3 && strcmp(volume + length - 3, "|ro") == 0) {
+		volume += strcspn(volume, "|"); /* "SOURCE|TARGET|ro", perhaps more behind */
+		volume += *volume != '\0';
+		volume += strcspn(volume, "|");
+		if (strcmp(volume, "|ro") == 0 || strncmp(volume, "|ro|", 4) == 0) {
 			host->log(HYFW_LOG_WARNING, "workload %s has the capability sys_admin: "
 				  "it can make its read-only volumes writable", subject->name);
 			return;

@@ -66,6 +66,18 @@ struct hyfw_security_ops {
 	 * NULL: nothing. */
 	int (*report)(void *instance, const struct hyfw_map *record, struct hyfw_arena *arena,
 		      const char **ret_json, struct hyfw_error **err);
+
+	/* Tells what the module sees of this machine, in the calling process; changes
+	 * nothing.  'object' is "".  -ENOTSUP for a verb that it does not know.  Verbs of
+	 * modules that label (HYFW_CONFINES_LABELS):
+	 *   status       -> mode (enforcing, permissive, disabled), configured_mode, policy,
+	 *                policy_version, levels, unknown_permissions, label_of_hyfw, pairs_in_use
+	 *   contexts     -> row context known (yes, no)
+	 *   booleans     -> row value (on, off) pending
+	 *   policy       -> row priority enabled (yes, no): its modules
+	 * NULL: nothing to tell. */
+	int (*operate)(void *instance, const struct hyfw_operation *operation, struct hyfw_map *ret_result,
+		       struct hyfw_error **err);
 };
 
 #ifdef __cplusplus

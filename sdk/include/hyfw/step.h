@@ -61,7 +61,8 @@ struct hyfw_idmap {
 
 /* Normal forms of the core's own keys, beyond those of the types (plugin.h):
  *     env, label   "KEY=VALUE"
- *     volume       "SOURCE|TARGET|ro" or "|rw"; SOURCE is a volume's name or an absolute path
+ *     volume       "SOURCE|TARGET|ro" or "|rw", with "|z" or "|Z" behind where that was asked
+ *                  for; SOURCE is a volume's name or an absolute path
  *     tmpfs        "PATH|BYTES|MODE", MODE octal; 0 where it was not given
  *     publish      see network.h
  *     cap_add, cap_drop   "CAP_NET_ADMIN", or "ALL"
@@ -116,6 +117,8 @@ struct hyfw_call {
 	struct hyfw_map peers;    /* ENDPOINT steps, apply() only: running workload name ->
 				   * address, for each workload on the same network */
 	void *core;               /* the core's; off limits */
+	struct hyfw_map volumes;  /* RUN steps of security modules with HYFW_CONFINES_LABELS, apply()
+				   * only: volume -> absolute path of its directory */
 };
 
 /* ---- operations ------------------------------------------------------------ */

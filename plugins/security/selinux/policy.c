@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * The kernel's side of SELinux.  Nothing here changes it. */
+#include "selinux.h"
+
+#include <selinux/selinux.h>
+
+enum mode policy_mode(void)
+{
+	if (is_selinux_enabled() != 1)
+		return MODE_DISABLED;
+	return security_getenforce() == 1 ? MODE_ENFORCING : MODE_PERMISSIVE;
+}
+
+const char *mode_name(enum mode mode)
+{
+	static const char *const names[] = { "disabled", "permissive", "enforcing" };
+
+	return names[mode];
+}
+
+bool policy_has_levels(void)
+{
+	return is_selinux_mls_enabled() == 1;
+}
+
+bool policy_knows(const char *label)
+{
+	return security_check_context_raw(label) == 0;
+}
+
+bool policy_permits_transition(const char *from, const char *to)
+{
+	const security_class_t process = string_to_security_class("process");
+	struct av_decision decision;
+
+	if (!process || security_compute_av_raw(from, to, process, 0, &decision) < 0)
+		return false;
+	return decision.allowed & string_to_av_perm(process, "transition");
+}
+
+const char *policy_own_label(const struct hyfw_host *host, struct hyfw_arena *arena)
+{
+	char *label = NULL;
+	const char *copy;
+
+	if (getcon_raw(&label) < 0 || !label)
+		return NULL;
+	copy = host->format(arena, "%s", label);
+	freecon(label);
+	return copy;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Gives a tree one label, and later its own back.  In three walks, so that it can be cut off
+ * anywhere: what was is on disk before the first change; the root changes last, so that one
+ * with the new label has it everywhere; the way back looks only at nodes that have it. */
+#include "selinux.h"
+
+#include <errno.h>
+
+/* ---- what was ---- */
+
+static int enter_record(struct walk *walk, int fd, const char *path, const char *mark, char **ret_mark,
+			struct hyfw_error **err)
+{
+	struct record_writer *writer = walk->data;
+	int result = label_get(walk, fd, path, ret_mark, err);
+
+	if (result < 0 || (mark && strcmp(mark, *ret_mark) == 0))
+		return result;
+	result = record_add(walk->host, writer, path, *ret_mark, err);
+	return result < 0 ? walk->host->wrap(err, "%s", walk->root) : 0;
+}
+
+int relabel_record(const struct hyfw_host *host, const char *attribute, int fd, const char *volume, const char *label,
+		   const char *record_path, struct hyfw_error **err)
+{
+	struct record_writer writer;
+	struct walk walk = { .host = host, .attribute = attribute, .root = volume, .data = &writer,
+			     .enter = enter_record };
+	int result = record_begin(host, record_path, volume, label, &writer, err);
+
+	if (result == 0)
+		result = walk_tree(&walk, fd, err);
+	if (result == 0)
+		result = record_commit(host, &writer, err);
+	record_abandon(&writer);
+	return result;
+}
+
+/* ---- the new one ---- */
+
+static int enter_apply(struct walk *walk, int fd, const char *path, const char *mark, char **ret_mark,
+		       struct hyfw_error **err)
+{
+	(void)walk, (void)fd, (void)path, (void)mark, (void)ret_mark, (void)err;
+	return 0;
+}
+
+static int leave_apply(struct walk *walk, int fd, const char *path, struct hyfw_error **err)
+{
+	const char *label = walk->data;
+	AUTO_FREE char *now = NULL;
+	int result = label_get(walk, fd, path, &now, err);
+
+	return result < 0 || strcmp(now, label) == 0 ? result : label_set(walk, fd, path, label, err);
+}
+
+int relabel_apply(const struct hyfw_host *host, const char *attribute, int fd, const char *volume, const char *label,
+		  struct hyfw_error **err)
+{
+	struct walk walk = { .host = host, .attribute = attribute, .root = volume, .data = (void *)(uintptr_t)label,
+			     .enter = enter_apply, .leave = leave_apply };
+
+	return walk_tree(&walk, fd, err);
+}
+
+/* ---- and back ---- */
+
+static int enter_restore(struct walk *walk, int fd, const char *path, const char *mark, char **ret_mark,
+			 struct hyfw_error **err)
+{
+	const struct record *record = walk->data;
+	const char *was = record_find(record, path);
+	AUTO_FREE char *now = NULL;
+	bool ours;
+	int result = label_get(walk, fd, path, &now, err);
+
+	if (result < 0)
+		return result;
+	if (!was)
+		was = mark ? mark : "";
+	ours = strcmp(now, record->label) == 0;
+	/* One that somebody has changed since is left as it is, and so are new files in it. */
+	*ret_mark = strdup(ours || record_find(record, path) ? was : now);
+	if (!*ret_mark)
+		return walk->host->fail(err, ENOMEM, "out of memory");
+	return ours && strcmp(was, now) != 0 ? label_set(walk, fd, path, was, err) : 0;
+}
+
+int relabel_restore(const struct hyfw_host *host, const char *attribute, int fd, const struct record *record,
+		    struct hyfw_error **err)
+{
+	struct walk walk = { .host = host, .attribute = attribute, .root = record->path,
+			     .data = (void *)(uintptr_t)record, .enter = enter_restore };
+
+	return walk_tree(&walk, fd, err);
+}
