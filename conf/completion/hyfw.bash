@@ -102,6 +102,7 @@ _hyfw_words() { # COMMAND VERB
 		inspect | rm) _hyfw_table template ;;
 		esac
 		;;
+	selinux) [ -n "$2" ] || echo "status contexts booleans policy" ;;
 	snapshot) [ -n "$2" ] && _hyfw_names -a || echo "create list revert delete" ;;
 	exec) [ -n "$2" ] || _hyfw_names ;;
 	rm | inspect | logs | wait | stats) _hyfw_names -a ;;

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * The module without a kernel that has SELinux: files that say labels, pairs of categories,
+ * trees with labels in another extended attribute. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+
+#include "fake_host.h"
+#include "security/selinux/selinux.h"
+
+#define ATTRIBUTE "trusted.hyfw-test"
+#define OLD "system_u:object_r:var_lib_t:s0"
+#define OTHER "system_u:object_r:etc_t:s0"
+#define MINE "system_u:object_r:container_file_t:s0:c1,c2"
+#define THEIRS "system_u:object_r:container_file_t:s0:c3,c4"
+#define SHARED "system_u:object_r:container_file_t:s0"
+
+static struct hyfw_host host;
+static char here[64]; /* a directory of the test's own */
+
+static int fake_lock(const char *name, struct hyfw_error **err)
+{
+	(void)name;
+	(void)err;
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static int begin(void **state)
+{
+	fake_host_begin(state);
+	host = fake_host;
+	host.lock = fake_lock;
+	/* Not /tmp: some hosts have a tmpfs there that takes no extended attributes. */
+	snprintf(here, sizeof(here), "/var/tmp/hyfw-selinux-XXXXXX");
+	return mkdtemp(here) ? 0 : -1;
+}
+
+static int end(void **state)
+{
+	char *const argv[] = { (char *)"rm", (char *)"-rf", here, NULL };
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execvp("rm", argv);
+		_exit(1);
+	}
+	waitpid(pid, NULL, 0);
+	return fake_host_end(state);
+}
+
+static const char *path(const char *name)
+{
+	return hyfw_arena_format(fake.arena, "%s/%s", here, name);
+}
+
+static void put(const char *name, const char *text)
+{
+	FILE *file = fopen(path(name), "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+#define says(err, text)                                        \
+	do {                                                   \
+		assert_non_null(err);                          \
+		if (!strstr((err)->message, text))             \
+			fail_msg("%s", (err)->message);        \
+		hyfw_forget(&(err));                           \
+	} while (0)
+
+/* ---- labels ---- */
+
+static struct contexts read_contexts(void)
+{
+	struct contexts contexts;
+	struct hyfw_error *err = NULL;
+
+	assert_int_equal(contexts_read(&host, fake.arena, path("lxc"), path("domain"), path("image"), &contexts, &err), 0);
+	return contexts;
+}
+
+static void files_of_the_policy_say_the_labels(void **state)
+{
+	struct contexts contexts = read_contexts();
+
+	(void)state;
+	assert_string_equal(contexts.process, "system_u:system_r:container_t:s0"); /* no files */
+	put("lxc", "# a comment\nprocess = \"u:r:box_t:s0\"\ncontent = \"u:object_r:x_t:s0\"\n  file=\"u:object_r:box_file_t:s0\"\n"
+	    "ro_file = \"u:object_r:ro_t:s0\"\n");
+	put("domain", "u:r:vm_t:s0\nu:r:vm_tcg_t:s0\n");
+	put("image", "# disks\nu:object_r:disk_t:s0\nu:object_r:content_t:s0\n");
+	contexts = read_contexts();
+	assert_string_equal(contexts.process, "u:r:box_t:s0");
+	assert_string_equal(contexts.file, "u:object_r:box_file_t:s0");
+	assert_string_equal(contexts.machine, "u:r:vm_t:s0");
+	assert_string_equal(contexts.image, "u:object_r:disk_t:s0");
+	assert_string_equal(contexts.content, "u:object_r:content_t:s0");
+}
+
+static struct labels make(const struct hyfw_pair *pairs, size_t count, bool machine, const char *pair, bool levels)
+{
+	static char none[] = "", spc[] = "spc_t";
+	const struct types types = { none, none, spc, none, none };
+	const struct contexts contexts = read_contexts();
+	const struct hyfw_map settings = { count, pairs };
+	struct labels labels;
+	struct hyfw_error *err = NULL;
+
+	if (labels_make(&host, fake.arena, &types, &contexts, &settings, machine, pair, levels, &labels, &err) < 0)
+		fail_msg("%s", err->message);
+	return labels;
+}
+
+#define MAKE(machine, pair, levels, ...)                                                            \
+	make((struct hyfw_pair[]){ __VA_ARGS__ }, sizeof((struct hyfw_pair[]){ __VA_ARGS__ }) / sizeof(struct hyfw_pair), \
+	     machine, pair, levels)
+
+static void a_label_has_the_pair_and_the_keys(void **state)
+{
+	struct labels labels = MAKE(false, "c1,c2", true, { "selinux", "auto" });
+
+	(void)state;
+	assert_string_equal(labels.process, "system_u:system_r:container_t:s0:c1,c2");
+	assert_string_equal(labels.files, MINE);
+	assert_string_equal(labels.shared, SHARED);
+	labels = MAKE(true, "c1,c2", true, { "selinux", "auto" });
+	assert_string_equal(labels.process, "system_u:system_r:svirt_t:s0:c1,c2");
+	assert_string_equal(labels.files, "system_u:object_r:svirt_image_t:s0:c1,c2");
+	labels = MAKE(false, NULL, true, { "selinux_level", "s1-s15:c0.c1023" }, { "selinux_type", "my_t" });
+	assert_string_equal(labels.process, "system_u:system_r:my_t:s1-s15:c0.c1023");
+	assert_string_equal(labels.files, "system_u:object_r:container_file_t:s1");
+	labels = MAKE(false, NULL, true, { "selinux", "privileged" }, { "selinux_user", "me_u" });
+	assert_string_equal(labels.process, "me_u:system_r:spc_t:s0");
+	labels = MAKE(false, NULL, false, { "selinux", "auto" }); /* a policy without levels */
+	assert_string_equal(labels.process, "system_u:system_r:container_t");
+}
+
+static void what_would_end_a_part_is_refused(void **state)
+{
+	static char none[] = "";
+	const struct types types = { none, none, none, none, none };
+	const struct contexts contexts = read_contexts();
+	static const struct hyfw_pair bad[] = { { "selinux_type", "a:b" }, { "selinux_user", "a\nb" },
+						{ "selinux_level", "s0\"" }, { "selinux_role", "a,b" } };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		const struct hyfw_map settings = { 1, &bad[i] };
+		struct hyfw_error *err = NULL;
+		struct labels labels;
+
+		assert_int_equal(labels_make(&host, fake.arena, &types, &contexts, &settings, false, NULL, true, &labels, &err),
+				 -EINVAL);
+		says(err, "cannot be in it");
+	}
+}
+
+/* ---- pairs ---- */
+
+static const struct categories few = { 0, 2 }; /* three pairs */
+
+static const char *take(const char *workload, const struct categories *categories)
+{
+	struct hyfw_error *err = NULL;
+	const char *pair = NULL;
+
+	if (pair_take(&host, fake.arena, here, workload, categories, &pair, &err) < 0)
+		fail_msg("%s", err->message);
+	return pair;
+}
+
+static void ranges_of_categories(void **state)
+{
+	struct categories range;
+
+	(void)state;
+	assert_true(categories_parse("c0.c1023", &range));
+	assert_int_equal(range.last, 1023);
+	assert_false(categories_parse("c0.c1024", &range));
+	assert_false(categories_parse("c5.c5", &range));
+	assert_false(categories_parse("c0.c7x", &range));
+	assert_false(categories_parse("0-7", &range));
+}
+
+static void pairs_differ_stay_and_come_back(void **state)
+{
+	struct hyfw_error *err = NULL;
+	const char *a = take("a", &few), *b = take("b", &few), *c = take("c", &few), *none;
+
+	(void)state;
+	assert_string_not_equal(a, b);
+	assert_string_not_equal(b, c);
+	assert_string_not_equal(a, c);
+	assert_string_equal(take("a", &few), a);
+	assert_int_equal(pairs_count(here), 3);
+	assert_int_equal(pair_take(&host, fake.arena, here, "d", &few, &none, &err), -ENOSPC);
+	says(err, "all 3 pairs of the categories c0 to c2 are taken");
+	assert_null(pair_of(&host, fake.arena, here, "d"));
+	assert_int_equal(pair_drop(&host, here, "b", &err), 0);
+	assert_int_equal(pair_drop(&host, here, "b", &err), 0);
+	assert_string_equal(take("d", &few), b);
+}
+
+static void concurrent_starts_get_different_pairs(void **state)
+{
+	const struct categories range = { 0, 8 }; /* 36 pairs for 36 workloads */
+	enum { COUNT = 36 };
+	pid_t pids[COUNT];
+	int i, status;
+
+	(void)state;
+	for (i = 0; i < COUNT; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			const char *pair;
+
+			_exit(pair_take(&host, fake.arena, here, hyfw_arena_format(fake.arena, "w%d", i), &range, &pair, NULL) < 0);
+		}
+	}
+	for (i = 0; i < COUNT; i++) {
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_int_equal(status, 0);
+	}
+	assert_int_equal(pairs_count(here), COUNT);
+	for (i = 0; i < COUNT; i++)
+		assert_non_null(pair_of(&host, fake.arena, here, hyfw_arena_format(fake.arena, "w%d", i)));
+}
+
+static void what_a_crash_leaves_goes_with_gc(void **state)
+{
+	const char *const living[] = { "a", NULL };
+	const struct hyfw_alive alive = { .size = sizeof(alive), .workloads = living };
+	struct hyfw_error *err = NULL;
+	const char *a = take("a", &few);
+
+	(void)state;
+	take("b", &few);
+	/* Killed between the two links, and between choosing and taking. */
+	assert_int_equal(unlink(path("workloads/b")), 0);
+	assert_int_equal(symlink("c0,c1", path("workloads/c")), 0);
+	assert_int_equal(symlink("c0,c1", path("workloads/.c")), 0);
+	assert_null(pair_of(&host, fake.arena, here, "c"));
+	assert_int_equal(pairs_gc(&host, here, &alive, &err), 0);
+	assert_int_equal(pairs_count(here), 1);
+	assert_string_equal(pair_of(&host, fake.arena, here, "a"), a);
+	assert_int_not_equal(access(path("workloads/.c"), F_OK), 0);
+}
+
+/* ---- volumes ---- */
+
+static void set_label(const char *name, const char *label)
+{
+	assert_int_equal(lsetxattr(path(name), ATTRIBUTE, label, strlen(label) + 1, 0), 0);
+}
+
+static const char *label_of(const char *name)
+{
+	char *room = hyfw_arena_alloc(fake.arena, 256);
+
+	return lgetxattr(path(name), ATTRIBUTE, room, 255) < 0 ? "" : room;
+}
+
+/* False where the test may not set the attribute. */
+static bool make_tree(void)
+{
+	mkdir(path("v"), 0755);
+	mkdir(path("v/d"), 0755);
+	mkdir(path("state"), 0755);
+	put("v/f", "");
+	put("v/d/g", "");
+	put("v/d/end", "");
+	put("outside", "");
+	if (symlink("../outside", path("v/link")) < 0 || lsetxattr(path("v"), ATTRIBUTE, OLD, sizeof(OLD), 0) < 0)
+		return false;
+	set_label("v/f", OLD);
+	set_label("v/d", OTHER);
+	set_label("v/d/g", OTHER);
+	set_label("v/d/end", OLD);
+	set_label("v/link", OLD);
+	set_label("outside", OTHER);
+	return true;
+}
+
+static struct volumes volumes(void)
+{
+	return (struct volumes){ &host, path("state"), ATTRIBUTE };
+}
+
+static int take_volume(const char *workload, const char *name, const char *label, struct hyfw_error **err)
+{
+	const struct volumes all = volumes();
+	const struct volume volume = { path(name), label, strcmp(label, SHARED) != 0 };
+
+	return volume_take(&all, fake.arena, workload, &volume, err);
+}
+
+static int drop(const char *workload, bool unfinished)
+{
+	const struct volumes all = volumes();
+
+	return volumes_drop(&all, fake.arena, workload, unfinished, NULL);
+}
+
+static void assert_old(void)
+{
+	assert_string_equal(label_of("v"), OLD);
+	assert_string_equal(label_of("v/f"), OLD);
+	assert_string_equal(label_of("v/d"), OTHER);
+	assert_string_equal(label_of("v/d/g"), OTHER);
+	assert_string_equal(label_of("v/d/end"), OLD);
+	assert_string_equal(label_of("v/link"), OLD);
+	assert_string_equal(label_of("outside"), OTHER);
+}
+
+#define NEEDS_TREE()       \
+	do {               \
+		(void)state; \
+		if (!make_tree()) \
+			skip(); \
+	} while (0)
+
+static void a_volume_is_labelled_and_gets_its_labels_back(void **state)
+{
+	struct hyfw_error *err = NULL;
+
+	NEEDS_TREE();
+	assert_int_equal(take_volume("a", "v", MINE, &err), 0);
+	assert_string_equal(label_of("v"), MINE);
+	assert_string_equal(label_of("v/d/g"), MINE);
+	assert_string_equal(label_of("v/link"), MINE);
+	assert_string_equal(label_of("outside"), OTHER); /* links are not followed */
+	put("v/d/new", "");
+	set_label("v/d/new", MINE); /* as the workload's files get it */
+	assert_int_equal(take_volume("a", "v", MINE, &err), 0);
+	assert_int_equal(drop("a", true), 0); /* all of it was labelled */
+	assert_string_equal(label_of("v"), MINE);
+	assert_int_equal(drop("a", false), 0);
+	assert_old();
+	assert_string_equal(label_of("v/d/new"), OTHER); /* as its directory */
+	assert_int_equal(drop("a", false), 0);
+}
+
+static void a_private_volume_has_one_workload(void **state)
+{
+	struct hyfw_error *err = NULL;
+
+	NEEDS_TREE();
+	assert_int_equal(take_volume("a", "v", MINE, &err), 0);
+	assert_int_equal(take_volume("b", "v", THEIRS, &err), -EBUSY);
+	says(err, "of workload a; a volume of several workloads takes :z in all of them");
+	assert_int_equal(take_volume("b", "v/d", THEIRS, &err), -EBUSY);
+	says(err, "lie in one another");
+	assert_string_equal(label_of("v/d/g"), MINE);
+	assert_int_equal(drop("b", false), 0);
+	assert_string_equal(label_of("v"), MINE);
+	assert_int_equal(drop("a", false), 0);
+	assert_old();
+}
+
+static void a_shared_volume_is_given_back_by_its_last_user(void **state)
+{
+	struct hyfw_error *err = NULL;
+
+	NEEDS_TREE();
+	assert_int_equal(take_volume("a", "v", SHARED, &err), 0);
+	assert_int_equal(take_volume("b", "v", SHARED, &err), 0);
+	assert_int_equal(drop("a", false), 0);
+	assert_string_equal(label_of("v/f"), SHARED);
+	assert_int_equal(drop("b", false), 0);
+	assert_old();
+}
+
+static void forget_that_it_is_done(void)
+{
+	char *const argv[] = { (char *)"find", (char *)(uintptr_t)path("state"), (char *)"-name", (char *)"done",
+			       (char *)"-delete", NULL };
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execvp("find", argv);
+		_exit(1);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+static void killed_while_it_labels(void **state)
+{
+	const char *const nobody[] = { NULL };
+	const struct hyfw_alive alive = { .size = sizeof(alive), .workloads = nobody };
+	struct hyfw_error *err = NULL;
+	const struct volumes all = volumes();
+
+	NEEDS_TREE();
+	assert_int_equal(take_volume("a", "v", MINE, &err), 0);
+	/* As if the root and one file had not yet been reached. */
+	set_label("v", OLD);
+	set_label("v/f", OLD);
+	forget_that_it_is_done();
+	assert_int_equal(drop("a", true), 0); /* undo of the step */
+	assert_old();
+	/* And the same by gc, after the workload is gone. */
+	assert_int_equal(take_volume("a", "v", MINE, &err), 0);
+	assert_int_equal(volumes_gc(&all, fake.arena, &alive, &err), 0);
+	assert_old();
+}
+
+static void directories_of_the_system_are_refused(void **state)
+{
+	static const char *const refused[] = { "/", "/etc", "/etc/nginx", "/usr", "/usr/share/x", "/home", "/home/ann",
+					       "/root", "/root/x", "/var", "/var/lib", "/boot/grub", "/proc/1", "/tmp" };
+	static const char *const fine[] = { "/srv/data", "/home/ann/data", "/var/lib/postgresql", "/etcetera", "/data" };
+	struct hyfw_error *err = NULL;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		assert_true(path_is_systems(refused[i]));
+	for (i = 0; i < sizeof(fine) / sizeof(fine[0]); i++)
+		assert_false(path_is_systems(fine[i]));
+	/* By what it is, not by how it is written. */
+	assert_int_equal(symlink("/etc", path("link")), 0);
+	assert_int_equal(take_volume("a", "link", MINE, &err), -EPERM);
+	says(err, "/etc belongs to the system and is not relabelled");
+}
+
+static void a_damaged_record_is_told(void **state)
+{
+	static const char good[] = "hyfw-labels 1\0/srv\0new\0\0old\0end";
+	struct hyfw_error *err = NULL;
+	struct record record;
+	size_t cut;
+
+	(void)state;
+	for (cut = 0; cut < sizeof(good) - 1; cut++) { /* each shorter one lacks its end */
+		int fd = open(path("record"), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+		assert_int_equal(write(fd, good, cut), (ssize_t)cut);
+		close(fd);
+		assert_int_equal(record_read(&host, path("record"), &record, &err), -EBADMSG);
+		hyfw_forget(&err);
+	}
+	assert_int_equal(record_read(&host, path("no-record"), &record, &err), -ENOENT);
+	hyfw_forget(&err);
+}
+
+static void a_volume_key_says_its_flag(void **state)
+{
+	const char *source;
+
+	(void)state;
+	assert_int_equal(plan_volume(&host, fake.arena, "/srv/x|/x|rw|Z", &source), 'Z');
+	assert_string_equal(source, "/srv/x");
+	assert_int_equal(plan_volume(&host, fake.arena, "/srv/x|/z|ro", &source), 0);
+	assert_int_equal(plan_volume(&host, fake.arena, "data|/x|rw", &source), 'z');
+	assert_int_equal(plan_volume(&host, fake.arena, "data|/x|rw|Z", &source), 'Z');
+}
+
+static const struct hyfw_plugin *descriptor(void)
+{
+	return hyfw_plugin_entry_v1();
+}
+
+static void wrong_categories_are_refused_when_it_is_opened(void **state)
+{
+	const struct hyfw_pair pair = { "categories", "c9.c1" };
+	const struct hyfw_map settings = { 1, &pair }, none = { 0, NULL };
+	struct hyfw_error *err = NULL;
+	void *instance = NULL;
+
+	(void)state;
+	assert_int_equal(descriptor()->common->open(&host, &settings, &instance, &err), -EINVAL);
+	says(err, "categories = c9.c1: must be cFIRST.cLAST, within c0.c1023");
+	assert_int_equal(descriptor()->common->open(&host, &none, &instance, &err), 0);
+	descriptor()->common->close(instance);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(files_of_the_policy_say_the_labels),
+		TEST(a_label_has_the_pair_and_the_keys),
+		TEST(what_would_end_a_part_is_refused),
+		TEST(ranges_of_categories),
+		TEST(pairs_differ_stay_and_come_back),
+		TEST(concurrent_starts_get_different_pairs),
+		TEST(what_a_crash_leaves_goes_with_gc),
+		TEST(a_volume_is_labelled_and_gets_its_labels_back),
+		TEST(a_private_volume_has_one_workload),
+		TEST(a_shared_volume_is_given_back_by_its_last_user),
+		TEST(killed_while_it_labels),
+		TEST(directories_of_the_system_are_refused),
+		TEST(a_damaged_record_is_told),
+		TEST(a_volume_key_says_its_flag),
+		TEST(wrong_categories_are_refused_when_it_is_opened),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
