@@ -3,6 +3,7 @@
  * the defaults that fit, and the combinations that do not. */
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -112,7 +113,7 @@ static void imply_security(struct hyfw_config *config, struct hyfw_config_sectio
 		if (hyfw_registry_get(HYFW_KIND_SECURITY, value->text, &module, NULL) < 0 || hyfw_config_fits(hyfw_driver_plugin(isolation), hyfw_driver_plugin(module)))
 			hyfw_strings_add(&fitting, value->text);
 	}
-	if (count > 0 && wants_labels(isolation)) {
+	if (count > 0 && !hyfw_strings_has(&fitting, LABEL_MODULE) && wants_labels(isolation)) {
 		hyfw_strings_add(&fitting, LABEL_MODULE);
 		count = 0;
 	}
@@ -243,6 +244,31 @@ static int check_volume(const struct hyfw_config *config, const struct hyfw_conf
 				      "another name, or disk = for a machine", name, driver_name);
 }
 
+static bool lists_labels(const struct hyfw_config_section *workload)
+{
+	const char *module;
+	size_t cursor = 0;
+
+	while ((module = hyfw_map_next(&workload->map, "security", &cursor)))
+		if (strcmp(module, LABEL_MODULE) == 0)
+			return true;
+	return false;
+}
+
+/* Where the host has no labels, :z and :Z are for those that have. */
+static int check_label(const struct hyfw_config_section *workload, const struct hyfw_config_value *value,
+		       struct hyfw_error **err)
+{
+	const char *last = strrchr(value->normal, '|');
+
+	if (strcmp(value->key, "volume") != 0 || !last || strcasecmp(last, "|z") != 0 || !host_has_labels() ||
+	    lists_labels(workload))
+		return 0;
+	return hyfw_config_fail_value(err, ENOTSUP, workload, value,
+				      ":%s asks for an SELinux label, and `security` leaves the module " LABEL_MODULE " out",
+				      last + 1);
+}
+
 static int check_volumes(const struct hyfw_config *config, const struct hyfw_config_section *workload,
 			 struct hyfw_error **err)
 {
@@ -251,8 +277,11 @@ static int check_volumes(const struct hyfw_config *config, const struct hyfw_con
 
 	for (i = 0; result == 0 && i < workload->count; i++)
 		if (workload->values[i].normal && (strcmp(workload->values[i].key, "disk") == 0 ||
-						   strcmp(workload->values[i].key, "volume") == 0))
+						   strcmp(workload->values[i].key, "volume") == 0)) {
 			result = check_volume(config, workload, &workload->values[i], err);
+			if (result == 0)
+				result = check_label(workload, &workload->values[i], err);
+		}
 	return result;
 }
 

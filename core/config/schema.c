@@ -131,8 +131,7 @@ static const struct hyfw_key workload_keys[] = {
 	{ { "storage", 0, HYFW_OPTION_NAME, 0, "overlay",
 	    .help = "Driver that makes the root file system; without it qcow2 for machines." }, CORE, NULL, "DRIVER" },
 	{ { "security", 0, HYFW_OPTION_NAME, LIST, "cgroups capabilities seccomp",
-	    .help = "Modules that confine it; empty for none.  Of the default ones a machine has those that it can use; "
-	    "containers on a host with SELinux have selinux too." },
+	    .help = "Modules that confine it; empty for none.  Of the default ones a machine has those that it can use." },
 	  WORDS | CORE, NULL, "MODULE ..." },
 	{ { NULL } },
 };

@@ -46,7 +46,7 @@ static int apply(void *instance, struct hyfw_call *call, struct hyfw_error **err
 
 static const char *const capabilities[] = {
 	HYFW_TAKES_BLOCK, HYFW_TAKES_TAP, HYFW_TAKES_IDMAP, HYFW_TAKES_USER_NETWORK, HYFW_TAKES_NO_COMMAND,
-	HYFW_HELD_BY_MONITOR, HYFW_TAKES_RESOURCES, HYFW_TAKES_LABELS, NULL,
+	HYFW_HELD_BY_MONITOR, HYFW_TAKES_RESOURCES, NULL,
 };
 
 static const struct hyfw_need needs[] = {

@@ -26,7 +26,7 @@ static void close_instance(void *instance)
 
 static const char *const capabilities[] = {
 	HYFW_TAKES_MOUNTS, HYFW_TAKES_INTERFACE, HYFW_TAKES_IDMAP, HYFW_TAKES_RESOURCES, HYFW_TAKES_PRIVILEGES,
-	HYFW_TAKES_SYSCALLS, NULL,
+	HYFW_TAKES_SYSCALLS, HYFW_TAKES_LABELS, NULL,
 };
 
 static const struct hyfw_need needs[] = {
