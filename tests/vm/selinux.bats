@@ -1,0 +1,281 @@
+# SELinux in the test machine: labels, what they refuse, and what stays.  Enforcing but where
+# a test says otherwise; the harness looks that it is so in the end.
+load ../cli/helpers
+
+CONTAINER='^[a-z_]+:[a-z_]+:container_t:s0:c[0-9]+,c[0-9]+$'
+
+setup_file() {
+	common_setup_file
+	mkdir -p /srv/hyfw-test
+}
+
+teardown_file() {
+	setenforce 1
+	common_teardown_file
+	rm -rf /srv/hyfw-test
+}
+
+# A configuration of its own: in the main one of this machine containers have no labels.
+setup() {
+	[ -e /sys/fs/selinux/enforce ] || skip "no SELinux here"
+	MAIN=$BATS_TEST_TMPDIR/hyfw.ini
+	: >"$MAIN"
+	HYFW_COMMAND=("$HYFW" --config "$MAIN" --root "$DATA" --state "$STATE")
+	DIR=/srv/hyfw-test/$BATS_TEST_NUMBER
+	rm -rf "$DIR"
+	mkdir -p "$DIR/below"
+	echo secret >"$DIR/secret"
+	echo deeper >"$DIR/below/file"
+	chcon -t etc_t "$DIR/below"
+	echo "hyfw-test $BATS_TEST_NUMBER" >/dev/kmsg
+}
+
+teardown() {
+	setenforce 1
+	common_teardown
+}
+
+box() { # NAME FLAG... [-- COMMAND...]: runs until it is removed
+	local name=$1 flags=()
+	shift
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do flags+=("$1"); shift; done
+	hyfw run -d --name "$name" --network none "${flags[@]}" --rootfs "$ROOTFS" -- sleep 1000
+}
+
+label_of() { hyfw inspect "$1" | json 0 confinement label; }
+pair_of() { label_of "$1" | cut -d: -f5; }
+file_label() { stat -c %C "$@"; }
+pairs() { find "$DATA/drivers/selinux/pairs" -type l 2>/dev/null | wc -l; }
+
+# Denials of containers since the test began.
+denials() {
+	dmesg | awk -v mark="hyfw-test $BATS_TEST_NUMBER" '
+		substr($0, length($0) - length(mark) + 1) == mark { delete lines; count = 0; next }
+		/avc: +denied/ && /scontext=[^ ]*:container_t:/ { lines[count++] = $0 }
+		END { for (i = 0; i < count; i++) print lines[i] }'
+}
+
+@test "a container has the policy's type and a pair of its own, and so has what is run in it" {
+	box one
+	box two
+	local one two
+	one=$(label_of one) two=$(label_of two)
+	echo "one $one two $two"
+	[[ $one =~ $CONTAINER ]]
+	[[ $two =~ $CONTAINER ]]
+	[ "$one" != "$two" ]
+	[ "$(hyfw exec one -- cat /proc/self/attr/current | tr -d '\0\n')" = "$one" ]
+	[ "$(hyfw inspect one | json 0 confinement selinux)" = enforcing ]
+	[ "$(pairs)" -eq 2 ]
+}
+
+@test "its own files carry its pair: root, /dev, tmpfs, terminal's file system" {
+	box one --tmpfs /scratch
+	local pair path pid
+	pair=$(pair_of one) pid=$(hyfw inspect one | json 0 pid)
+	for path in / /dev /dev/shm /dev/pts /scratch; do
+		echo "$path $(file_label "/proc/$pid/root$path")"
+		[ "$(file_label "/proc/$pid/root$path" | cut -d: -f3-)" = "container_file_t:s0:$pair" ]
+	done
+	[ "$(hyfw exec one -- sh -c 'echo x >/file && echo y >/scratch/file && cat /file /scratch/file' | tr -d '\n')" = xy ]
+	denials
+	[ -z "$(denials | grep -v 'dontaudit' | grep -E 'class=(file|dir) ' | grep -E 'name="(file|scratch)"')" ]
+}
+
+@test "hosts and resolv.conf of a workload with a network can be read" {
+	hyfw run --rm --rootfs "$ROOTFS" -- cat /etc/hosts /etc/resolv.conf
+}
+
+@test "A cannot read B's volume of the same type; permissive it can, and that is logged" {
+	box b -v "$DIR:/data:Z"
+	[ "$(hyfw exec b -- cat /data/secret)" = secret ]
+	run run_box -v "$DIR:/data" -- cat /data/secret
+	echo "$output"
+	[ "$status" -ne 0 ]
+	[[ $output != *secret ]]
+	denials
+	denials | grep -q 'permissive=0'
+	setenforce 0
+	run run_box -v "$DIR:/data" -- cat /data/secret
+	setenforce 1
+	[ "$status" -eq 0 ]
+	[ "$output" = secret ]
+	denials | grep -q 'permissive=1'
+}
+
+@test "the host's root at /mnt: written and read when permissive, logged" {
+	local written=/root/hyfw-test-written
+	echo private >/root/hyfw-test-private
+	setenforce 0
+	run run_box -v /:/mnt -- sh -c "echo owned >/mnt$written && cat /mnt/root/hyfw-test-private"
+	setenforce 1
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "$output" = private ]
+	[ "$(cat "$written")" = owned ]
+	rm -f "$written" /root/hyfw-test-private
+	[ "$(denials | grep -c 'permissive=1')" -ge 3 ]
+}
+
+@test "the host's root at /mnt: neither written nor read when enforcing" {
+	local written=/root/hyfw-test-written
+	echo private >/root/hyfw-test-private
+	run run_box -v /:/mnt -- sh -c "echo owned >/mnt$written"
+	[ "$status" -ne 0 ]
+	[ ! -e "$written" ]
+	run run_box -v /:/mnt -- cat /mnt/root/hyfw-test-private
+	rm -f "$written" /root/hyfw-test-private
+	echo "$output"
+	[ "$status" -ne 0 ]
+	[[ $output != *private ]] || [[ $output == *denied* ]]
+	denials | grep -q 'permissive=0'
+}
+
+@test ":Z gives a directory the workload's label, and its own back when that is removed" {
+	local before after pair
+	before=$(file_label "$DIR" "$DIR/secret" "$DIR/below" "$DIR/below/file")
+	box one -v "$DIR:/data:Z"
+	pair=$(pair_of one)
+	[ "$(file_label "$DIR/below/file" | cut -d: -f3-)" = "container_file_t:s0:$pair" ]
+	hyfw exec one -- sh -c 'echo new >/data/below/new'
+	hyfw stop one
+	hyfw start one
+	[ "$(pair_of one)" = "$pair" ]
+	[ "$(hyfw exec one -- cat /data/below/new)" = new ]
+	hyfw rm -f one
+	after=$(file_label "$DIR" "$DIR/secret" "$DIR/below" "$DIR/below/file")
+	diff <(echo "$before") <(echo "$after")
+	[ "$(file_label "$DIR/below/new")" = "$(file_label "$DIR/below")" ]
+	[ "$(pairs)" -eq 0 ]
+}
+
+@test ":z is for several, and the last of them gives the labels back" {
+	local before
+	before=$(file_label "$DIR" "$DIR/below")
+	box one -v "$DIR:/data:z"
+	box two -v "$DIR:/data:z,ro"
+	[ "$(file_label "$DIR" | cut -d: -f3-)" = container_file_t:s0 ]
+	[ "$(hyfw exec two -- cat /data/secret)" = secret ]
+	hyfw rm -f one
+	[ "$(hyfw exec two -- cat /data/secret)" = secret ]
+	hyfw rm -f two
+	[ "$(file_label "$DIR" "$DIR/below")" = "$before" ]
+}
+
+@test ":Z twice is refused, and nothing of the second is left" {
+	box one -v "$DIR:/data:Z"
+	run --separate-stderr run_box -v "$DIR:/data:Z" -- true
+	echo "$stderr"
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"of workload one; a volume of several workloads takes :z in all of them"* ]]
+	[ "$(pairs)" -eq 1 ]
+	[ "$(hyfw exec one -- cat /data/secret)" = secret ]
+}
+
+@test "a named volume can be used without a word about labels" {
+	box one -v things:/data
+	hyfw exec one -- sh -c 'echo 1 >/data/one'
+	[ "$(run_box -v things:/data -- cat /data/one)" = 1 ]
+	hyfw rm -f one
+	hyfw volume rm things
+}
+
+@test "directories of the system are not relabelled" {
+	local path before
+	ln -s /etc "$DIR/link"
+	for path in / /etc /usr /home /root /var /boot "$DIR/link"; do
+		before=$(file_label -L "$path")
+		run --separate-stderr run_box -v "$path:/x:Z" -- true
+		echo "$path: $stderr"
+		[ "$status" -eq 125 ]
+		[[ $stderr == *"belongs to the system and is not relabelled"* ]]
+		[ "$(file_label -L "$path")" = "$before" ]
+	done
+	[ "$(pairs)" -eq 0 ]
+}
+
+@test "after kill -9 of the monitor recover frees the pair and gives the labels back" {
+	local before pid
+	before=$(file_label "$DIR" "$DIR/below/file")
+	hyfw run -d --rm --name gone --network none -v "$DIR:/data:Z" --rootfs "$ROOTFS" -- sleep 1000
+	[ "$(pairs)" -eq 1 ]
+	pid=$(hyfw inspect gone | json 0 monitor_pid)
+	kill -9 "$pid"
+	wait_until 10 has_ended "$pid"
+	hyfw recover
+	[ "$(pairs)" -eq 0 ]
+	[ "$(file_label "$DIR" "$DIR/below/file")" = "$before" ]
+}
+
+@test "no pair left: one sentence, and the first goes on" {
+	printf '[plugin selinux]\ncategories = c0.c1\n' >"$MAIN"
+	box one
+	[ "$(pair_of one)" = c0,c1 ]
+	run --separate-stderr run_box -- true
+	echo "$stderr"
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"all 1 pairs of the categories c0 to c1 are taken"* ]]
+	hyfw rm -f one
+	run_box -- true
+}
+
+@test "a label that the policy does not have: one sentence, and nothing left" {
+	run --separate-stderr run_box --security-opt label=type:nosuch_t -- true
+	echo "$stderr"
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"the SELinux policy has no label "*":nosuch_t:"* ]]
+	printf '[plugin selinux]\ncontainer_type = nosuch_t\n' >"$MAIN"
+	run --separate-stderr run_box -- true
+	[ "$status" -eq 125 ]
+	[ "$(pairs)" -eq 0 ]
+}
+
+@test "type, level and no label at all can be asked for" {
+	box level --security-opt label=level:s0:c7,c8
+	[[ $(label_of level) == *:container_t:s0:c7,c8 ]]
+	box plain --security-opt label=disable
+	[[ $(label_of plain) == *:unconfined_t:* ]]
+	box spc --set selinux=privileged
+	[[ $(label_of spc) == *:spc_t:s0 ]]
+	[ "$(pairs)" -eq 0 ]
+}
+
+@test "a mode that changes while it runs is told, and left alone" {
+	box one
+	setenforce 0
+	run --separate-stderr hyfw stats one
+	local mode
+	mode=$(hyfw inspect one | json 0 confinement selinux)
+	[ "$(getenforce)" = Permissive ]
+	setenforce 1
+	echo "$stderr"
+	[[ $stderr == *"SELinux was enforcing when this workload started and is permissive now"* ]]
+	[ "$mode" = permissive ]
+}
+
+@test "many at once have as many pairs" {
+	local i
+	for i in 1 2 3 4 5 6; do box "w$i" & done
+	wait
+	[ "$(pairs)" -eq 6 ]
+	[ "$(for i in 1 2 3 4 5 6; do pair_of "w$i"; done | sort -u | wc -l)" -eq 6 ]
+}
+
+@test "hyfw selinux and hyfw doctor show what there is" {
+	run hyfw selinux
+	echo "$output"
+	[[ $output == *"mode "*"enforcing"* ]]
+	[[ $output == *":unconfined_t:"* ]]
+	hyfw selinux contexts | grep -E '^container +[a-z_]+:[a-z_]+:container_t:s0 +yes'
+	hyfw selinux booleans | grep -E '^container_manage_cgroup +(on|off)'
+	[ "$(hyfw --format json selinux status | json mode)" = enforcing ]
+	hyfw selinux policy | grep -E '^container +200 +yes'
+	hyfw doctor | grep -E 'SELinux +enforcing'
+}
+
+@test ":Z without the module is refused where there is SELinux" {
+	run --separate-stderr run_box --set "security=cgroups capabilities seccomp" -v "$DIR:/data:Z" -- true
+	echo "$stderr"
+	[ "$status" -eq 125 ]
+	[[ $stderr == *":Z asks for an SELinux label, and \`security\` leaves the module selinux out"* ]]
+}
