@@ -43,6 +43,7 @@ static const struct good good_values[] = {
 	{ "cap_add = net_admin, CAP_SYS_TIME\n  all", "CAP_NET_ADMIN\nCAP_SYS_TIME\nALL" },
 	{ "cap_drop =", "" },
 	{ "volume = data:/var/lib", "data|/var/lib|rw" },
+	{ "volume = data:/var/lib:ro,z\n  x:/y:Z", "data|/var/lib|ro|z\nx|/y|rw|Z" },
 	{ "volume = /srv:/data:ro\n  x:/y:rw", "/srv|/data|ro\nx|/y|rw" },
 	{ "tmpfs = /run", "/run|0|0" },
 	{ "tmpfs = /run:size=16M,mode=0755", "/run|16777216|755" },

@@ -1,19 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * The module without a kernel that has SELinux: files that say labels, pairs of categories,
  * trees with labels in another extended attribute. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <sys/xattr.h>
-
-#include "fake_host.h"
-#include "security/selinux/selinux.h"
+#include "selinux_fixture.h"
 
 #define ATTRIBUTE "trusted.hyfw-test"
 #define OLD "system_u:object_r:var_lib_t:s0"
@@ -21,61 +9,6 @@
 #define MINE "system_u:object_r:container_file_t:s0:c1,c2"
 #define THEIRS "system_u:object_r:container_file_t:s0:c3,c4"
 #define SHARED "system_u:object_r:container_file_t:s0"
-
-static struct hyfw_host host;
-static char here[64]; /* a directory of the test's own */
-
-static int fake_lock(const char *name, struct hyfw_error **err)
-{
-	(void)name;
-	(void)err;
-	return open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
-static int begin(void **state)
-{
-	fake_host_begin(state);
-	host = fake_host;
-	host.lock = fake_lock;
-	/* Not /tmp: some hosts have a tmpfs there that takes no extended attributes. */
-	snprintf(here, sizeof(here), "/var/tmp/hyfw-selinux-XXXXXX");
-	return mkdtemp(here) ? 0 : -1;
-}
-
-static int end(void **state)
-{
-	char *const argv[] = { (char *)"rm", (char *)"-rf", here, NULL };
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		execvp("rm", argv);
-		_exit(1);
-	}
-	waitpid(pid, NULL, 0);
-	return fake_host_end(state);
-}
-
-static const char *path(const char *name)
-{
-	return hyfw_arena_format(fake.arena, "%s/%s", here, name);
-}
-
-static void put(const char *name, const char *text)
-{
-	FILE *file = fopen(path(name), "w");
-
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
-}
-
-#define says(err, text)                                        \
-	do {                                                   \
-		assert_non_null(err);                          \
-		if (!strstr((err)->message, text))             \
-			fail_msg("%s", (err)->message);        \
-		hyfw_forget(&(err));                           \
-	} while (0)
 
 /* ---- labels ---- */
 
@@ -483,8 +416,6 @@ static void wrong_categories_are_refused_when_it_is_opened(void **state)
 	assert_int_equal(descriptor()->common->open(&host, &none, &instance, &err), 0);
 	descriptor()->common->close(instance);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
 {
