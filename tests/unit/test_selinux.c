@@ -313,6 +313,26 @@ static void a_shared_volume_is_given_back_by_its_last_user(void **state)
 	assert_old();
 }
 
+/* Nothing to give back, and still not for somebody with another label. */
+static void a_label_that_an_administrator_gave_stays(void **state)
+{
+	struct hyfw_error *err = NULL;
+
+	NEEDS_TREE();
+	set_label("v", SHARED);
+	assert_int_equal(take_volume("a", "v", SHARED, &err), 0);
+	assert_string_equal(label_of("v/f"), OLD); /* not walked through */
+	assert_int_equal(take_volume("b", "v", MINE, &err), -EBUSY);
+	says(err, "has a label of its own that workload a uses it with");
+	assert_int_equal(drop("a", true), 0);
+	assert_int_equal(drop("a", false), 0);
+	assert_string_equal(label_of("v"), SHARED);
+	assert_int_equal(take_volume("b", "v", MINE, &err), 0);
+	assert_int_equal(drop("b", false), 0);
+	assert_string_equal(label_of("v"), SHARED);
+	assert_string_equal(label_of("v/f"), OLD);
+}
+
 static void forget_that_it_is_done(void)
 {
 	char *const argv[] = { (char *)"find", (char *)(uintptr_t)path("state"), (char *)"-name", (char *)"done",
@@ -430,6 +450,7 @@ int main(void)
 		TEST(a_volume_is_labelled_and_gets_its_labels_back),
 		TEST(a_private_volume_has_one_workload),
 		TEST(a_shared_volume_is_given_back_by_its_last_user),
+		TEST(a_label_that_an_administrator_gave_stays),
 		TEST(killed_while_it_labels),
 		TEST(directories_of_the_system_are_refused),
 		TEST(a_damaged_record_is_told),

@@ -189,8 +189,14 @@ int labels_check(const struct hyfw_host *host, struct hyfw_arena *arena, const s
 			return host->fail(err, EINVAL, "the SELinux policy has no label %s for files; choose another type "
 					  "(selinux_filetype, or file_type in [plugin selinux])", files[i]);
 	own = policy_own_label(host, arena);
-	if (own && policy_mode() == MODE_ENFORCING && !policy_permits_transition(own, labels->process))
+	if (!own || policy_mode() != MODE_ENFORCING)
+		return 0;
+	if (!policy_permits_transition(own, labels->process))
 		return host->fail(err, EACCES, "the SELinux policy does not let hyfw, which runs as %s, start a process as %s",
 				  own, labels->process);
+	if (hyfw_map_bool(settings, "no_new_privileges", true) && !policy_permits_nnp(own, labels->process))
+		return host->fail(err, EACCES, "the SELinux policy does not let %s start %s without new privileges "
+				  "(nnp_transition); a policy module or no_new_privileges = no would permit it", own,
+				  labels->process);
 	return 0;
 }

@@ -2,6 +2,7 @@
  * The kernel's side of SELinux.  Nothing here changes it. */
 #include "selinux.h"
 
+#include <fcntl.h>
 #include <selinux/selinux.h>
 
 enum mode policy_mode(void)
@@ -36,6 +37,22 @@ bool policy_permits_transition(const char *from, const char *to)
 	if (!process || security_compute_av_raw(from, to, process, 0, &decision) < 0)
 		return false;
 	return decision.allowed & string_to_av_perm(process, "transition");
+}
+
+/* Where the policy does not know this permission, only types that are bounded by ours would
+ * do, which it does not tell: security/selinux/hooks.c, check_nnp_nosuid(). */
+bool policy_permits_nnp(const char *from, const char *to)
+{
+	const security_class_t process2 = string_to_security_class("process2");
+	AUTO_CLOSE int fd = open("/sys/fs/selinux/policy_capabilities/nnp_nosuid_transition", O_RDONLY | O_CLOEXEC);
+	struct av_decision decision;
+	char known = '0';
+
+	if (!process2 || fd < 0 || read(fd, &known, 1) != 1 || known != '1')
+		return true;
+	if (security_compute_av_raw(from, to, process2, 0, &decision) < 0)
+		return false;
+	return decision.allowed & string_to_av_perm(process2, "nnp_transition");
 }
 
 const char *policy_own_label(const struct hyfw_host *host, struct hyfw_arena *arena)

@@ -11,6 +11,7 @@
  *     record.c        what a tree's labels were
  *     relabel.c       gives a tree a label, and its own back
  *     volumes.c       :z and :Z, and who uses which
+ *     steps.c         the steps of a workload
  *     plan.c          what the reader of a plan sees
  *     views.c         `hyfw selinux`
  *
@@ -56,6 +57,8 @@ bool policy_has_levels(void);
 bool policy_knows(const char *label);
 /* Whether a process of label 'from' may become one of 'to'. */
 bool policy_permits_transition(const char *from, const char *to);
+/* Whether it may where exec is not to gain privileges. */
+bool policy_permits_nnp(const char *from, const char *to);
 /* The label of the calling process, in 'arena'; NULL when there is none. */
 const char *policy_own_label(const struct hyfw_host *host, struct hyfw_arena *arena);
 
@@ -226,6 +229,29 @@ int volumes_drop(const struct volumes *volumes, struct hyfw_arena *arena, const 
 		 struct hyfw_error **err);
 int volumes_gc(const struct volumes *volumes, struct hyfw_arena *arena, const struct hyfw_alive *alive,
 	       struct hyfw_error **err);
+
+/* ---- steps.c ---- */
+
+/* Notes of the label step. */
+#define NOTE_PROCESS "process_label"
+#define NOTE_FILES "mount_label"
+#define NOTE_MODE "mode"
+
+struct instance {
+	const struct hyfw_host *host;
+	struct types types;
+	struct categories categories;
+	bool told; /* that the mode is another than at the start */
+};
+
+/* Whether a workload with these settings gets a label on this host. */
+bool selinux_is_active(const struct hyfw_map *settings);
+const char *selinux_directory(const struct instance *instance);
+int selinux_plan(void *instance, const struct hyfw_subject *subject, struct hyfw_plan *plan, struct hyfw_arena *arena,
+		 struct hyfw_error **err);
+int selinux_apply(void *instance, struct hyfw_call *call, struct hyfw_error **err);
+int selinux_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err);
+int selinux_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **err);
 
 /* ---- plan.c ---- */
 

@@ -289,6 +289,10 @@ static int look_at_record(const struct volumes *volumes, struct hyfw_arena *aren
 
 	if (result == -ENOENT) {
 		host->forget(err);
+		if (other)
+			return host->fail(err, EBUSY, "%s has a label of its own that workload %s uses it with; a volume of several "
+					  "workloads takes :z in all of them", claim->volume->path, other);
+		unlink(place->done);
 		return 0;
 	}
 	if (result < 0)
@@ -310,17 +314,27 @@ static int look_at_record(const struct volumes *volumes, struct hyfw_arena *aren
 	return result;
 }
 
+static int become_user(const struct volumes *volumes, struct hyfw_arena *arena, const struct place *place,
+		       const char *workload, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = volumes->host;
+	int result = make_directory(host, place->directory, err);
+
+	if (result == 0)
+		result = make_directory(host, place->users, err);
+	return result == 0 ? make_file(host, user_path(host, arena, place, workload), err) : result;
+}
+
 static int take(const struct volumes *volumes, struct hyfw_arena *arena, const struct claim *claim, int fd,
 		struct hyfw_error **err)
 {
 	const struct hyfw_host *host = volumes->host;
 	const struct volume *volume = claim->volume;
 	const struct place place = place_of(volumes, arena, claim->name);
-	int result = look_at_record(volumes, arena, &place, claim, err), there = result;
+	const int there = look_at_record(volumes, arena, &place, claim, err);
+	int result = there < 0 ? there : become_user(volumes, arena, &place, claim->workload, err);
 
-	if (result < 0 || (result = make_directory(host, place.directory, err)) < 0 ||
-	    (result = make_directory(host, place.users, err)) < 0 ||
-	    (result = make_file(host, user_path(host, arena, &place, claim->workload), err)) < 0 || there == 1)
+	if (result < 0 || there == 1)
 		return result;
 	result = relabel_record(host, volumes->attribute, fd, volume->path, volume->label, place.labels, err);
 	if (result == 0)
@@ -328,7 +342,8 @@ static int take(const struct volumes *volumes, struct hyfw_arena *arena, const s
 	return result == 0 ? make_file(host, place.done, err) : result;
 }
 
-/* Already as it shall be, and nobody's record: an administrator did that. */
+/* Already as it shall be, and without a record: an administrator did that, and there is nothing
+ * to give back.  Its users are known all the same. */
 static bool has_label(const struct volumes *volumes, const struct place *place, int fd, const struct volume *volume)
 {
 	const struct walk walk = { .host = volumes->host, .attribute = volumes->attribute, .root = volume->path };
@@ -381,7 +396,11 @@ int volume_take(const struct volumes *volumes, struct hyfw_arena *arena, const c
 	if (lock < 0)
 		return lock;
 	result = make_directory(host, host->format(arena, "%s/volumes", volumes->directory), err);
-	if (result < 0 || has_label(volumes, &place, fd, &real))
+	if (result == 0 && has_label(volumes, &place, fd, &real)) {
+		result = become_user(volumes, arena, &place, workload, err);
+		return result == 0 ? make_file(host, place.done, err) : result;
+	}
+	if (result < 0)
 		return result;
 	result = for_each(volumes, arena, check_overlap, &claim, err);
 	return result < 0 ? result : take(volumes, arena, &claim, fd, err);
