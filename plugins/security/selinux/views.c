@@ -42,7 +42,8 @@ static void status(const struct view *view, struct result *result)
 
 	add(result, "mode", mode_name(mode));
 	add(result, "configured_mode", configured_mode());
-	if (selinux_getpolicytype(&type) == 0)
+	/* Without a configuration libselinux names one that is not there. */
+	if (selinux_getpolicytype(&type) == 0 && access(selinux_policy_root(), F_OK) == 0)
 		add(result, "policy", type);
 	free(type);
 	if (mode == MODE_DISABLED)
@@ -138,10 +139,12 @@ static int policy(const struct view *view, struct result *result, struct hyfw_er
 	DIR *stream;
 
 	if (selinux_getpolicytype(&type) < 0)
-		return view->host->fail(err, ENOENT, "this host has no SELinux policy (%s names none)", "/etc/selinux/config");
+		return view->host->fail(err, ENOENT, "this host has no SELinux policy");
 	modules = view->host->format(result->arena, STORE "/%s/active/modules", type);
 	free(type);
 	stream = opendir(modules);
+	if (!stream && errno == ENOENT)
+		return view->host->fail(err, ENOENT, "this host has no SELinux policy: there is no %s", modules);
 	if (!stream)
 		return view->host->fail(err, errno, "%s: %s", modules, strerror(errno));
 	while ((entry = readdir(stream)))
