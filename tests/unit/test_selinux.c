@@ -8,6 +8,7 @@
 #define OTHER "system_u:object_r:etc_t:s0"
 #define MINE "system_u:object_r:container_file_t:s0:c1,c2"
 #define THEIRS "system_u:object_r:container_file_t:s0:c3,c4"
+#define THIRD "system_u:object_r:httpd_sys_content_t:s0"
 #define SHARED "system_u:object_r:container_file_t:s0"
 
 /* ---- labels ---- */
@@ -274,12 +275,18 @@ static void a_volume_is_labelled_and_gets_its_labels_back(void **state)
 	assert_string_equal(label_of("outside"), OTHER); /* links are not followed */
 	put("v/d/new", "");
 	set_label("v/d/new", MINE); /* as the workload's files get it */
+	put("v/made", "");
+	set_label("v/made", "unconfined_u:object_r:container_file_t:s0:c7,c8"); /* or so */
+	put("v/changed", "");
+	set_label("v/changed", THIRD); /* by somebody else */
 	assert_int_equal(take_volume("a", "v", MINE, &err), 0);
 	assert_int_equal(drop("a", true), 0); /* all of it was labelled */
 	assert_string_equal(label_of("v"), MINE);
 	assert_int_equal(drop("a", false), 0);
 	assert_old();
 	assert_string_equal(label_of("v/d/new"), OTHER); /* as its directory */
+	assert_string_equal(label_of("v/made"), OLD);
+	assert_string_equal(label_of("v/changed"), THIRD);
 	assert_int_equal(drop("a", false), 0);
 }
 

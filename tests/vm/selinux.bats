@@ -156,10 +156,13 @@ denials() {
 	box two -v "$DIR:/data:z,ro"
 	[ "$(file_label "$DIR" | cut -d: -f3-)" = container_file_t:s0 ]
 	[ "$(hyfw exec two -- cat /data/secret)" = secret ]
+	hyfw exec one -- sh -c 'echo made >/data/below/made'
+	[ "$(hyfw exec two -- cat /data/below/made)" = made ]
 	hyfw rm -f one
 	[ "$(hyfw exec two -- cat /data/secret)" = secret ]
 	hyfw rm -f two
 	[ "$(file_label "$DIR" "$DIR/below")" = "$before" ]
+	[ "$(file_label "$DIR/below/made" | cut -d: -f3)" = etc_t ]
 }
 
 @test ":Z twice is refused, and nothing of the second is left" {

@@ -55,6 +55,24 @@ bool policy_permits_nnp(const char *from, const char *to)
 	return decision.allowed & string_to_av_perm(process2, "nnp_transition");
 }
 
+/* Users differ, and no rule of any policy here goes by them. */
+static bool same_but_user(const char *one, const char *other)
+{
+	return strcmp(one + strcspn(one, ":"), other + strcspn(other, ":")) == 0;
+}
+
+bool policy_keeps_label(const char *process, const char *label)
+{
+	char *made = NULL;
+	bool keeps;
+
+	if (security_compute_create_raw(process, label, string_to_security_class("file"), &made) < 0)
+		return true;
+	keeps = same_but_user(made, label);
+	freecon(made);
+	return keeps;
+}
+
 const char *policy_own_label(const struct hyfw_host *host, struct hyfw_arena *arena)
 {
 	char *label = NULL;

@@ -65,6 +65,28 @@ int relabel_apply(const struct hyfw_host *host, const char *attribute, int fd, c
 
 /* ---- and back ---- */
 
+static bool same_type(const char *one, const char *other)
+{
+	int colons;
+
+	for (colons = 0; colons < 2; colons++) {
+		one += strcspn(one, ":");
+		other += strcspn(other, ":");
+		if (!*one || !*other)
+			return false;
+		one++;
+		other++;
+	}
+	return strcspn(one, ":") == strcspn(other, ":") && strncmp(one, other, strcspn(one, ":")) == 0;
+}
+
+/* What was given the label, and what a workload has made since: that has the type, and
+ * perhaps the maker's user and categories. */
+static bool is_ours(const struct record *record, const char *path, const char *now)
+{
+	return strcmp(now, record->label) == 0 || (!record_find(record, path) && same_type(now, record->label));
+}
+
 static int enter_restore(struct walk *walk, int fd, const char *path, const char *mark, char **ret_mark,
 			 struct hyfw_error **err)
 {
@@ -78,7 +100,7 @@ static int enter_restore(struct walk *walk, int fd, const char *path, const char
 		return result;
 	if (!was)
 		was = mark ? mark : "";
-	ours = strcmp(now, record->label) == 0;
+	ours = is_ours(record, path, now);
 	/* One that somebody has changed since is left as it is, and so are new files in it. */
 	*ret_mark = strdup(ours || record_find(record, path) ? was : now);
 	if (!*ret_mark)

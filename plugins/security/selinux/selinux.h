@@ -59,6 +59,9 @@ bool policy_knows(const char *label);
 bool policy_permits_transition(const char *from, const char *to);
 /* Whether it may where exec is not to gain privileges. */
 bool policy_permits_nnp(const char *from, const char *to);
+/* Whether a file that 'process' makes in a directory with 'label' gets that very label.  Policies
+ * without default_range give it the maker's categories. */
+bool policy_keeps_label(const char *process, const char *label);
 /* The label of the calling process, in 'arena'; NULL when there is none. */
 const char *policy_own_label(const struct hyfw_host *host, struct hyfw_arena *arena);
 

@@ -192,6 +192,10 @@ static int label_volume(const struct instance *instance, struct hyfw_call *call,
 		volume.path = hyfw_map_get(&call->volumes, source);
 	if (!volume.path)
 		return host->fail(err, ENOENT, "volume %s: nobody says where it is", source);
+	if (!volume.own && !policy_keeps_label(labels->process, volume.label))
+		host->log(HYFW_LOG_INFO, "volume %s: the SELinux policy gives files that %s makes in it the categories of %s, so "
+			  "that other workloads cannot use them; default_range in a policy module changes that", source,
+			  workload, workload);
 	return volume_take(&volumes, call->arena, workload, &volume, err);
 }
 
