@@ -159,6 +159,26 @@ int hyfw_build_volume_paths(const struct hyfw_definition *definition, struct hyf
 	return result;
 }
 
+int hyfw_build_layer_paths(const struct hyfw_definition *definition, const struct hyfw_journal *persistent,
+			   const struct hyfw_journal *run, struct hyfw_arena *arena, struct hyfw_map *ret_paths,
+			   struct hyfw_error **err)
+{
+	struct hyfw_workload workload = { 0 };
+	struct hyfw_fds fds = { 0 };
+	struct hyfw_pair *pairs;
+	size_t count = 0, i;
+	int result = build_root(definition, persistent, run, arena, &fds, &workload, err);
+
+	hyfw_fds_close(&fds);
+	while (result == 0 && workload.root.kind == HYFW_ATTACHMENT_OVERLAY && workload.root.lower && workload.root.lower[count])
+		count++;
+	pairs = hyfw_arena_alloc(arena, (count + 1) * sizeof(*pairs));
+	for (i = 0; i < count; i++)
+		pairs[i] = (struct hyfw_pair){ "layer", workload.root.lower[i] };
+	*ret_paths = (struct hyfw_map){ count, pairs };
+	return result;
+}
+
 /* What the disk's own steps noted, then what those of its volume did. */
 static int disk_record(const struct hyfw_use *use, size_t disk, const struct hyfw_journal *run,
 		       struct hyfw_pairs *record, struct hyfw_error **err)

@@ -28,6 +28,11 @@ int hyfw_build_adopted(const struct hyfw_definition *definition, const struct hy
 int hyfw_build_volume_paths(const struct hyfw_definition *definition, struct hyfw_arena *arena, struct hyfw_map *ret_paths,
 			    struct hyfw_error **err);
 
+/* The read-only layers of its root file system, "layer" -> path; in the arena.  None where it has none. */
+int hyfw_build_layer_paths(const struct hyfw_definition *definition, const struct hyfw_journal *persistent,
+			   const struct hyfw_journal *run, struct hyfw_arena *arena, struct hyfw_map *ret_paths,
+			   struct hyfw_error **err);
+
 /* One disk, and one endpoint that was made before create(), as the isolation driver
  * gets them; in the arena. */
 int hyfw_build_disk(const struct hyfw_definition *definition, size_t disk, const struct hyfw_journal *run,

@@ -205,8 +205,12 @@ static int do_step(struct hyfw_call *call, void *data, struct hyfw_error **err)
 		return result;
 	if (up->planned->about == HYFW_SUBJECT_ENDPOINT)
 		return do_endpoint(call, up, driver, err);
-	if (hyfw_driver_can(driver, HYFW_CONFINES_LABELS))
+	if (hyfw_driver_can(driver, HYFW_CONFINES_LABELS)) {
 		result = hyfw_build_volume_paths(up->worker->definition, up->arena, &call->volumes, err);
+		if (result == 0)
+			result = hyfw_build_layer_paths(up->worker->definition, up->worker->persistent, up->worker->journal,
+							up->arena, &call->layers, err);
+	}
 	return result < 0 ? result : hyfw_driver_apply(driver, call, err);
 }
 

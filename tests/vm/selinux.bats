@@ -69,9 +69,10 @@ denials() {
 	[ "$(pairs)" -eq 2 ]
 }
 
-@test "its own files carry its pair: root, /dev, tmpfs, terminal's file system" {
-	box one --tmpfs /scratch
+@test "its own files carry its pair: root of an image, /dev, tmpfs, terminal's file system" {
+	hyfw image import small "$ROOTFS"
 	local pair path pid
+	hyfw run -d --name one --network none --tmpfs /scratch small -- sleep 1000
 	pair=$(pair_of one) pid=$(hyfw inspect one | json 0 pid)
 	for path in / /dev /dev/shm /dev/pts /scratch; do
 		echo "$path $(file_label "/proc/$pid/root$path")"
@@ -80,6 +81,21 @@ denials() {
 	[ "$(hyfw exec one -- sh -c 'echo x >/file && echo y >/scratch/file && cat /file /scratch/file' | tr -d '\n')" = xy ]
 	denials
 	[ -z "$(denials | grep -v 'dontaudit' | grep -E 'class=(file|dir) ' | grep -E 'name="(file|scratch)"')" ]
+}
+
+@test "a directory as root is labelled for all that run from it, and has its labels back after the last" {
+	local root=$DIR/root before
+	cp -a "$ROOTFS" "$root"
+	before=$(find "$root" -exec stat -c '%C %n' {} +)
+	hyfw run -d --name one --network none --rootfs "$root" -- sleep 1000
+	hyfw run -d --name two --network none --rootfs "$root" -- sleep 1000
+	[ "$(file_label "$root/bin/busybox" | cut -d: -f3-)" = container_file_t:s0 ]
+	hyfw exec one -- sh -c 'echo 1 >/made'
+	hyfw rm -f one
+	[ "$(hyfw exec two -- cat /made)" = 1 ]
+	hyfw rm -f two
+	rm "$root/made"
+	diff <(echo "$before") <(find "$root" -exec stat -c '%C %n' {} +)
 }
 
 @test "hosts and resolv.conf of a workload with a network can be read" {
@@ -257,9 +273,12 @@ denials() {
 }
 
 @test "many at once have as many pairs" {
-	local i
-	for i in 1 2 3 4 5 6; do box "w$i" & done
-	wait
+	local i pids=()
+	for i in 1 2 3 4 5 6; do
+		box "w$i" 3>&- &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
 	[ "$(pairs)" -eq 6 ]
 	[ "$(for i in 1 2 3 4 5 6; do pair_of "w$i"; done | sort -u | wc -l)" -eq 6 ]
 }

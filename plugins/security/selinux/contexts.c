@@ -11,6 +11,7 @@
 static const struct contexts usual = {
 	.process = "system_u:system_r:container_t:s0",
 	.file = "system_u:object_r:container_file_t:s0",
+	.layer = "system_u:object_r:container_ro_file_t:s0",
 	.machine = "system_u:system_r:svirt_t:s0",
 	.image = "system_u:object_r:svirt_image_t:s0",
 	.content = "system_u:object_r:virt_content_t:s0",
@@ -58,17 +59,22 @@ static int open_file(const struct hyfw_host *host, const char *path, FILE **ret_
 static int read_lxc(const struct hyfw_host *host, struct hyfw_arena *arena, const char *path,
 		    struct contexts *contexts, struct hyfw_error **err)
 {
+	const struct {
+		const char *key;
+		const char **to;
+	} wanted[] = { { "process", &contexts->process }, { "file", &contexts->file }, { "ro_file", &contexts->layer } };
 	char line[LINE_MAX_BYTES], copy[LINE_MAX_BYTES], *value;
 	unsigned lines = 0;
+	size_t i;
 	FILE *file;
 	int result = open_file(host, path, &file, err);
 
 	while (file && lines++ < LINES_MOST && fgets(line, sizeof(line), file)) {
-		memcpy(copy, line, sizeof(copy));
-		if ((value = value_of(line, "process")))
-			contexts->process = host->format(arena, "%s", value);
-		else if ((value = value_of(copy, "file")))
-			contexts->file = host->format(arena, "%s", value);
+		for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+			memcpy(copy, line, sizeof(copy)); /* value_of() changes it */
+			if ((value = value_of(copy, wanted[i].key)))
+				*wanted[i].to = host->format(arena, "%s", value);
+		}
 	}
 	if (file)
 		fclose(file);

@@ -149,6 +149,7 @@ int labels_make(const struct hyfw_host *host, struct hyfw_arena *arena, const st
 	ret_labels->process = label_text(host, arena, &process);
 	ret_labels->files = label_text(host, arena, &files);
 	ret_labels->shared = label_text(host, arena, &shared);
+	ret_labels->layers = contexts->layer;
 	return 0;
 }
 
@@ -188,6 +189,8 @@ int labels_check(const struct hyfw_host *host, struct hyfw_arena *arena, const s
 		if (!policy_knows(files[i]))
 			return host->fail(err, EINVAL, "the SELinux policy has no label %s for files; choose another type "
 					  "(selinux_filetype, or file_type in [plugin selinux])", files[i]);
+	if (!policy_knows(labels->layers)) /* a policy without a type for what is only read */
+		labels->layers = labels->shared;
 	own = policy_own_label(host, arena);
 	if (!own || policy_mode() != MODE_ENFORCING)
 		return 0;

@@ -39,6 +39,16 @@ bool policy_permits_transition(const char *from, const char *to)
 	return decision.allowed & string_to_av_perm(process, "transition");
 }
 
+bool policy_permits_entry(const char *process, const char *file)
+{
+	const security_class_t class = string_to_security_class("file");
+	struct av_decision decision;
+
+	if (!class || security_compute_av_raw(process, file, class, 0, &decision) < 0)
+		return false;
+	return decision.allowed & string_to_av_perm(class, "entrypoint");
+}
+
 /* Where the policy does not know this permission, only types that are bounded by ours would
  * do, which it does not tell: security/selinux/hooks.c, check_nnp_nosuid(). */
 bool policy_permits_nnp(const char *from, const char *to)

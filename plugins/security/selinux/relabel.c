@@ -5,6 +5,7 @@
 #include "selinux.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 /* ---- what was ---- */
 
@@ -115,4 +116,24 @@ int relabel_restore(const struct hyfw_host *host, const char *attribute, int fd,
 			     .data = (void *)(uintptr_t)record, .enter = enter_restore };
 
 	return walk_tree(&walk, fd, err);
+}
+
+/* An overlay's own label is that of the mount, but a program that is mapped is checked as the
+ * file of the layer that it is.  The root has its label last, so it stands for all. */
+int layer_label(const struct volumes *volumes, const char *path, const char *label, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = volumes->host;
+	const struct walk walk = { .host = host, .attribute = volumes->attribute, .root = path };
+	AUTO_CLOSE int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_CLOSE int lock = -1;
+	AUTO_FREE char *now = NULL;
+	int result;
+
+	if (fd < 0)
+		return host->fail(err, errno, "%s: %s", path, strerror(errno));
+	result = label_get(&walk, fd, "", &now, err);
+	if (result < 0 || strcmp(now, label) == 0)
+		return result;
+	lock = host->lock("selinux.layers", err);
+	return lock < 0 ? lock : relabel_apply(host, volumes->attribute, fd, path, label, err);
 }

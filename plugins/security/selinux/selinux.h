@@ -14,6 +14,7 @@
  *     steps.c         the steps of a workload
  *     plan.c          what the reader of a plan sees
  *     views.c         `hyfw selinux`
+ *     why.h           `hyfw why`, a part of its own
  *
  * On disk, in the module's data directory:
  *     pairs/cN,cM         -> NAME   link that makes the pair NAME's
@@ -59,6 +60,8 @@ bool policy_knows(const char *label);
 bool policy_permits_transition(const char *from, const char *to);
 /* Whether it may where exec is not to gain privileges. */
 bool policy_permits_nnp(const char *from, const char *to);
+/* Whether a process may begin with a program of this label. */
+bool policy_permits_entry(const char *process, const char *file);
 /* Whether a file that 'process' makes in a directory with 'label' gets that very label.  Policies
  * without default_range give it the maker's categories. */
 bool policy_keeps_label(const char *process, const char *label);
@@ -69,6 +72,7 @@ const char *policy_own_label(const struct hyfw_host *host, struct hyfw_arena *ar
 
 struct contexts {
 	const char *process, *file;           /* containers, system_u:system_r:container_t:s0 */
+	const char *layer;                    /* of images, which every container reads */
 	const char *machine, *image, *content; /* machines; 'content' is for images that many read */
 };
 
@@ -105,6 +109,7 @@ struct labels {
 	const char *process; /* of its processes, or of QEMU */
 	const char *files;   /* of file systems and volumes of its own, or disks */
 	const char *shared;  /* of volumes that others have too */
+	const char *layers;  /* of images */
 };
 
 /* 'pair' NULL: the workload has none. */
@@ -220,12 +225,17 @@ struct volume {
 	const char *path;
 	const char *label;
 	bool own; /* :Z */
+	/* Of a root file system, else NULL: the label of the processes.  It is left as it is where these may
+	 * run programs in it, and where it is the system's. */
+	const char *process;
 };
 
 /* Makes 'workload' a user of the volume, which then has its label. -EBUSY when others
  * have it with another one. */
 int volume_take(const struct volumes *volumes, struct hyfw_arena *arena, const char *workload,
 		const struct volume *volume, struct hyfw_error **err);
+/* Gives a layer of an image its label, which it keeps, unless it has it. */
+int layer_label(const struct volumes *volumes, const char *path, const char *label, struct hyfw_error **err);
 /* Gives back those of 'workload' whose last user it is; 'unfinished': only those whose files have not all
  * got their label. */
 int volumes_drop(const struct volumes *volumes, struct hyfw_arena *arena, const char *workload, bool unfinished,
@@ -245,11 +255,15 @@ struct instance {
 	struct types types;
 	struct categories categories;
 	bool told; /* that the mode is another than at the start */
+	int follow; /* a socket for denials to come; 0: not asked for yet */
 };
 
 /* Whether a workload with these settings gets a label on this host. */
 bool selinux_is_active(const struct hyfw_map *settings);
 const char *selinux_directory(const struct instance *instance);
+/* What the last run of a workload had, or its first will have. */
+int labels_of_stopped(const struct instance *instance, struct hyfw_arena *arena, const struct hyfw_subject *subject,
+		      struct labels *ret_labels, struct hyfw_error **err);
 int selinux_plan(void *instance, const struct hyfw_subject *subject, struct hyfw_plan *plan, struct hyfw_arena *arena,
 		 struct hyfw_error **err);
 int selinux_apply(void *instance, struct hyfw_call *call, struct hyfw_error **err);

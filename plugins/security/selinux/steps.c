@@ -17,7 +17,7 @@
 
 /* What the label depends on. */
 static const char *const workload_keys[] = { "selinux", "selinux_user", "selinux_role", "selinux_type",
-					     "selinux_level", "selinux_filetype", "no_new_privileges" };
+					     "selinux_level", "selinux_filetype", "no_new_privileges", "rootfs" };
 
 /* ---- what a workload has ---- */
 
@@ -57,6 +57,15 @@ static int decide(const struct instance *instance, struct hyfw_arena *arena, con
 		result = labels_make(instance->host, arena, &instance->types, &contexts, settings, machine, pair,
 				     policy_has_levels(), ret_labels, err);
 	return result == 0 ? labels_check(instance->host, arena, settings, ret_labels, err) : result;
+}
+
+int labels_of_stopped(const struct instance *instance, struct hyfw_arena *arena, const struct hyfw_subject *subject,
+		      struct labels *ret_labels, struct hyfw_error **err)
+{
+	const char *pair = wants_pair(&subject->settings)
+				   ? pair_of(instance->host, arena, selinux_directory(instance), subject->name) : NULL;
+
+	return decide(instance, arena, &subject->settings, is_machine(subject), pair, ret_labels, err);
 }
 
 /* ---- plan ---- */
@@ -199,6 +208,30 @@ static int label_volume(const struct instance *instance, struct hyfw_call *call,
 	return volume_take(&volumes, call->arena, workload, &volume, err);
 }
 
+/* A directory is mounted as it is, which takes no context=. */
+static int label_root(const struct instance *instance, struct hyfw_call *call, const char *workload,
+		      const struct labels *labels, struct hyfw_error **err)
+{
+	const char *path = hyfw_map_get(&call->step->args, "rootfs");
+	const struct volumes volumes = volumes_of(instance);
+	const struct volume root = { path, labels->shared, false, labels->process };
+
+	return path ? volume_take(&volumes, call->arena, workload, &root, err) : 0;
+}
+
+static int label_layers(const struct instance *instance, struct hyfw_call *call, const struct labels *labels,
+			struct hyfw_error **err)
+{
+	const struct volumes volumes = volumes_of(instance);
+	const char *path;
+	size_t cursor = 0;
+	int result = 0;
+
+	while (result == 0 && (path = hyfw_map_next(&call->layers, "layer", &cursor)))
+		result = layer_label(&volumes, path, labels->layers, err);
+	return result;
+}
+
 static int apply_label(const struct instance *instance, struct hyfw_call *call, const char *workload,
 		       struct hyfw_error **err)
 {
@@ -217,6 +250,10 @@ static int apply_label(const struct instance *instance, struct hyfw_call *call, 
 		result = host->note(call, NOTE_PROCESS, labels.process, err);
 	if (result == 0)
 		result = host->note(call, NOTE_FILES, labels.files, err);
+	if (result == 0)
+		result = label_root(instance, call, workload, &labels, err);
+	if (result == 0)
+		result = label_layers(instance, call, &labels, err);
 	while (result == 0 && (text = hyfw_map_next(args, "volume", &cursor)))
 		result = label_volume(instance, call, workload, &labels, text, err);
 	return result;

@@ -342,21 +342,39 @@ static int take(const struct volumes *volumes, struct hyfw_arena *arena, const s
 	return result == 0 ? make_file(host, place.done, err) : result;
 }
 
+/* Of a volume that nobody has had labelled; NULL where there is none to be seen.  free() */
+static char *label_now(const struct volumes *volumes, const struct place *place, int fd, const struct volume *volume)
+{
+	const struct walk walk = { .host = volumes->host, .attribute = volumes->attribute, .root = volume->path };
+	struct hyfw_error *ignored = NULL;
+	char *now = NULL;
+
+	if (access(place->labels, F_OK) == 0)
+		return NULL;
+	if (label_get(&walk, fd, "", &now, &ignored) < 0)
+		volumes->host->forget(&ignored);
+	return now;
+}
+
 /* Already as it shall be, and without a record: an administrator did that, and there is nothing
  * to give back.  Its users are known all the same. */
 static bool has_label(const struct volumes *volumes, const struct place *place, int fd, const struct volume *volume)
 {
-	const struct walk walk = { .host = volumes->host, .attribute = volumes->attribute, .root = volume->path };
-	struct hyfw_error *ignored = NULL;
+	AUTO_FREE char *now = label_now(volumes, place, fd, volume);
+
+	return now && strcmp(now, volume->label) == 0;
+}
+
+static bool is_left_alone(const struct volumes *volumes, const struct place *place, int fd, const struct volume *volume)
+{
 	AUTO_FREE char *now = NULL;
 
-	if (access(place->labels, F_OK) == 0)
+	if (!volume->process)
 		return false;
-	if (label_get(&walk, fd, "", &now, &ignored) < 0) {
-		volumes->host->forget(&ignored);
-		return false;
-	}
-	return strcmp(now, volume->label) == 0;
+	if (path_is_systems(volume->path))
+		return true;
+	now = label_now(volumes, place, fd, volume);
+	return now && policy_permits_entry(volume->process, now);
 }
 
 /* Where 'fd' is, without links: what is checked is what is relabelled.  In 'arena'; NULL with errno. */
@@ -381,20 +399,22 @@ int volume_take(const struct volumes *volumes, struct hyfw_arena *arena, const c
 	AUTO_CLOSE int fd = open(volume->path, O_PATH | O_CLOEXEC);
 	AUTO_CLOSE int lock = -1;
 	const char *path = fd < 0 ? NULL : real_path(host, arena, fd);
-	const struct volume real = { path, volume->label, volume->own };
+	const struct volume real = { path, volume->label, volume->own, volume->process };
 	const struct claim claim = { workload, &real, path ? name_of(host, arena, path) : NULL };
 	struct place place;
 	int result;
 
 	if (!path)
 		return host->fail(err, errno, "%s: %s", volume->path, strerror(errno));
-	if (path_is_systems(path))
-		return host->fail(err, EPERM, "%s belongs to the system and is not relabelled; hand in a directory below it, or "
-				  "leave :%c out", path, volume->own ? 'Z' : 'z');
 	place = place_of(volumes, arena, claim.name);
 	lock = host->lock(LOCK, err);
 	if (lock < 0)
 		return lock;
+	if (is_left_alone(volumes, &place, fd, &real))
+		return 0;
+	if (path_is_systems(path))
+		return host->fail(err, EPERM, "%s belongs to the system and is not relabelled; hand in a directory below it, or "
+				  "leave :%c out", path, volume->own ? 'Z' : 'z');
 	result = make_directory(host, host->format(arena, "%s/volumes", volumes->directory), err);
 	if (result == 0 && has_label(volumes, &place, fd, &real)) {
 		result = become_user(volumes, arena, &place, workload, err);

@@ -119,6 +119,8 @@ struct hyfw_call {
 	void *core;               /* the core's; off limits */
 	struct hyfw_map volumes;  /* RUN steps of security modules with HYFW_CONFINES_LABELS, apply()
 				   * only: volume -> absolute path of its directory */
+	struct hyfw_map layers;   /* and "layer" -> absolute path of each read-only directory that its
+				   * root file system consists of, uppermost first */
 };
 
 /* ---- operations ------------------------------------------------------------ */
