@@ -91,7 +91,7 @@ _hyfw_words() { # COMMAND VERB
 	stop | kill | pause | unpause | reboot) _hyfw_names ;;
 	attach | console) [ -n "$2" ] || _hyfw_names ;;
 	restart | update) _hyfw_names -a ;;
-	migrate | rename) [ -n "$2" ] || _hyfw_names -a ;;
+	migrate | rename | why) [ -n "$2" ] || _hyfw_names -a ;;
 	adopt) virsh -q list --all --name 2>/dev/null ;;
 	vnc | port | save | top) [ -n "$2" ] || _hyfw_names ;;
 	failover) hyfw failover 2>/dev/null | awk 'NR > 1 { print $1 }' ;;

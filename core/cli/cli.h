@@ -53,7 +53,7 @@ void hyfw_cli_print_json(struct json_object *object);
 const char *hyfw_cli_bytes(unsigned long long bytes);
 
 extern const struct hyfw_command hyfw_command_failover, hyfw_command_doctor, hyfw_command_driver, hyfw_command_reboot,
-	hyfw_command_selinux, hyfw_command_top;
+	hyfw_command_selinux, hyfw_command_top, hyfw_command_why;
 extern const struct hyfw_command hyfw_command_rename, hyfw_command_adopt, hyfw_command_migrate, hyfw_command_port, hyfw_command_save,
 	hyfw_command_restore,
 	hyfw_command_snapshot, hyfw_command_template, hyfw_command_update, hyfw_command_vnc;

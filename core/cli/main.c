@@ -60,6 +60,7 @@ static const struct hyfw_command *const commands[] = {
 	&hyfw_command_driver,
 	&hyfw_command_doctor,
 	&hyfw_command_selinux,
+	&hyfw_command_why,
 	&hyfw_command_config,
 	&hyfw_command_completion,
 	&hyfw_command_oci,

@@ -101,5 +101,9 @@ int hyfw_security_report(struct hyfw_driver *driver, const struct hyfw_map *reco
 			 const char **ret_json, struct hyfw_error **err); /* -EOPNOTSUPP: it cannot */
 int hyfw_security_operate(struct hyfw_driver *driver, const struct hyfw_operation *operation,
 			  struct hyfw_map *ret_result, struct hyfw_error **err); /* -EOPNOTSUPP: it cannot */
+/* No rows where the module cannot tell. */
+int hyfw_security_explain(struct hyfw_driver *driver, const struct hyfw_subject *subject,
+			  const struct hyfw_map *record, const struct hyfw_operation *operation,
+			  struct hyfw_map *ret_result, struct hyfw_error **err);
 
 #endif

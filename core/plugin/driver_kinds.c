@@ -405,3 +405,18 @@ int hyfw_security_operate(struct hyfw_driver *driver, const struct hyfw_operatio
 		      driver->ops.security.operate(driver->instance, operation, &map, &why));
 	return operated(driver, result, &map, ret_result, err);
 }
+
+int hyfw_security_explain(struct hyfw_driver *driver, const struct hyfw_subject *subject,
+			  const struct hyfw_map *record, const struct hyfw_operation *operation,
+			  struct hyfw_map *ret_result, struct hyfw_error **err)
+{
+	struct hyfw_map map = { 0 };
+	int result;
+
+	*ret_result = map;
+	if (!driver->ops.security.explain)
+		return 0;
+	result = CALL(driver, "explain", err,
+		      driver->ops.security.explain(driver->instance, subject, record, operation, &map, &why));
+	return operated(driver, result, &map, ret_result, err);
+}

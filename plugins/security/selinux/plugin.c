@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * The selinux module's descriptor, and its operations besides those on steps (steps.c).
  * Where SELinux is off the module does nothing.  It never changes the mode. */
-#include "selinux.h"
+#include "why.h"
 
 #include <errno.h>
 
@@ -16,6 +16,8 @@ static void selinux_close(void *data)
 	free(instance->types.privileged);
 	free(instance->types.machine);
 	free(instance->types.image);
+	if (instance->follow > 0)
+		close(instance->follow);
 	free(instance);
 }
 
@@ -147,6 +149,7 @@ static const struct hyfw_security_ops ops = {
 	.confine = selinux_confine,
 	.stats = selinux_stats,
 	.operate = selinux_operate,
+	.explain = selinux_explain,
 };
 
 static const char *const words[] = { HYFW_CONFINES_LABELS, NULL };

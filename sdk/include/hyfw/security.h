@@ -78,6 +78,26 @@ struct hyfw_security_ops {
 	 * NULL: nothing to tell. */
 	int (*operate)(void *instance, const struct hyfw_operation *operation, struct hyfw_map *ret_result,
 		       struct hyfw_error **err);
+
+	/* What the module's rules refused to the WORKLOAD 'subject', as far as this machine
+	 * still knows, and what would permit it (`hyfw why`); changes nothing.  'record' are
+	 * the notes of its steps, empty when it does not run.  'operation->args':
+	 *   follow=true  only what came since the last such call of this instance; waits for
+	 *                it, one second at most
+	 *   policy=NAME  the text of a policy module too, for what nothing less permits
+	 * Rows, whose keys stand in this order:
+	 *   row WORD       the kind of denial (avc, ...): time (milliseconds since 1970; 0 not
+	 *                known) count refused (yes, no: it was only logged) sentence, then what
+	 *                it is about: subject object class permissions, then for each way to
+	 *                permit it, the least first, permit_by (nothing, volume, boolean, key,
+	 *                policy) and permit, a sentence
+	 *   row note       sentence: what could not be looked at, and why
+	 *   row policy     one for each language, whose name is the key: te, cil
+	 * Texts in it may be a workload's own; control characters are the module's to replace.
+	 * NULL: the module cannot tell. */
+	int (*explain)(void *instance, const struct hyfw_subject *subject, const struct hyfw_map *record,
+		       const struct hyfw_operation *operation, struct hyfw_map *ret_result,
+		       struct hyfw_error **err);
 };
 
 #ifdef __cplusplus
