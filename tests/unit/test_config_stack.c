@@ -65,7 +65,7 @@ static void what_is_used_exists(void **state)
 
 	(void)state;
 	assert_null(config); /* volumes are not words: one a line */
-	assert_non_null(strstr(err->message, "after the path inside comes ro or rw, not"));
+	assert_non_null(strstr(err->message, "after the path inside comes ro or rw, z or Z, not"));
 	hyfw_forget(&err);
 	config = read_text("[workload a]\n" R "volume = data:/d\n  /x:/y\n"
 			   "[workload b]\n" R "network = none\ndepends_on = a\n"
