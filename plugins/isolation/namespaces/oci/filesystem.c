@@ -65,22 +65,40 @@ void oci_options_prepare(const struct oci_room *room, const struct hyfw_oci_moun
 		ret_mount->joined = join_options(room, ret_mount->options);
 }
 
-/* By the old call, which takes a page of options; the target has its number below
- * /proc of the host, which is still ours. */
-static int mount_old(const struct hyfw_oci_mount *wanted, const char *joined, int target)
+static const char *fd_path(int fd, char path[48])
 {
-	char path[48] = "/proc/self/fd/", number[24];
-	const char *digits = oci_digits((uint64_t)target, 10, number);
-	int fd, r;
+	char number[24];
+	const char *digits = oci_digits((uint64_t)fd, 10, number);
 
+	memcpy(path, "/proc/self/fd/", 14);
 	memcpy(path + 14, digits, strlen(digits) + 1);
-	if (mount(wanted->source ? wanted->source : wanted->type, path, wanted->type, 0, joined) < 0)
+	return path;
+}
+
+/* By the old call, which takes a page of options.  The target is named by its number
+ * below /proc of the host, which is still ours; what is on top of it then is taken off
+ * again, to be attached as all others are. */
+static int mount_old(const struct oci_room *room, const struct hyfw_oci_mount *wanted, const char *joined,
+		     int target)
+{
+	const char *source = wanted->source ? wanted->source : wanted->type;
+	NS_AUTO_CLOSE int top = -1;
+	char path[48];
+	int fd, errnum;
+
+	if (mount(source, fd_path(target, path), wanted->type, 0, joined) < 0)
 		return -errno;
-	fd = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	r = errno;
-	if (fd < 0 || umount2(path, MNT_DETACH) < 0)
-		return -r;
-	return fd;
+	top = ns_open_inside(room->root, wanted->target, 0);
+	if (top < 0)
+		return top;
+	fd = open_tree(top, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	errnum = errno;
+	if (umount2(fd_path(top, path), MNT_DETACH) < 0 && fd >= 0) {
+		errnum = errno;
+		close(fd);
+		fd = -1;
+	}
+	return fd < 0 ? -errnum : fd;
 }
 
 /* The host's file system of that kind; NULL when there is nothing to stand in. */
@@ -112,7 +130,8 @@ static const char *mode_of(int target, char room[24])
 	return fstat(target, &status) < 0 ? "755" : oci_digits(status.st_mode & 07777, 8, room);
 }
 
-static int make(const struct hyfw_oci_mount *mount, const struct oci_mount *made, int target)
+static int make(const struct oci_room *room, const struct hyfw_oci_mount *mount, const struct oci_mount *made,
+		int target)
 {
 	bool is_tmpfs = strcmp(mount->type, "tmpfs") == 0;
 	uint64_t attributes = (mount->set | mount->set_all) & ~(mount->clear & ~(uint64_t)MOUNT_ATTR__ATIME);
@@ -123,7 +142,7 @@ static int make(const struct hyfw_oci_mount *mount, const struct oci_mount *made
 
 	attributes &= ~(uint64_t)MOUNT_ATTR_RDONLY; /* see oci_mounts_seal() */
 	if (made->joined) {
-		fd = mount_old(mount, made->joined, target);
+		fd = mount_old(room, mount, made->joined, target);
 		return fd < 0 || oci_mount_change(fd, attributes, 0, 0, false) == 0 ? fd : -errno;
 	}
 	if (!is_tmpfs || made->has_mode)
@@ -144,7 +163,7 @@ int oci_filesystem(const struct ns_job *job, const struct oci_room *room, size_t
 {
 	const struct hyfw_oci_mount *mount = &room->config->mounts[index];
 	const char *other = mount->type ? stand_in(mount->type) : NULL;
-	int fd = mount->type ? make(mount, &room->mounts[index], target) : -ENODEV, r;
+	int fd = mount->type ? make(room, mount, &room->mounts[index], target) : -ENODEV, r;
 
 	if ((fd == -EPERM || fd == -EBUSY) && other)
 		fd = bind_stand_in(other, mount->set | mount->set_all);
