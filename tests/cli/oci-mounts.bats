@@ -1,4 +1,5 @@
 # `hyfw oci`: mounts, devices, paths and the root of a bundle.
+# shellcheck disable=SC2016,SC2034 # expanded inside; used by oci-helpers
 
 load helpers
 load oci-helpers

@@ -1,4 +1,5 @@
 # `hyfw oci`: namespaces that are new, joined or the host's.
+# shellcheck disable=SC2016,SC2034 # expanded inside; used by oci-helpers
 
 load helpers
 load oci-helpers

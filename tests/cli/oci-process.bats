@@ -1,4 +1,5 @@
 # `hyfw oci`: the process of a bundle, commands in it, and hooks.
+# shellcheck disable=SC2016,SC2034 # expanded inside; used by oci-helpers
 
 load helpers
 load oci-helpers
