@@ -94,3 +94,28 @@ link() { readlink "/proc/$1/ns/$2"; }
 	kill "$pid"
 	[ "$(cat /proc/sys/kernel/hostname)" ]
 }
+
+@test "an ordinary user runs one in a user namespace of one id" {
+	local home
+	home=$(mktemp -d /tmp/hyfw-oci-user.XXXXXX)
+	chmod 755 "$home"
+	mkdir "$home/run" "$home/bundle"
+	cp -a "$ROOTFS" "$home/root"
+	jq '.process.args = ["/bin/sh", "-c", "id -u; cat /proc/self/uid_map; cat /etc/bound; hostname; ls /dev/null"] |
+		.root.path = "'"$home/root"'" | .linux.uidMappings = [{containerID: 0, hostID: 65534, size: 1}] |
+		.linux.gidMappings = .linux.uidMappings | del(.linux.resources, .linux.cgroupsPath) |
+		.mounts += [{destination: "/etc/bound", source: "'"$home"'/text", type: "bind", options: ["bind", "ro"]}]' \
+		"$DATA/base.json" >"$home/bundle/config.json"
+	echo text >"$home/text"
+	touch "$home/root/etc/bound"
+	chown -R 65534:65534 "$home"
+	if ! setpriv --reuid 65534 --regid 65534 --clear-groups test -x "$HYFW"; then
+		rm -rf "$home"
+		skip "the staged hyfw is not for everybody"
+	fi
+	run setpriv --reuid 65534 --regid 65534 --clear-groups env HOME="$home" XDG_RUNTIME_DIR="$home/run" \
+		XDG_DATA_HOME="$home/run" "$HYFW" oci --root "$home/run/oci" run --bundle "$home/bundle" mine </dev/null
+	rm -rf "$home"
+	[ "$status" -eq 0 ]
+	[[ $output == 0$'\n'*" 65534 "*1$'\n'text$'\n'bench$'\n'/dev/null ]]
+}

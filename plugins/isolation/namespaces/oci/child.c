@@ -71,13 +71,17 @@ void oci_child_create(struct ns_job *job)
 
 	close(job->peer);
 	ns_die_with_creator(job);
-	ns_become_private(job);
+	if (!room->late) /* else when the ids are mapped: before, an ordinary user could not do that */
+		ns_become_private(job);
 	ns_join_cgroups(job);
 	umask(0022);
 	if (oci_fresh(room, CLONE_NEWUSER))
 		ns_become_root(job);
 	oci_namespaces_enter(job, room);
 	oci_namespaces_finish(job, room);
+	if (room->late)
+		ns_become_private(job);
+	oci_sources_take(job, room);
 	oci_root_attach(job, room);
 	oci_sysctl_write(job, room);
 	ns_expect(job, NS_GO, NULL, 0, NULL);

@@ -36,6 +36,16 @@ static int open_all(struct oci_room *room, struct hyfw_call *call, struct hyfw_e
 	return r < 0 ? r : oci_gate_open(room, call, err);
 }
 
+static int find_home(struct making *making, struct hyfw_error **err)
+{
+	const struct oci_room *room = &making->room;
+	NS_AUTO_CLOSE int root = -1;
+
+	if (room->late) /* ours is opened later */
+		root = open(room->config->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return oci_process_prepare(room->host, making->job.process, room->late ? root : room->root, &making->job, err);
+}
+
 static int prepare_job(struct making *making, struct hyfw_error **err)
 {
 	const struct hyfw_workload *workload = making->room.workload;
@@ -73,7 +83,7 @@ static int prepare_job(struct making *making, struct hyfw_error **err)
 		return ns_fail(host, err, -r, "make a channel to", "the new process");
 	making->handle->channel = job->peer = ends[0];
 	job->channel = ends[1];
-	return oci_process_prepare(host, job->process, making->room.root, job, err);
+	return find_home(making, err);
 }
 
 static void be_child(struct ns_job *job, void *context)
@@ -127,6 +137,8 @@ static int map_ids(struct making *making, int *ret_fd, struct hyfw_error **err)
 			return r;
 		ns_channel_send(making->handle->channel, NS_MAPPED, NULL, 0);
 	}
+	if (room->late)
+		return 0; /* nothing can be mapped by it */
 	*ret_fd = ns_namespace_open(making->pidfd, making->pid, NS_KIND_USER);
 	return *ret_fd < 0 ? ns_fail(room->host, err, -*ret_fd, "open the user namespace of", "the new process") : 0;
 }
@@ -248,12 +260,12 @@ static void finish(struct making *making)
 	ns_handle_free(making->handle);
 }
 
-/* '*ret_fd' stays -1 where it is the caller's. */
+/* '*ret_fd' stays -1 where it is the caller's, and for an ordinary user, who may not look. */
 static int open_netns(const struct making *making, int *ret_fd, struct hyfw_error **err)
 {
 	int fd;
 
-	if (!((making->room.namespaces.fresh | making->room.namespaces.taken) & CLONE_NEWNET))
+	if (making->room.late || !((making->room.namespaces.fresh | making->room.namespaces.taken) & CLONE_NEWNET))
 		return 0;
 	fd = ns_namespace_open(making->pidfd, making->pid, NS_KIND_NET);
 	if (fd < 0)

@@ -40,6 +40,7 @@ struct oci_mount {
 	int fd;               /* detached tree of a bind, -1 for what the child makes; when it has
 			       * been attached, what is to become read-only at the end */
 	bool bind, directory;
+	const char *source;   /* of a bind */
 	const char **options; /* pairs for fsconfig(2); NULL value: a flag */
 	bool has_mode;        /* a tmpfs's is given */
 	const char *joined;   /* for mount(2), where fsconfig(2) cannot take them */
@@ -66,6 +67,7 @@ struct oci_room {
 	int gate;             /* listening socket; -1: started by the creator */
 	int states[2];        /* memfds for the hooks of HYFW_OCI_CREATE_CONTAINER and _START_ */
 	bool stops;           /* says NS_MADE and waits */
+	bool late;            /* sources are opened by the child: we are an ordinary user */
 };
 
 static inline bool oci_fresh(const struct oci_room *room, uint64_t type)
@@ -151,6 +153,9 @@ void oci_child_create(struct ns_job *job) __attribute__((noreturn));
 void oci_namespaces_join(struct ns_job *job, void *context); /* a guide's part */
 void oci_namespaces_enter(const struct ns_job *job, const struct oci_room *room);
 void oci_namespaces_finish(const struct ns_job *job, const struct oci_room *room);
+
+/* sources.c */
+void oci_sources_take(const struct ns_job *job, struct oci_room *room);
 
 /* root.c */
 void oci_root_attach(const struct ns_job *job, const struct oci_room *room);

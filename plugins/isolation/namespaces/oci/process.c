@@ -62,7 +62,7 @@ int oci_process_score(const struct hyfw_host *host, const struct hyfw_oci_proces
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd >= 0 && write(fd, text, (size_t)length) == length)
 		return 0;
-	if (fd >= 0 && (errno == EACCES || errno == EPERM)) {
+	if (errno == EACCES || errno == EPERM) {
 		host->log(HYFW_LOG_WARNING, "oom_score_adj %s is lower than may be set here, and is left alone",
 			  text);
 		return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * The root and the sources of binds as detached trees, opened with the privileges of
- * the host and its view of paths.  They are copies: what happens to them does not
- * reach the host, unless a propagation is asked for that does. */
+ * the host and its view of paths; an ordinary user has none, and leaves it to the child
+ * in its user namespace.  They are copies: what happens to them does not reach the host,
+ * unless a propagation is asked for that does. */
 #include "oci.h"
 
 #include <sched.h>
@@ -24,23 +25,52 @@ static int propagate(const struct oci_room *room, int fd, uint64_t wanted, bool 
 	return r;
 }
 
-static int open_root(struct oci_room *room, struct hyfw_error **err)
+static int take_root(struct oci_room *room)
 {
-	const struct hyfw_oci_config *config = room->config;
-	uint64_t propagation = config->root_propagation;
+	uint64_t propagation = room->config->root_propagation;
 	int r;
 
-	room->root = open_tree(AT_FDCWD, config->root,
-			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	room->root = open_tree(AT_FDCWD, room->config->root, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	if (room->root < 0)
-		return ns_fail(room->host, err, errno, "open the root file system", config->root);
+		return -errno;
 	/* pivot_root(2) takes none that is shared; see oci_root_enter(). */
 	if (propagation & (MS_SHARED | MS_UNBINDABLE))
 		propagation = MS_SLAVE;
 	r = oci_mount_change(room->root, 0, 0, MS_SLAVE, true);
 	if (r == 0 && propagation != MS_SLAVE)
 		r = oci_mount_change(room->root, 0, 0, MS_PRIVATE, true);
-	return r < 0 ? ns_fail(room->host, err, -r, "set the mount propagation of", config->root) : 0;
+	return r;
+}
+
+static int change(const struct oci_room *room, const struct hyfw_oci_mount *mount, int fd, bool recursive)
+{
+	int r = propagate(room, fd, mount->propagation, mount->propagation_all, recursive);
+
+	if (r == 0)
+		r = oci_mount_change(fd, mount->set_all, mount->clear_all, 0, true);
+	if (r == 0)
+		r = oci_mount_change(fd, mount->set, mount->clear, 0, false);
+	return r;
+}
+
+static int take_bind(struct oci_room *room, size_t index)
+{
+	const struct hyfw_oci_mount *mount = &room->config->mounts[index];
+	struct oci_mount *made = &room->mounts[index];
+	bool recursive = mount->recursive;
+	struct stat status;
+
+	made->fd = open_tree(AT_FDCWD, made->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+			     (recursive ? AT_RECURSIVE : 0u));
+	/* In a user namespace, mounts of the host's cannot be taken off what they cover. */
+	if (made->fd < 0 && errno == EINVAL && room->late && !recursive) {
+		recursive = true;
+		made->fd = open_tree(AT_FDCWD, made->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	}
+	if (made->fd < 0 || fstat(made->fd, &status) < 0)
+		return -errno;
+	made->directory = S_ISDIR(status.st_mode);
+	return change(room, mount, made->fd, recursive);
 }
 
 static const char *source_of(const struct oci_room *room, const struct hyfw_oci_mount *mount)
@@ -50,55 +80,61 @@ static const char *source_of(const struct oci_room *room, const struct hyfw_oci_
 	return room->host->format(room->arena, "%s/%s", room->config->bundle, mount->source ? mount->source : "");
 }
 
-static int change(const struct oci_room *room, const struct hyfw_oci_mount *mount, int fd)
+static void prepare(struct oci_room *room)
 {
-	int r = propagate(room, fd, mount->propagation, mount->propagation_all, mount->recursive);
+	const struct hyfw_oci_config *config = room->config;
+	size_t i;
 
-	if (r == 0)
-		r = oci_mount_change(fd, mount->set_all, mount->clear_all, 0, true);
-	if (r == 0)
-		r = oci_mount_change(fd, mount->set, mount->clear, 0, false);
-	return r;
-}
+	room->mounts = room->host->alloc(room->arena, (config->mount_count + 1) * sizeof(*room->mounts));
+	for (i = 0; i < config->mount_count; i++) {
+		const struct hyfw_oci_mount *mount = &config->mounts[i];
 
-static int open_bind(struct oci_room *room, size_t index, struct hyfw_error **err)
-{
-	const struct hyfw_oci_mount *mount = &room->config->mounts[index];
-	const char *source = source_of(room, mount);
-	struct oci_mount *made = &room->mounts[index];
-	struct stat status;
-	int r;
-
-	made->fd = open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
-			     (mount->recursive ? AT_RECURSIVE : 0u));
-	if (made->fd < 0 || fstat(made->fd, &status) < 0)
-		return ns_fail(room->host, err, errno, "bind", source);
-	made->directory = S_ISDIR(status.st_mode);
-	r = change(room, mount, made->fd);
-	return r < 0 ? ns_fail(room->host, err, -r, "set the mount flags of", source) : 0;
+		room->mounts[i].fd = -1;
+		room->mounts[i].bind = mount->bind || (mount->type && strcmp(mount->type, "bind") == 0);
+		if (room->mounts[i].bind)
+			room->mounts[i].source = source_of(room, mount);
+		else
+			oci_options_prepare(room, mount, &room->mounts[i]);
+	}
 }
 
 int oci_sources_open(struct oci_room *room, struct hyfw_error **err)
 {
-	const struct hyfw_oci_config *config = room->config;
 	size_t i;
-	int r = open_root(room, err);
+	int r;
 
-	room->mounts = room->host->alloc(room->arena, (config->mount_count + 1) * sizeof(*room->mounts));
-	for (i = 0; i < config->mount_count; i++)
-		room->mounts[i].fd = -1;
-	for (i = 0; i < config->mount_count && r == 0; i++) {
-		const struct hyfw_oci_mount *mount = &config->mounts[i];
-
-		room->mounts[i].bind = mount->bind || (mount->type && strcmp(mount->type, "bind") == 0);
-		if (room->mounts[i].bind)
-			r = open_bind(room, i, err);
-		else
-			oci_options_prepare(room, mount, &room->mounts[i]);
-		if (r < 0)
-			room->host->wrap(err, "mount at %s", mount->target);
+	prepare(room);
+	room->late = geteuid() != 0;
+	if (room->late)
+		return 0;
+	r = take_root(room);
+	if (r < 0)
+		return ns_fail(room->host, err, -r, "open the root file system", room->config->root);
+	for (i = 0; i < room->config->mount_count; i++) {
+		r = room->mounts[i].bind ? take_bind(room, i) : 0;
+		if (r < 0) {
+			ns_fail(room->host, err, -r, "bind", room->mounts[i].source);
+			return room->host->wrap(err, "mount at %s", room->config->mounts[i].target);
+		}
 	}
-	return r;
+	return 0;
+}
+
+void oci_sources_take(const struct ns_job *job, struct oci_room *room)
+{
+	size_t i;
+	int r;
+
+	if (!room->late)
+		return;
+	r = take_root(room);
+	if (r < 0)
+		ns_die(job, NS_STEP_ROOT, room->config->root, -r);
+	for (i = 0; i < room->config->mount_count; i++) {
+		r = room->mounts[i].bind ? take_bind(room, i) : 0;
+		if (r < 0)
+			ns_die(job, NS_STEP_MOUNT, room->mounts[i].source, -r);
+	}
 }
 
 void oci_sources_close(struct oci_room *room)
@@ -124,6 +160,8 @@ static int map(struct oci_room *room, size_t index, int userns, struct hyfw_erro
 	NS_AUTO_CLOSE int own = -1;
 	int r;
 
+	if (room->late)
+		return room->host->fail(err, EPERM, "an id mapping of a mount takes root");
 	if (!room->mounts[index].bind)
 		return room->host->fail(err, EINVAL, "only binds can have an id mapping of their own");
 	if (mount->ids.uid_count && mount->ids.gid_count) {
