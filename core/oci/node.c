@@ -60,6 +60,7 @@ static char *way_to(const struct oci_node *node)
 	return hyfw_format("%s%s%s", before, *before ? "." : "", node->name);
 }
 
+__attribute__((format(printf, 2, 0)))
 static void fail(const struct oci_node *node, const char *format, va_list args)
 {
 	HYFW_AUTO_FREE char *where = NULL;
