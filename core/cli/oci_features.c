@@ -84,7 +84,7 @@ static void add_linux(struct json_object *features)
 	part = child(linux_object, "cgroup");
 	hyfw_json_add_bool(part, "v1", true);
 	hyfw_json_add_bool(part, "v2", true);
-	hyfw_json_add_bool(part, "systemd", false);
+	hyfw_json_add_bool(part, "systemd", HYFW_HAVE_SYSTEMD);
 	hyfw_json_add_bool(part, "systemdUser", false);
 	hyfw_json_add_bool(part, "rdma", true);
 	part = child(linux_object, "seccomp");
