@@ -94,6 +94,23 @@ int hyfw_oci_start(struct hyfw_oci_container *container, struct hyfw_running *ru
 	return result;
 }
 
+static int freeze(struct hyfw_oci_container *container, bool frozen, struct hyfw_error **err)
+{
+	struct hyfw_pairs record = { 0 };
+	struct hyfw_driver *driver;
+	struct hyfw_map map;
+	int result;
+
+	if (container->no_cgroups)
+		return hyfw_fail(err, EOPNOTSUPP, "cannot pause or resume a container without control groups");
+	result = oci_security_record(container, OCI_CGROUPS, &driver, &record, err);
+	map = hyfw_pairs_map(&record);
+	if (result == 0)
+		result = hyfw_security_freeze(driver, &map, frozen, err);
+	hyfw_pairs_finish(&record);
+	return result;
+}
+
 /* ---- signals ---- */
 
 static int not_running(struct hyfw_error **err)
@@ -143,28 +160,16 @@ int hyfw_oci_kill(struct hyfw_oci_container *container, int signal, bool all, st
 	if (result < 0)
 		return result;
 	if (all && !container->no_cgroups && !own_pid_namespace(&container->spec.config))
-		return oci_signal_group(container, signal, err);
-	return signal_first(container, signal, all && own_pid_namespace(&container->spec.config), err);
+		result = oci_signal_group(container, signal, err);
+	else
+		result = signal_first(container, signal, all && own_pid_namespace(&container->spec.config), err);
+	/* What stands still dies when it goes on. */
+	if (result == 0 && signal == SIGKILL && container->paused)
+		result = freeze(container, false, err);
+	return result;
 }
 
 /* ---- pause ---- */
-
-static int freeze(struct hyfw_oci_container *container, bool frozen, struct hyfw_error **err)
-{
-	struct hyfw_pairs record = { 0 };
-	struct hyfw_driver *driver;
-	struct hyfw_map map;
-	int result;
-
-	if (container->no_cgroups)
-		return hyfw_fail(err, EOPNOTSUPP, "cannot pause or resume a container without control groups");
-	result = oci_security_record(container, OCI_CGROUPS, &driver, &record, err);
-	map = hyfw_pairs_map(&record);
-	if (result == 0)
-		result = hyfw_security_freeze(driver, &map, frozen, err);
-	hyfw_pairs_finish(&record);
-	return result;
-}
 
 int hyfw_oci_freeze(struct hyfw_oci_container *container, bool frozen, struct hyfw_error **err)
 {

@@ -217,6 +217,12 @@ status_is() { [ "$(oci state "$1" | jq -r .status)" = "$2" ]; }
 	run oci resume still
 	[ "$status" -eq 1 ]
 	oci pause still
+	oci kill still KILL
+	wait_until 10 status_is still stopped
+	oci delete still
+	sleeper still
+	oci start still
+	oci pause still
 	oci delete --force still
 }
 
