@@ -139,7 +139,7 @@ static int do_create(struct hyfw_call *call, struct creating *creating, struct h
 	struct hyfw_oci_container *container = creating->container;
 	struct hyfw_workload workload = workload_of(creating);
 	struct hyfw_oci_config *config = &container->spec.config;
-	struct hyfw_driver *driver;
+	struct hyfw_driver *driver = NULL;
 	int result = hyfw_registry_get(HYFW_KIND_ISOLATION, OCI_ISOLATION, &driver, err);
 
 	if (result == 0)
@@ -160,7 +160,7 @@ static int do_create(struct hyfw_call *call, struct creating *creating, struct h
 static int do_step(struct hyfw_call *call, void *data, struct hyfw_error **err)
 {
 	struct creating *creating = data;
-	struct hyfw_driver *driver;
+	struct hyfw_driver *driver = NULL;
 	int result;
 
 	if (strcmp(call->step->verb, HYFW_VERB_CREATE) == 0)
@@ -174,7 +174,7 @@ static int plan_by(struct hyfw_plan *plan, const struct hyfw_oci_container *cont
 		   const char *name, struct hyfw_error **err)
 {
 	const struct hyfw_subject subject = oci_subject(container);
-	struct hyfw_driver *driver;
+	struct hyfw_driver *driver = NULL;
 	int result = hyfw_registry_get(kind, name, &driver, err);
 
 	if (result < 0)
@@ -277,7 +277,7 @@ int hyfw_oci_create(const struct hyfw_oci_request *request, struct hyfw_oci_cont
 	HYFW_AUTO_OCI struct hyfw_oci_container *container = NULL;
 	HYFW_AUTO_FREE char *text = NULL;
 	struct creating creating = { .request = request, .running = ret_running };
-	size_t size;
+	size_t size = 0;
 	int result = hyfw_oci_id_check(request->id, err);
 
 	if (result == 0)

@@ -26,7 +26,7 @@ static int do_start(struct hyfw_call *call, void *data, struct hyfw_error **err)
 {
 	struct starting *starting = data;
 	struct hyfw_pairs record = { 0 };
-	struct hyfw_driver *driver;
+	struct hyfw_driver *driver = NULL;
 	int result = hyfw_registry_get(HYFW_KIND_ISOLATION, OCI_ISOLATION, &driver, err);
 
 	if (result < 0)
@@ -97,7 +97,7 @@ int hyfw_oci_start(struct hyfw_oci_container *container, struct hyfw_running *ru
 static int freeze(struct hyfw_oci_container *container, bool frozen, struct hyfw_error **err)
 {
 	struct hyfw_pairs record = { 0 };
-	struct hyfw_driver *driver;
+	struct hyfw_driver *driver = NULL;
 	struct hyfw_map map;
 	int result;
 
@@ -121,7 +121,7 @@ static int not_running(struct hyfw_error **err)
 static int signal_first(struct hyfw_oci_container *container, int signal, bool all, struct hyfw_error **err)
 {
 	struct hyfw_pairs record = { 0 };
-	struct hyfw_driver *driver;
+	struct hyfw_driver *driver = NULL;
 	struct hyfw_map map;
 	int result;
 
@@ -222,7 +222,7 @@ int hyfw_oci_update(struct hyfw_oci_container *container, const struct hyfw_oci_
 {
 	struct hyfw_pairs record = { 0 };
 	struct hyfw_subject subject;
-	struct hyfw_driver *driver;
+	struct hyfw_driver *driver = NULL;
 	struct hyfw_map map;
 	int result = hyfw_oci_load_config(container, err);
 
@@ -245,7 +245,7 @@ int hyfw_oci_update(struct hyfw_oci_container *container, const struct hyfw_oci_
 int hyfw_oci_stats(struct hyfw_oci_container *container, struct hyfw_stats *ret_stats, struct hyfw_error **err)
 {
 	struct hyfw_pairs record = { 0 };
-	struct hyfw_driver *driver;
+	struct hyfw_driver *driver = NULL;
 	struct hyfw_map map;
 	int result;
 
@@ -263,7 +263,7 @@ int hyfw_oci_stats(struct hyfw_oci_container *container, struct hyfw_stats *ret_
 int hyfw_oci_report(struct hyfw_oci_container *container, const char **ret_json, struct hyfw_error **err)
 {
 	struct hyfw_pairs record = { 0 };
-	struct hyfw_driver *driver;
+	struct hyfw_driver *driver = NULL;
 	struct hyfw_map map;
 	int result;
 

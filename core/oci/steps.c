@@ -34,7 +34,7 @@ static int confine_by(const struct hyfw_oci_container *container, const char *na
 {
 	const struct hyfw_subject subject = oci_subject(container);
 	struct hyfw_pairs record = { 0 };
-	struct hyfw_driver *driver;
+	struct hyfw_driver *driver = NULL;
 	struct hyfw_map map;
 	int result = oci_security_record(container, name, &driver, &record, err);
 

@@ -185,7 +185,7 @@ static int read_record(struct hyfw_oci_container *container, struct hyfw_error *
 {
 	HYFW_AUTO_FREE char *path = oci_store_path(container, "state.json"), *text = NULL;
 	struct json_object *record = NULL;
-	size_t size;
+	size_t size = 0;
 	int result = hyfw_file_read(AT_FDCWD, path, RECORD_LIMIT, &text, &size, err);
 
 	if (result == 0)
