@@ -50,7 +50,8 @@ setup_file() {
 	podman import "$CLIENT/box.tar" box >/dev/null
 }
 teardown_file() {
-	! command -v podman >/dev/null || podman system reset --force >/dev/null 2>&1 || true
+	[ ! -s "$CLIENT/containerd.pid" ] || kill "$(cat "$CLIENT/containerd.pid")" 2>/dev/null || true
+	! command -v podman >/dev/null || podman rmi -f -a >/dev/null 2>&1 || true
 	rm -rf --one-file-system "$DATA" "$STATE"
 }
 teardown() {
