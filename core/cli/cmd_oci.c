@@ -150,7 +150,7 @@ static int take_flags(struct oci_cli *cli, int argc, char **argv, int *ret_statu
 		case LOG_LEVEL: case ROOTLESS: case CRIU: break;
 		case 'v': print_version(); *ret_status = 0; return -1;
 		case 'h': print_help(stdout); *ret_status = 0; return -1;
-		default: return -1;
+		default: *ret_status = HYFW_EXIT_FAILED; return -1; /* as every command of hyfw */
 		}
 	}
 	return 0;
