@@ -87,3 +87,15 @@ tpm_of_guest() { # the process id of the only swtpm of this instance
 	hyfw rm vm
 	[ ! -e "$DATA/drivers/kvm/tpm/vm" ]
 }
+
+@test "an interface that comes later is of the machine's model; all its threads may run on all processors" {
+	run_machine -d --name vm --set nic_model=e1000e </dev/null >/dev/null
+	monitor=$(hyfw --format json inspect vm | json 0 monitor_pid)
+	qemu=$(hyfw --format json inspect vm | json 0 pid)
+	[ "$(awk '/^Cpus_allowed:/ { print $2 }' "/proc/$monitor"/task/*/status "/proc/$qemu"/task/*/status | sort -u)" = \
+		"$(awk '/^Cpus_allowed:/ { print $2 }' /proc/self/status)" ]
+	hyfw_with_later update --add-network later vm
+	root=$(tr '\0' '\n' <"/proc/$qemu/cmdline" | grep -o '/[^",=]*/lib/qemu/domain' | head -n 1)
+	[ -n "$root" ]
+	grep -r -l "<model type='e1000e'/>" "${root%/lib/qemu/domain}/run" # libvirt's record of what is there
+}

@@ -84,6 +84,20 @@ answers() { # NUMBER
 	run hyfw_at far save vm
 	[[ $output == *"save: wants files of the host"* ]]
 
+	# one that hangs holds its monitor up for a moment, once
+	daemon=$(cat "$DAEMON/pid")
+	kill -STOP "$daemon"
+	SECONDS=0
+	run --separate-stderr hyfw_at far --format json stats vm
+	[[ $stderr == *"libvirtd at $FAR does not answer"* ]]
+	run --separate-stderr hyfw_at far --format json stats vm
+	[[ $stderr == *"libvirtd at $FAR does not answer"* ]]
+	hyfw_at far logs vm | grep -q "sum 42"
+	[ "$SECONDS" -lt 10 ]
+	kill -CONT "$daemon"
+	counted() { hyfw_at far --format json stats vm | grep -q '"name"'; }
+	wait_until 10 counted
+
 	stop_daemon KILL
 	hyfw_at far ps | grep -q '^vm '
 	start_daemon

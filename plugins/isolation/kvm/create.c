@@ -98,6 +98,14 @@ static bool wants_efi(const struct hyfw_map *settings)
 	return firmware && strcmp(firmware, "efi") == 0;
 }
 
+static void keep_model(struct kvm_run *run, const struct hyfw_map *settings)
+{
+	const char *model = hyfw_map_get(settings, "nic_model");
+
+	free(run->nic_model);
+	run->nic_model = model ? strdup(model) : NULL;
+}
+
 static int make_facts(struct creation *creation, struct hyfw_error **err)
 {
 	struct kvm_run *run = creation->run;
@@ -116,6 +124,7 @@ static int make_facts(struct creation *creation, struct hyfw_error **err)
 	facts->uuid = kvm_uuid(host, creation->call->arena, workload->name, &workload->settings);
 	facts->genid = facts->uuid; /* it is this machine, however often it boots */
 	snprintf(run->uuid, sizeof(run->uuid), "%s", facts->uuid);
+	keep_model(run, &workload->settings);
 	facts->directory = host->format(creation->call->arena, "%s/" KVM_ROOT_SOCKETS, run->root);
 	facts->nvram = nvram_path(creation);
 	r = kvm_password(host, creation->call->arena, &workload->settings, &facts->password, err);

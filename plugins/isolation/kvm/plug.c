@@ -14,7 +14,8 @@ static int attach(struct kvm_run *run, virDomainPtr domain, const struct hyfw_de
 {
 	const struct hyfw_host *host = run->kvm->host;
 	struct hyfw_arena *arena = host->arena_new();
-	const struct hyfw_map settings = { 0 };
+	const struct hyfw_pair own[] = { { "nic_model", run->nic_model } };
+	const struct hyfw_map settings = { run->nic_model ? KVM_COUNT(own) : 0, own };
 	const struct kvm_facts facts = { .owner = host->owner, .emulator = run->kvm->emulator,
 					 .directory = run->root, .embedded = !run->kvm->uri, .uuid = run->uuid };
 	const char *workload = kvm_root_workload(host, arena, run->root);

@@ -66,7 +66,7 @@ struct kvm_run {
 	char uuid[VIR_UUID_STRING_BUFLEN];
 	int end_fd;            /* eventfd that tells the core of the end; -1 */
 	int changed_fd;        /* and one that tells it that the guest stands still, or goes on; -1 */
-	bool disk_full;        /* why, when a disk is the reason */
+	bool halted, disk_full; /* it stands still for a disk; because that is full */
 	int pidfd;             /* QEMU; -1 */
 	int tpm_pidfd;         /* swtpm; -1 */
 	int pid_watch, late;   /* of the event loop; -1 */
@@ -74,6 +74,7 @@ struct kvm_run {
 	bool tpm_gone;         /* swtpm has ended, and QEMU has not */
 	int callbacks[3];      /* of libvirt; -1 */
 	bool lost;             /* its libvirtd is gone */
+	char *nic_model;       /* of interfaces that come later, too; NULL: the default */
 	bool adopted;          /* it ran before it was ours: see migrate/adopted.c */
 	bool adopting;         /* and is not ours yet: its end is not for us to bring */
 	struct kvm_console *console; /* of a machine on another host; stays to the end of the process */

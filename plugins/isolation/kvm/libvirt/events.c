@@ -47,25 +47,29 @@ static void tell_changed(struct kvm_run *run)
 	pthread_mutex_unlock(&run->lock);
 }
 
-/* QEMU stops a guest whose disk cannot take more (werror=enospc): nobody asked for it. */
+static void set_halted(struct kvm_run *run, bool halted)
+{
+	pthread_mutex_lock(&run->lock);
+	run->halted = halted;
+	pthread_mutex_unlock(&run->lock);
+}
+
+/* QEMU stops a guest whose disk cannot take more (werror=enospc): nobody asked for it.
+ * libvirtd may hang, so it is not asked: it has told (on_lifecycle()). */
 const char *kvm_halted(void *instance, const struct hyfw_map *record)
 {
 	struct kvm_instance *kvm = instance;
-	struct hyfw_error *ended = NULL;
-	int state = 0, reason = 0;
-	struct kvm_run *run;
-	virDomainPtr domain;
-	bool halted;
+	struct kvm_run *run = kvm->run;
+	bool halted, full;
 
 	(void)record;
-	if (kvm_domain_get(kvm, &run, &domain, &ended) < 0) {
-		kvm->host->forget(&ended);
+	if (!run)
 		return NULL;
-	}
-	halted = virDomainGetState(domain, &state, &reason, 0) == 0 && state == VIR_DOMAIN_PAUSED &&
-		 reason == VIR_DOMAIN_PAUSED_IOERROR;
-	kvm_domain_put(domain);
-	return !halted ? NULL : run->disk_full ? "disk full" : "disk error";
+	pthread_mutex_lock(&run->lock);
+	halted = run->domain && !run->ended && run->halted;
+	full = run->disk_full;
+	pthread_mutex_unlock(&run->lock);
+	return !halted ? NULL : full ? "disk full" : "disk error";
 }
 
 /* ---- the end ------------------------------------------------------------------------ */
@@ -79,8 +83,10 @@ static int on_lifecycle(virConnectPtr connection, virDomainPtr domain, int event
 	(void)connection;
 	if (virDomainGetUUIDString(domain, uuid) < 0 || strcmp(uuid, run->uuid) != 0)
 		return 0;
-	if (event == VIR_DOMAIN_EVENT_SUSPENDED || event == VIR_DOMAIN_EVENT_RESUMED)
+	if (event == VIR_DOMAIN_EVENT_SUSPENDED || event == VIR_DOMAIN_EVENT_RESUMED) {
+		set_halted(run, event == VIR_DOMAIN_EVENT_SUSPENDED && detail == VIR_DOMAIN_EVENT_SUSPENDED_IOERROR);
 		tell_changed(run);
+	}
 	if (event != VIR_DOMAIN_EVENT_STOPPED)
 		return 0;
 	switch (detail) {
@@ -208,16 +214,23 @@ static void forget_callbacks(struct kvm_run *run)
 	}
 }
 
-/* Under the lock; the machine runs, or is not there any more. */
-static void take_again(struct kvm_run *run, virConnectPtr connection)
+/* The machine, which runs, or is not there any more: NULL. */
+static virDomainPtr find_there(struct kvm_run *run, virConnectPtr connection)
 {
-	virDomainPtr domain = virDomainLookupByUUIDString(connection, run->uuid);
+	virDomainPtr domain;
 
+	virConnectSetKeepAlive(connection, KVM_KEEPALIVE_S, KVM_KEEPALIVES);
+	domain = virDomainLookupByUUIDString(connection, run->uuid);
 	if (domain && virDomainIsActive(domain) == 0) { /* one that is persistent */
 		virDomainFree(domain);
 		domain = NULL;
 	}
-	virConnectSetKeepAlive(connection, KVM_KEEPALIVE_S, KVM_KEEPALIVES);
+	return domain;
+}
+
+/* Under the lock. */
+static void take_again(struct kvm_run *run, virConnectPtr connection, virDomainPtr domain)
+{
 	if (run->domain)
 		virDomainFree(run->domain);
 	virConnectClose(run->connection);
@@ -226,17 +239,20 @@ static void take_again(struct kvm_run *run, virConnectPtr connection)
 	memset(run->callbacks, -1, sizeof(run->callbacks));
 }
 
-/* Opening may take minutes where a host does not answer, so it is not done under the
+/* What asks may take minutes where a host does not answer, so it is not done under the
  * lock.  Whether there is nothing more to look for. */
 static bool look_again(struct kvm_run *run)
 {
 	virConnectPtr connection = virConnectOpen(run->kvm->uri);
+	virDomainPtr domain = connection ? find_there(run, connection) : NULL;
 	bool wanted;
 
 	pthread_mutex_lock(&run->lock);
 	wanted = !run->ended && run->domain;
 	if (wanted && connection)
-		take_again(run, connection);
+		take_again(run, connection, domain);
+	else if (domain)
+		virDomainFree(domain);
 	run->lost = wanted && !connection;
 	pthread_mutex_unlock(&run->lock);
 	if (!wanted && connection)
@@ -288,6 +304,17 @@ static void on_close(virConnectPtr connection, int reason, void *data)
 
 /* ---- both ------------------------------------------------------------------------------- */
 
+/* What happened before it is told. */
+static void look_at_state(struct kvm_run *run)
+{
+	int state = 0, reason = 0;
+
+	if (run->domain && virDomainGetState(run->domain, &state, &reason, 0) == 0)
+		set_halted(run, state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_IOERROR);
+	else
+		set_halted(run, false);
+}
+
 int kvm_events_watch(struct kvm_run *run, struct hyfw_error **err)
 {
 	run->callbacks[0] = virConnectDomainEventRegisterAny(run->connection, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
@@ -302,6 +329,7 @@ int kvm_events_watch(struct kvm_run *run, struct hyfw_error **err)
 		return kvm_fail_libvirt(run->kvm->host, err, "events of libvirt");
 	if (run->kvm->uri && virConnectRegisterCloseCallback(run->connection, on_close, run, NULL) < 0)
 		return kvm_fail_libvirt(run->kvm->host, err, "events of libvirtd");
+	look_at_state(run);
 	return 0;
 }
 
