@@ -342,6 +342,29 @@ static void values_are_written_or_put_back(void **state)
 	assert_int_equal(hyfw_remove_tree(AT_FDCWD, root, NULL), 0);
 }
 
+/* A group that hands controllers on has no processes: who comes later joins below. */
+static void further_processes_join_where_some_are(void **state)
+{
+	char root[] = "/tmp/hyfw-cgroups-XXXXXX";
+	const struct group group = { .path = root, .controllers = "unified", .unified = true };
+
+	(void)state;
+	assert_non_null(mkdtemp(root));
+	put(hyfw_arena_format(fake.arena, "%s/cgroup.subtree_control", root), "\n");
+	put(hyfw_arena_format(fake.arena, "%s/cgroup.procs", root), "");
+	assert_int_equal(mkdir(hyfw_arena_format(fake.arena, "%s/empty", root), 0700), 0);
+	assert_int_equal(mkdir(hyfw_arena_format(fake.arena, "%s/init.scope", root), 0700), 0);
+	put(hyfw_arena_format(fake.arena, "%s/empty/cgroup.procs", root), "");
+	put(hyfw_arena_format(fake.arena, "%s/init.scope/cgroup.procs", root), "17\n");
+	assert_string_equal(oci_group_to_join(&fake_host, fake.arena, &group), root);
+	put(hyfw_arena_format(fake.arena, "%s/cgroup.subtree_control", root), "memory pids\n");
+	assert_string_equal(oci_group_to_join(&fake_host, fake.arena, &group),
+			    hyfw_arena_format(fake.arena, "%s/init.scope", root));
+	put(hyfw_arena_format(fake.arena, "%s/init.scope/cgroup.procs", root), "");
+	assert_string_equal(oci_group_to_join(&fake_host, fake.arena, &group), root);
+	assert_int_equal(hyfw_remove_tree(AT_FDCWD, root, NULL), 0);
+}
+
 /* Figures of cgroup v2, in the words of v1 that clients know. */
 static void figures_are_told_in_json(void **state)
 {
@@ -395,6 +418,7 @@ int main(void)
 		TEST(a_relative_path_begins_at_our_own_group),
 		TEST(v2_controllers_are_handed_down),
 		TEST(values_are_written_or_put_back),
+		TEST(further_processes_join_where_some_are),
 		TEST(figures_are_told_in_json),
 	};
 

@@ -126,6 +126,8 @@ int oci_undo(const struct hyfw_host *host, struct hyfw_call *call, struct hyfw_e
 
 /* True for the notes of a bundle's step. */
 bool oci_is_record(const struct hyfw_map *record);
+/* Where a further process of the container goes: the group itself, or one below it. */
+const char *oci_group_to_join(const struct hyfw_host *host, struct hyfw_arena *arena, const struct group *group);
 int oci_freeze(const struct hyfw_host *host, const struct hyfw_map *record, bool frozen, struct hyfw_error **err);
 int oci_kill(const struct hyfw_host *host, const struct hyfw_map *record, struct hyfw_error **err);
 int oci_update(const struct hyfw_host *host, const struct hierarchy *hierarchy, const struct hyfw_subject *subject,

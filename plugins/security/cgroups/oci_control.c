@@ -2,7 +2,9 @@
  * What is done later to the groups of a bundle, which are found in the notes. */
 #include "systemd.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -10,6 +12,52 @@
 bool oci_is_record(const struct hyfw_map *record)
 {
 	return hyfw_map_get(record, OCI_NOTE_MARK) != NULL;
+}
+
+#define DEPTH_MOST 8
+
+/* The first group from here on that has processes, into 'path' with room for it. */
+static bool find_populated(char *path, size_t room, unsigned depth)
+{
+	const size_t length = strlen(path);
+	AUTO_CLOSE int fd = group_open(path);
+	AUTO_FREE int *pids = NULL;
+	struct dirent *entry;
+	size_t count = 0;
+	bool found = false;
+	DIR *dir;
+
+	if (fd < 0)
+		return false;
+	if (group_processes(fd, &pids, &count) == 0 && count > 0)
+		return true;
+	dir = depth < DEPTH_MOST ? opendir(path) : NULL;
+	while (dir && !found && (entry = readdir(dir))) {
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.' ||
+		    length + strlen(entry->d_name) + 2 > room)
+			continue;
+		sprintf(path + length, "/%s", entry->d_name);
+		found = find_populated(path, room, depth + 1);
+		if (!found)
+			path[length] = '\0';
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* A container with a systemd of its own has handed its controllers on, so that its group
+ * can have no process any more (cgroup-v2.rst, "No Internal Process Constraint"). */
+const char *oci_group_to_join(const struct hyfw_host *host, struct hyfw_arena *arena, const struct group *group)
+{
+	AUTO_CLOSE int fd = group->unified ? group_open(group->path) : -1;
+	char on[512], *path;
+
+	if (fd < 0 || file_read(fd, "cgroup.subtree_control", on, sizeof(on)) <= 1)
+		return group->path;
+	path = host->alloc(arena, PATH_MAX);
+	snprintf(path, PATH_MAX, "%s", group->path);
+	return find_populated(path, PATH_MAX, 0) ? path : group->path;
 }
 
 static int freeze_v1(int group, bool frozen)

@@ -242,7 +242,8 @@ static int cgroups_confine(void *data, const struct hyfw_subject *subject, const
 		return host->fail(err, ENOENT, "workload %s has no control group", subject->name);
 	list = host->alloc(arena, count * sizeof(*list));
 	for (i = 0; i < count; i++) {
-		list[i].path = host->format(arena, "%s", groups[i].path);
+		list[i].path = host->format(arena, "%s", oci_is_record(record) ?
+							 oci_group_to_join(host, arena, &groups[i]) : groups[i].path);
 		list[i].controllers = host->format(arena, "%s", groups[i].controllers);
 		list[i].unified = groups[i].unified;
 	}
