@@ -253,6 +253,20 @@ static void each_hierarchy_has_the_path(void **state)
 	assert_non_null(strstr(place(&v2, "/a\nb", "unified"), "control character"));
 }
 
+/* What was delegated to an ordinary user is where their groups are, but a path is from the
+ * mount point on. */
+static void a_path_is_below_the_mount_point(void **state)
+{
+	char given[] = "/v2/user.slice/user@7.service";
+	const struct hierarchy user = { .unified = given, .unified_mount = unified, .delegated = true,
+					.unified_has = ALL_V2 };
+
+	(void)state;
+	assert_string_equal(place(&user, "/pod/web", "unified"), "/v2/pod/web");
+	assert_string_equal(place(&user, NULL, "unified"),
+			    hyfw_arena_format(fake.arena, "/v2/user.slice/user@7.service/%s.oci/web", fake_host.owner));
+}
+
 static void a_relative_path_begins_at_our_own_group(void **state)
 {
 	char text[8192], own[4096] = "/", *line;
@@ -415,6 +429,7 @@ int main(void)
 		TEST(a_missing_controller_is_told_by_name),
 		TEST(devices_get_what_every_runtime_permits),
 		TEST(each_hierarchy_has_the_path),
+		TEST(a_path_is_below_the_mount_point),
 		TEST(a_relative_path_begins_at_our_own_group),
 		TEST(v2_controllers_are_handed_down),
 		TEST(values_are_written_or_put_back),

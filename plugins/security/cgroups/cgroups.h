@@ -55,6 +55,7 @@ struct hierarchy {
 	char *unified;              /* mount point of cgroup v2, NULL for none; for an ordinary user the
 				     * group that was delegated to them, if one was */
 	bool delegated;             /* it is such a group */
+	char *unified_mount;        /* where the mount point is then; NULL: 'unified' is it */
 	bool closed;                /* the user may not make groups there */
 	uint32_t unified_has;       /* controllers that can be switched on there */
 };

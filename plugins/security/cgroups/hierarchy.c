@@ -199,7 +199,7 @@ static void find_delegated(struct hierarchy *hierarchy)
 	}
 	if (!found)
 		return;
-	free(hierarchy->unified);
+	hierarchy->unified_mount = hierarchy->unified;
 	hierarchy->unified = found;
 	hierarchy->delegated = true;
 	hierarchy->closed = false;
@@ -243,6 +243,7 @@ void hierarchy_finish(struct hierarchy *hierarchy)
 	for (i = 0; i < CONTROLLER_COUNT; i++)
 		free(hierarchy->v1[i]);
 	free(hierarchy->unified);
+	free(hierarchy->unified_mount);
 	memset(hierarchy, 0, sizeof(*hierarchy));
 }
 

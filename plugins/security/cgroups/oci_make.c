@@ -48,8 +48,9 @@ static int make_levels(const struct hyfw_host *host, struct hyfw_arena *arena, c
 /* ---- cgroup v2 ---- */
 
 /* Switches all on that the parent has: who reads figures wants them too.  What a limit
- * needs is looked for at the end. */
-static void enable_all(int parent)
+ * needs is looked for at the end.  What is on may be read while another process is still
+ * switching, and the children's files are not there yet: with 'wait' they are. */
+static void enable_all(int parent, bool wait)
 {
 	char has[4096], on[4096], all[4096 + 64] = "", word[64], *save = NULL, *name;
 
@@ -57,7 +58,7 @@ static void enable_all(int parent)
 	    file_read(parent, "cgroup.subtree_control", on, sizeof(on)) < 0)
 		return;
 	for (name = strtok_r(has, " \n", &save); name; name = strtok_r(NULL, " \n", &save)) {
-		const char *found = strstr(on, name);
+		const char *found = wait ? NULL : strstr(on, name);
 		size_t length = strlen(name);
 
 		while (found && ((found > on && found[-1] != ' ') || (found[length] && !strchr(" \n", found[length]))))
@@ -140,7 +141,7 @@ static int prepare(const struct hyfw_host *host, struct hyfw_arena *arena, const
 		if (parent < 0)
 			return parent;
 		if (group->unified) {
-			enable_all(parent);
+			enable_all(parent, strcmp(below, group->path) == 0);
 		} else {
 			child = group_open(below);
 			result = child < 0 ? child : v1_inherit_cpuset(parent, child);

@@ -25,7 +25,7 @@ const char *oci_mount_of(const struct hierarchy *hierarchy, const struct group *
 	int i;
 
 	if (group->unified)
-		return hierarchy->unified;
+		return hierarchy->unified_mount ? hierarchy->unified_mount : hierarchy->unified;
 	for (i = 0; i < CONTROLLER_COUNT; i++)
 		if ((group->mask & CONTROLLER_BIT(i)) && hierarchy->v1[i])
 			return hierarchy->v1[i];
@@ -166,7 +166,9 @@ int oci_place(const struct hyfw_host *host, struct hyfw_arena *arena, const stru
 		struct group *group = &ret_groups[i];
 		const char *mount = oci_mount_of(hierarchy, group), *base = mount;
 
-		if (path[0] != '/')
+		if (group->unified && path != cgroups_path) /* one of our own, where groups may be made */
+			base = hierarchy->unified;
+		else if (path[0] != '/')
 			base = base_of(host, arena, own_path(host, arena, own, group), mount, group);
 		group->path = host->format(arena, "%s%s", base, tidy(host, arena, path));
 	}
