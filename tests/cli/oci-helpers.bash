@@ -3,7 +3,8 @@
 # shellcheck disable=SC2034,SC2154 # of the files that load it, and helpers.bash
 
 OCI_ROOT=$STATE/oci
-BUNDLE=$DATA/bundle
+WORK=$BATS_FILE_TMPDIR
+BUNDLE=$WORK/bundle
 
 oci() {
 	timeout --foreground -k 5 "${HYFW_TIMEOUT:-40}" "${HYFW_COMMAND[@]}" oci --root "$OCI_ROOT" "$@" </dev/null
@@ -12,7 +13,7 @@ oci() {
 # The bundle with its config.json changed: bundle [JQ-FILTER [JQ-ARGUMENT...]]
 bundle() {
 	mkdir -p "$BUNDLE"
-	jq "${@:2}" "${1:-.}" "$DATA/base.json" >"$BUNDLE/config.json"
+	jq "${@:2}" "${1:-.}" "$WORK/base.json" >"$BUNDLE/config.json"
 }
 
 # Runs a shell command in a container that goes with it: box SCRIPT [JQ-FILTER]
@@ -55,7 +56,7 @@ has_v1() { [ ! -e /sys/fs/cgroup/cgroup.controllers ]; }
 setup_file() {
 	rm -rf --one-file-system "$DATA" "$STATE"
 	mkdir -p "$DATA" "$STATE"
-	"$HYFW_TOP/tests/bench/make-bundle" "$ROOTFS" >"$DATA/base.json"
+	"$HYFW_TOP/tests/bench/make-bundle" "$ROOTFS" >"$WORK/base.json"
 	export SNAPSHOT="$BATS_FILE_TMPDIR/before"
 	machine_snapshot >"$SNAPSHOT"
 }
