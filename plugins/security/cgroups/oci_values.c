@@ -141,7 +141,7 @@ int oci_values(const struct hyfw_host *host, struct hyfw_arena *arena, const str
 			continue;
 		if (hierarchy->v1[i])
 			result = oci_v1_values(&context, i, resources, err);
-		else if (hierarchy->unified && (i == CONTROLLER_NET_CLS || i == CONTROLLER_NET_PRIO))
+		else if (oci_is_pure_v2(hierarchy) && (i == CONTROLLER_NET_CLS || i == CONTROLLER_NET_PRIO))
 			result = host->fail(err, ENOTSUP, "linux.resources.%s: cgroup v2 has nothing for it", key);
 		else if (hierarchy->unified_has & CONTROLLER_BIT(i))
 			result = oci_v2_values(&context, i, resources, err);
