@@ -152,7 +152,7 @@ int oci_place(const struct hyfw_host *host, struct hyfw_arena *arena, const stru
 {
 	/* Apart from the groups of hyfw's own workloads, which are cleared of what is not known. */
 	const char *path = cgroups_path && *cgroups_path ? cgroups_path :
-							   host->format(arena, "/%s.oci/%s", host->owner, id);
+							   host->format(arena, "/%s.oci-%s", host->owner, id);
 	size_t count, i;
 	char own[8192];
 	int result = check_path(host, path, err);
