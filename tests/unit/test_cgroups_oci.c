@@ -312,7 +312,7 @@ static void v2_controllers_are_handed_down(void **state)
 	assert_true(file_read(AT_FDCWD, hyfw_arena_format(fake.arena, "%s/cgroup.type", group.path), text, sizeof(text)) > 0);
 	assert_memory_equal(text, "threaded", 8);
 	put(hyfw_arena_format(fake.arena, "%s/cgroup.type", group.path), "domain\n");
-	assert_int_equal(oci_make(&fake_host, fake.arena, root, &group, CONTROLLER_BIT(CONTROLLER_MEMORY), false, &err), -EBUSY);
+	assert_int_equal(oci_make(&fake_host, fake.arena, root, &group, CONTROLLER_BIT(CONTROLLER_MEMORY), false, &err), -ENOTSUP);
 	assert_non_null(strstr(err->message, "do not hand it the controller memory"));
 	hyfw_forget(&err);
 	/* in use by others */

@@ -118,7 +118,7 @@ static int check_enabled(const struct hyfw_host *host, const struct group *group
 							  (found[length] && !strchr(" \n", found[length]))))
 			found += length;
 		if (!found)
-			return host->fail(err, EBUSY, "control group %s: its parents do not hand it the controller %s; "
+			return host->fail(err, ENOTSUP, "control group %s: its parents do not hand it the controller %s; "
 					  "one that has processes of its own cannot", group->path, name);
 	}
 	return 0;
