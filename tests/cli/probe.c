@@ -8,6 +8,7 @@
  *     probe fork N MS     forks until it fails or N children sleep MS; "fork COUNT ERRNO"
  *     probe eat MB MS     touches MB of memory and keeps it for MS
  *     probe connect HOST PORT MS  "connect ok", "connect ECONNREFUSED", "connect ETIMEDOUT"
+ *     probe connect PATH  the same for a socket in a file system
  *     probe kill SIGNAL   ends itself with SIGNAL
  */
 #include <arpa/inet.h>
@@ -36,6 +37,7 @@
 #include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -490,6 +492,16 @@ static bool look_up(const char *name, struct in_addr *ret_address)
 	return found;
 }
 
+static int try_connect_path(const char *path)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
+	tell("connect", fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
+	return 0;
+}
+
 static int try_connect(const char *address, const char *port, long ms)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)) };
@@ -528,6 +540,8 @@ int main(int argc, char **argv)
 		return fork_many(atol(argv[2]), atol(argv[3]));
 	if (argc == 4 && strcmp(argv[1], "eat") == 0)
 		return eat_memory((size_t)atol(argv[2]), atol(argv[3]));
+	if (argc == 3 && strcmp(argv[1], "connect") == 0)
+		return try_connect_path(argv[2]);
 	if (argc == 5 && strcmp(argv[1], "connect") == 0)
 		return try_connect(argv[2], argv[3], atol(argv[4]));
 	if (argc == 3 && strcmp(argv[1], "kill") == 0)

@@ -1,59 +1,7 @@
 # SELinux in the test machine: labels, what they refuse, and what stays.  Enforcing but where
 # a test says otherwise; the harness looks that it is so in the end.
-load ../cli/helpers
-
-CONTAINER='^[a-z_]+:[a-z_]+:container_t:s0:c[0-9]+,c[0-9]+$'
-
-setup_file() {
-	common_setup_file
-	mkdir -p /srv/hyfw-test
-}
-
-teardown_file() {
-	setenforce 1
-	common_teardown_file
-	rm -rf /srv/hyfw-test
-}
-
-# A configuration of its own: in the main one of this machine containers have no labels.
-setup() {
-	[ -e /sys/fs/selinux/enforce ] || skip "no SELinux here"
-	MAIN=$BATS_TEST_TMPDIR/hyfw.ini
-	: >"$MAIN"
-	HYFW_COMMAND=("$HYFW" --config "$MAIN" --root "$DATA" --state "$STATE")
-	DIR=/srv/hyfw-test/$BATS_TEST_NUMBER
-	rm -rf "$DIR"
-	mkdir -p "$DIR/below"
-	echo secret >"$DIR/secret"
-	echo deeper >"$DIR/below/file"
-	chcon -t etc_t "$DIR/below"
-	echo "hyfw-test $BATS_TEST_NUMBER" >/dev/kmsg
-}
-
-teardown() {
-	setenforce 1
-	common_teardown
-}
-
-box() { # NAME FLAG... [-- COMMAND...]: runs until it is removed
-	local name=$1 flags=()
-	shift
-	while [ $# -gt 0 ] && [ "$1" != -- ]; do flags+=("$1"); shift; done
-	hyfw run -d --name "$name" --network none "${flags[@]}" --rootfs "$ROOTFS" -- sleep 1000
-}
-
-label_of() { hyfw inspect "$1" | json 0 confinement label; }
-pair_of() { label_of "$1" | cut -d: -f5; }
-file_label() { stat -c %C "$@"; }
-pairs() { find "$DATA/drivers/selinux/pairs" -type l 2>/dev/null | wc -l; }
-
-# Denials of containers since the test began.
-denials() {
-	dmesg | awk -v mark="hyfw-test $BATS_TEST_NUMBER" '
-		substr($0, length($0) - length(mark) + 1) == mark { delete lines; count = 0; next }
-		/avc: +denied/ && /scontext=[^ ]*:container_t:/ { lines[count++] = $0 }
-		END { for (i = 0; i < count; i++) print lines[i] }'
-}
+LABELLED=/srv/hyfw-test-selinux
+load labels
 
 @test "a container has the policy's type and a pair of its own, and so has what is run in it" {
 	box one
@@ -246,6 +194,17 @@ denials() {
 	printf '[plugin selinux]\ncontainer_type = nosuch_t\n' >"$MAIN"
 	run --separate-stderr run_box -- true
 	[ "$status" -eq 125 ]
+	[ "$(pairs)" -eq 0 ]
+}
+
+@test "a file system without labels: one sentence, and nothing left" {
+	mkdir "$DIR/ram"
+	mount -t ramfs none "$DIR/ram"
+	run --separate-stderr run_box -v "$DIR/ram:/data:Z" -- true
+	umount "$DIR/ram"
+	echo "$stderr"
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"the file system of $DIR/ram keeps no labels; mount it with context=, or leave :z and :Z out"* ]]
 	[ "$(pairs)" -eq 0 ]
 }
 

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 
+#define PRIVILEGED_TYPE "spc_t"
+
 static void selinux_close(void *data)
 {
 	struct instance *instance = data;
@@ -21,19 +23,19 @@ static void selinux_close(void *data)
 	free(instance);
 }
 
-static bool keep(char **ret_text, const struct hyfw_map *settings, const char *key)
+static bool keep(char **ret_text, const struct hyfw_map *settings, const char *key, const char *otherwise)
 {
 	const char *value = hyfw_map_get(settings, key);
 
-	*ret_text = strdup(value ? value : "");
+	*ret_text = strdup(value ? value : otherwise);
 	return *ret_text != NULL;
 }
 
 static bool keep_types(struct types *types, const struct hyfw_map *settings)
 {
-	return keep(&types->container, settings, "container_type") && keep(&types->file, settings, "file_type") &&
-	       keep(&types->privileged, settings, "privileged_type") &&
-	       keep(&types->machine, settings, "machine_type") && keep(&types->image, settings, "image_type");
+	return keep(&types->container, settings, "container_type", "") && keep(&types->file, settings, "file_type", "") &&
+	       keep(&types->privileged, settings, "privileged_type", PRIVILEGED_TYPE) &&
+	       keep(&types->machine, settings, "machine_type", "") && keep(&types->image, settings, "image_type", "");
 }
 
 static int selinux_open(const struct hyfw_host *host, const struct hyfw_map *settings, void **ret_instance,
@@ -160,7 +162,7 @@ static const struct hyfw_option options[] = {
 	  .help = "Type of containers' processes; without it the one of the policy's lxc_contexts." },
 	{ .name = "file_type", .scope = HYFW_SCOPE_PLUGIN, .type = HYFW_OPTION_STRING,
 	  .help = "Type of containers' files and labelled volumes; without it the one of lxc_contexts." },
-	{ .name = "privileged_type", .scope = HYFW_SCOPE_PLUGIN, .type = HYFW_OPTION_STRING, .fallback = "spc_t",
+	{ .name = "privileged_type", .scope = HYFW_SCOPE_PLUGIN, .type = HYFW_OPTION_STRING, .fallback = PRIVILEGED_TYPE,
 	  .help = "Type of workloads with selinux = privileged." },
 	{ .name = "machine_type", .scope = HYFW_SCOPE_PLUGIN, .type = HYFW_OPTION_STRING,
 	  .help = "Type of the QEMU of machines; without it the one of the policy's virtual_domain_context." },

@@ -83,7 +83,8 @@ static int follow(struct instance *instance, struct denials *denials, struct hyf
 	}
 	if (result >= 0)
 		result = audit_netlink_read(instance->follow, 500, denials_take, denials);
-	return result < 0 ? instance->host->fail(err, -result, "the kernel does not tell new denials: %s", strerror(-result)) : 0;
+	return result < 0 ? instance->host->fail(err, -result, "the kernel does not tell new denials (CAP_AUDIT_READ, and a "
+							      "policy that grants it): %s", strerror(-result)) : 0;
 }
 
 /* ---- rows ---- */
