@@ -3,8 +3,6 @@
 # of that file, on a file system that keeps labels.
 load ../cli/helpers
 
-CONTAINER='^[a-z_]+:[a-z_]+:container_t:s0:c[0-9]+,c[0-9]+$'
-
 setup_file() {
 	common_setup_file
 	mkdir -p "$LABELLED"
@@ -23,6 +21,7 @@ setup() {
 	flock 8
 	MAIN=$BATS_TEST_TMPDIR/hyfw.ini
 	: >"$MAIN"
+	# shellcheck disable=SC2034 # of helpers.bash
 	HYFW_COMMAND=("$HYFW" --config "$MAIN" --root "$DATA" --state "$STATE")
 	DIR=$LABELLED/$BATS_TEST_NUMBER
 	rm -rf "$DIR"

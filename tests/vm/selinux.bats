@@ -3,6 +3,8 @@
 LABELLED=/srv/hyfw-test-selinux
 load labels
 
+CONTAINER='^[a-z_]+:[a-z_]+:container_t:s0:c[0-9]+,c[0-9]+$'
+
 @test "a container has the policy's type and a pair of its own, and so has what is run in it" {
 	box one
 	box two
