@@ -38,7 +38,7 @@ podman() {
 
 box() { podman run --rm --network none "$@"; }
 
-ctr() { timeout --foreground -k 5 60 ctr -a "$STATE/containerd/socket" "$@" 3>&- </dev/null; }
+ctr() { timeout --foreground -k 5 60 ctr -n hyfw-test -a "$STATE/containerd/socket" "$@" 3>&- </dev/null; }
 
 setup_file() {
 	rm -rf --one-file-system "$DATA" "$STATE"
@@ -53,6 +53,8 @@ teardown_file() {
 	[ ! -s "$CLIENT/containerd.pid" ] || kill "$(cat "$CLIENT/containerd.pid")" 2>/dev/null || true
 	! command -v podman >/dev/null || podman rmi -f -a >/dev/null 2>&1 || true
 	rm -rf --one-file-system "$DATA" "$STATE"
+	# The clients' own groups, above those of their containers.
+	rmdir /sys/fs/cgroup/{,*/}{libpod_parent/conmon,libpod_parent,hyfw-test} 2>/dev/null || true
 }
 teardown() {
 	! command -v podman >/dev/null || podman rm -f -t 0 -a >/dev/null
