@@ -221,9 +221,13 @@ static int hand_over(struct creating *creating, struct hyfw_error **err)
 			return hyfw_fail(err, EPROTO, "the container has no terminal to hand over");
 		result = hyfw_oci_send_fd(request->console_socket, running->console_fd, "/dev/ptmx", err);
 	}
-	if (result == 0 && running->seccomp_listener_fd >= 0)
+	if (result == 0 && running->seccomp_listener_fd >= 0) {
 		result = oci_send_listener(creating->container, running->seccomp_listener_fd, running->pid, "creating",
 					   err);
+		/* Calls wait for as long as anybody has it, also when the agent is gone. */
+		hyfw_cleanup_close(&running->seccomp_listener_fd);
+		running->seccomp_listener_fd = -1;
+	}
 	if (result == 0 && request->pid_file) {
 		HYFW_AUTO_FREE char *text = hyfw_format("%d", (int)running->pid);
 

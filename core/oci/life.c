@@ -307,5 +307,9 @@ int hyfw_oci_exec(struct hyfw_oci_container *container, const struct hyfw_oci_co
 	hyfw_pairs_finish(&record);
 	if (result == 0 && ret_running->seccomp_listener_fd >= 0 && container->spec.config.seccomp_listener)
 		result = oci_send_listener(container, ret_running->seccomp_listener_fd, ret_running->pid, "running", err);
+	if (result == 0) { /* see hand_over() in create.c */
+		hyfw_cleanup_close(&ret_running->seccomp_listener_fd);
+		ret_running->seccomp_listener_fd = -1;
+	}
 	return result;
 }
