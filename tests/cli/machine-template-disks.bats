@@ -10,7 +10,7 @@ setup_file() {
 	capabilities_save
 	qemu-img create -q -f qcow2 "$BATS_FILE_TMPDIR/root.qcow2" 8M
 	hyfw image import empty "$BATS_FILE_TMPDIR/root.qcow2"
-	mkdir -p -m 755 "$DATA/disks"
+	mkdir -p "$DATA/disks" && chmod 755 "$DATA/disks"
 	machine_snapshot >"$SNAPSHOT"
 }
 
@@ -23,18 +23,6 @@ teardown() {
 	drop_volume tdata
 	rm -rf "$DATA/stacks/base" "$DATA"/disks/*
 	common_teardown
-}
-
-logged() { # NAME TEXT
-	hyfw logs "$1" | grep -q -F -- "$2"
-}
-
-has_said() { # NAME TEXT
-	HYFW_TIMEOUT=60 wait_until 60 logged "$@"
-}
-
-say() { # NAME LINE
-	{ printf '%s\n' "$2"; sleep 1; } | timeout 1.5 "${HYFW_COMMAND[@]}" attach --sig-proxy=false "$1" >/dev/null || true
 }
 
 refused() { # WORDS COMMAND...
@@ -133,7 +121,8 @@ run_idle() { # NAME FLAG...
 	hyfw stop two
 	wait_until 10 test ! -e "$CLONES/two"
 	hyfw template rm booted
-	[ -z "$(ls -A "$TEMPLATES" "$DATA/drivers/kvm/machines" | grep -v : | grep template)" ]
+	[ -z "$(find "$TEMPLATES" "$DATA/drivers/kvm/machines" -mindepth 1 -name '*template*')" ]
+	[ ! -e "$TEMPLATES/booted" ]
 	hyfw down "$BATS_TEST_TMPDIR/base.ini"
 }
 

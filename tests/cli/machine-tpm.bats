@@ -10,7 +10,7 @@ setup_file() {
 	capabilities_load
 	run_machine --rm --name first -- run=poweroff nonet >/dev/null
 	capabilities_save
-	mkdir -p -m 755 "$DATA/disks"
+	mkdir -p "$DATA/disks" && chmod 755 "$DATA/disks"
 	qemu-img create -q -f qcow2 "$DATA/disks/vm.qcow2" 8M
 	machine_snapshot >"$SNAPSHOT"
 }
