@@ -105,7 +105,7 @@ link() { readlink "/proc/$1/ns/$2"; }
 		.root.path = "'"$home/root"'" | .linux.uidMappings = [{containerID: 0, hostID: 65534, size: 1}] |
 		.linux.gidMappings = .linux.uidMappings | del(.linux.resources, .linux.cgroupsPath) |
 		.mounts += [{destination: "/etc/bound", source: "'"$home"'/text", type: "bind", options: ["bind", "ro"]}]' \
-		"$DATA/base.json" >"$home/bundle/config.json"
+		"$WORK/base.json" >"$home/bundle/config.json"
 	echo text >"$home/text"
 	touch "$home/root/etc/bound"
 	chown -R 65534:65534 "$home"
