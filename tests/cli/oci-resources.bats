@@ -21,13 +21,18 @@ load oci-helpers
 	fi
 	[[ $(group_of limited memory) == */hyfw-test-$$/pod/limited ]]
 	grep -c "$path\$" "/proc/$(oci state limited | jq .pid)/cgroup"
-	! grep -v "$path\$" "/proc/$(oci state limited | jq .pid)/cgroup" | grep -v perf_event
+	[ -z "$(elsewhere "$(oci state limited | jq .pid)" "$path")" ]
 	# what is executed later is in them too
 	oci exec --detach --pid-file "$WORK/pid" limited sleep 100
-	! grep -v "$path\$" "/proc/$(cat "$WORK/pid")/cgroup" | grep -v perf_event
+	[ -z "$(elsewhere "$(cat "$WORK/pid")" "$path")" ]
 	oci delete --force limited
 	[ ! -d "/sys/fs/cgroup/memory/hyfw-test-$$" ]
 	[ ! -d "/sys/fs/cgroup/hyfw-test-$$" ]
+}
+
+# Hierarchies in which a process is in another group than PATH.
+elsewhere() { # PID PATH
+	grep -v "$2\$" "/proc/$1/cgroup" | grep -v perf_event || true
 }
 
 @test "a pod's group is used and stays, and no second container gets into a used one" {

@@ -63,7 +63,7 @@ filter() {
 	printf xxxx | dd of="$kept" bs=1 seek=$(($(stat -c %s "$kept") - 100)) conv=notrunc 2>/dev/null
 	cp "$kept" "$WORK/damaged"
 	box true
-	! cmp -s "$kept" "$WORK/damaged"
+	run ! cmp -s "$kept" "$WORK/damaged"
 	cp "$kept" "$WORK/good"
 	# writable by others: not trusted
 	chmod 666 "$kept"
