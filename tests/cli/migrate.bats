@@ -59,15 +59,21 @@ answers_there() { # NAME
 }
 
 @test "live, the hosts among themselves: what it had in memory goes along; then a name is taken" {
-	start_guest vm
+	local monitor
+	start_guest vm --restart always
+	monitor=$(hyfw --format json inspect vm | json 0 monitor_pid)
 	timeout -k 1 5 "${HYFW_COMMAND[@]}" attach --sig-proxy=false vm <<<'echo forty-two >/tmp/kept' || true
 	run -0 hyfw migrate --check vm "$URI"
+	[ ! -e "$DATA/workloads/vm/moved" ]
 	[ -z "$output" ]
 	is_status vm running
 	run -0 hyfw migrate --live --peer-to-peer --migrate-uri tcp://127.0.0.1:49620 vm "$URI"
 	[[ "$output" =~ ^[0-9]+\ ms,\ [0-9]+\ ms\ down ]]
 	wait_until 10 is_status vm exited
 	[ "$(far list --name)" = vm ]
+	wait_until 10 has_ended "$monitor" # its restart policy does not start it again
+	is_status vm exited
+	[ "$(cat "$DATA/workloads/vm/moved")" = "$URI" ]
 	answers_there vm
 
 	start_guest vm2
@@ -194,5 +200,9 @@ there() { echo "$HOST/root$1"; }
 	[[ "$stderr" == *"it has moved to $URI"*"hyfw start --here vm"* ]]
 	run -125 --separate-stderr hyfw migrate --offline --copy-storage vm "$URI"
 	[[ "$stderr" == *"it has moved to $URI"* ]]
-	hyfw rm vm
+	far undefine vm
+	hyfw start --here vm
+	is_status vm running
+	[ ! -e "$DATA/workloads/vm/moved" ]
+	hyfw rm -f vm
 }
