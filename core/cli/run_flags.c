@@ -154,7 +154,12 @@ static int set_key(struct parse *parse, const char *key, const char *text, const
 /* "disable", or "type:container_t" as Podman and Docker write it. */
 static int label_opt(struct parse *parse, const char *text, struct hyfw_error **err)
 {
-	static const char *const parts[] = { "user", "role", "type", "level", "filetype" };
+	static const struct {
+		const char *word, *key;
+	} parts[] = {
+		{ "user:", "selinux_user" }, { "role:", "selinux_role" }, { "type:", "selinux_type" },
+		{ "level:", "selinux_level" }, { "filetype:", "selinux_filetype" },
+	};
 	size_t i;
 
 	if (strcmp(text, "disable") == 0 && access("/sys/fs/selinux/enforce", F_OK) < 0)
@@ -162,11 +167,10 @@ static int label_opt(struct parse *parse, const char *text, struct hyfw_error **
 	if (strcmp(text, "disable") == 0)
 		return set_key(parse, "selinux", "no", "--security-opt", err);
 	for (i = 0; i < HYFW_COUNT(parts); i++) {
-		const size_t length = strlen(parts[i]);
-		HYFW_AUTO_FREE char *key = hyfw_format("selinux_%s", parts[i]);
+		const size_t length = strlen(parts[i].word);
 
-		if (strncmp(text, parts[i], length) == 0 && text[length] == ':')
-			return set_key(parse, key, text + length + 1, "--security-opt", err);
+		if (strncmp(text, parts[i].word, length) == 0)
+			return set_key(parse, parts[i].key, text + length, "--security-opt", err);
 	}
 	return hyfw_fail(err, EINVAL, "--security-opt label=%s: is neither disable nor user:, role:, type:, level: or "
 			 "filetype: with a word behind", text);
