@@ -41,10 +41,12 @@ int device_rules_check(const struct device_rule *rules, size_t count)
 {
 	size_t i;
 
+	if (count > DEVICE_RULES_MOST)
+		return -EINVAL;
 	for (i = 0; i < count; i++)
 		if (!is_valid(&rules[i]))
 			return -EINVAL;
-	return count > DEVICE_RULES_MOST ? -EINVAL : 0;
+	return 0;
 }
 
 static bool speaks_of(const struct device_rule *rule, char type, int64_t major, int64_t minor)
