@@ -6,8 +6,9 @@
  *
  * For each command a line of median, minimum and
  * ninth decile in milliseconds, peak resident memory of the process in KiB (its
- * waited-for children included), and failures:
- *     MEDIAN MIN P90 RSS FAILED
+ * waited-for children included), failures, and the median of the CPU time in
+ * milliseconds (of the process and the children it waited for):
+ *     MEDIAN MIN P90 RSS FAILED CPU
  * Output of the commands is discarded; SPAWN_ERRORS in the environment keeps their
  * standard error, SPAWN_WARM_UP says how many runs of each go before (3).
  */
@@ -27,7 +28,7 @@ extern char **environ;
 
 struct command {
 	char **argv;
-	double *ms;
+	double *ms, *cpu_ms;
 	long rss_kib;
 	unsigned failed;
 };
@@ -40,7 +41,12 @@ static double now_ms(void)
 	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-static double run_once(struct command *command, const posix_spawn_file_actions_t *quiet)
+static double ms_of(const struct timeval *time)
+{
+	return (double)time->tv_sec * 1e3 + (double)time->tv_usec / 1e3;
+}
+
+static void run_once(struct command *command, size_t round, const posix_spawn_file_actions_t *quiet)
 {
 	struct rusage usage;
 	double start = now_ms();
@@ -58,7 +64,8 @@ static double run_once(struct command *command, const posix_spawn_file_actions_t
 		command->failed++;
 	if (usage.ru_maxrss > command->rss_kib)
 		command->rss_kib = usage.ru_maxrss;
-	return now_ms() - start;
+	command->ms[round] = now_ms() - start;
+	command->cpu_ms[round] = ms_of(&usage.ru_utime) + ms_of(&usage.ru_stime);
 }
 
 static int compare(const void *left, const void *right)
@@ -89,8 +96,10 @@ static size_t split(int argc, char **argv, struct command *commands)
 static void report(struct command *command, size_t rounds)
 {
 	qsort(command->ms, rounds, sizeof(*command->ms), compare);
-	printf("%.3f %.3f %.3f %ld %u\n", command->ms[rounds / 2], command->ms[0],
-	       command->ms[rounds * 9 / 10], command->rss_kib, command->failed);
+	qsort(command->cpu_ms, rounds, sizeof(*command->cpu_ms), compare);
+	printf("%.3f %.3f %.3f %ld %u %.3f\n", command->ms[rounds / 2], command->ms[0],
+	       command->ms[rounds * 9 / 10], command->rss_kib, command->failed,
+	       command->cpu_ms[rounds / 2]);
 }
 
 int main(int argc, char **argv)
@@ -115,16 +124,18 @@ int main(int argc, char **argv)
 	count = split(argc - 2, argv + 2, commands);
 	for (i = 0; i < count; i++) {
 		commands[i].ms = calloc(rounds, sizeof(double));
+		commands[i].cpu_ms = calloc(rounds, sizeof(double));
 		for (round = 0; round < warm_up; round++)
-			run_once(&commands[i], &quiet);
+			run_once(&commands[i], 0, &quiet);
 		commands[i].failed = 0;
 	}
 	for (round = 0; round < rounds; round++)
 		for (i = 0; i < count; i++)
-			commands[i].ms[round] = run_once(&commands[i], &quiet);
+			run_once(&commands[i], round, &quiet);
 	for (i = 0; i < count; i++) {
 		report(&commands[i], rounds);
 		free(commands[i].ms);
+		free(commands[i].cpu_ms);
 	}
 	free(commands);
 	posix_spawn_file_actions_destroy(&quiet);
