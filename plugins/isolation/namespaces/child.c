@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 /* Ends with the creator.  Has to be said again after each change of credentials,
  * which clears it (prctl(2)).  A creator that is gone by now is noticed at the
@@ -70,13 +71,25 @@ void ns_become_root(const struct ns_job *job)
 	if (!job->mapped)
 		return;
 	ns_expect(job, NS_MAPPED, NULL, 0, NULL);
-	if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0 ||
-	    (syscall(SYS_setgroups, (size_t)0, NULL) < 0 && !(job->process && errno == EPERM)))
+	ns_take_ids(job);
+	if (!job->keep_groups && syscall(SYS_setgroups, (size_t)0, NULL) < 0 && !(job->process && errno == EPERM))
+		ns_die(job, NS_STEP_IDS, "", errno);
+	ns_die_with_creator(job);
+}
+
+void ns_take_ids(const struct ns_job *job)
+{
+	const struct ns_board *board = job->board;
+
+	if (syscall(SYS_setresgid, 0, 0, 0) < 0 &&
+	    (errno != EINVAL || syscall(SYS_setresgid, board->gid, board->gid, board->gid) < 0))
+		ns_die(job, NS_STEP_IDS, "", errno);
+	if (syscall(SYS_setresuid, 0, 0, 0) < 0 &&
+	    (errno != EINVAL || syscall(SYS_setresuid, board->uid, board->uid, board->uid) < 0))
 		ns_die(job, NS_STEP_IDS, "", errno);
 	/* Changed ids made the files below /proc/self root's again. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		ns_die(job, NS_STEP_IDS, "", errno);
-	ns_die_with_creator(job);
 }
 
 /* Now owned by the user namespace, and with its root as the owner of what is in
@@ -184,6 +197,37 @@ void ns_child_create(struct ns_job *job)
 	ns_child_become(job, console.master);
 }
 
+/* The container's own, where it is that and nothing else: an image can have anything there. */
+static int open_null(void)
+{
+	NS_AUTO_CLOSE int fd = -1;
+	struct stat status;
+
+	if (fstatat(AT_FDCWD, "/dev/null", &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISCHR(status.st_mode) ||
+	    status.st_rdev != makedev(1, 3))
+		return -1;
+	fd = open("/dev/null", O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &status) < 0 || !S_ISCHR(status.st_mode) || status.st_rdev != makedev(1, 3) ||
+	    fcntl(fd, F_SETFL, 0) < 0)
+		return -1;
+	return ns_steal_fd(&fd);
+}
+
+/* What is the host's /dev/null still belongs to the host's file system: security modules
+ * see that, and whoever saves the container. */
+static void reopen_null(const struct ns_job *job)
+{
+	NS_AUTO_CLOSE int null = -1;
+	int i;
+
+	if (!job->process || !job->board->nulls)
+		return;
+	null = open_null();
+	for (i = 0; null >= 0 && i < 3; i++)
+		if (job->board->nulls & 1u << i && dup2(null, i) < 0)
+			ns_die(job, NS_STEP_STDIO, "standard files", errno);
+}
+
 static void connect_stdio(const struct ns_job *job)
 {
 	int moved[3], i;
@@ -200,6 +244,7 @@ static void connect_stdio(const struct ns_job *job)
 	for (i = 0; i < 3; i++)
 		if (dup2(moved[i], i) < 0)
 			ns_die(job, NS_STEP_STDIO, "standard files", errno);
+	reopen_null(job);
 }
 
 /* A directory that was reached through a leaked descriptor is outside of our
@@ -254,11 +299,23 @@ static void close_others(const struct ns_job *job, int console)
 	} while (next != ~0u);
 }
 
+/* It would have our label, and be of no use to the command.  Who may not give it another one
+ * goes on with that. */
+static void label_keyring(const struct ns_job *job, const char *label)
+{
+	NS_AUTO_CLOSE int fd = openat(job->proc_fd, "thread-self/attr/keycreate", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)!write(fd, label, strlen(label));
+}
+
 /* Not the caller's keys.  A kernel without keyrings has none to give away. */
 static void join_keyring(const struct ns_job *job)
 {
 	if (job->keep_keyring)
 		return;
+	if (job->process && job->confinement->process_label)
+		label_keyring(job, job->confinement->process_label);
 	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, job->keyring) < 0 && errno != ENOSYS)
 		ns_die(job, NS_STEP_KEYRING, "", errno);
 }

@@ -35,7 +35,8 @@ static int set_capabilities(const struct ns_job *job, uint64_t extra)
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	uint64_t mask = available(job), inheritable = confinement->inheritable & mask;
 	uint64_t permitted = (confinement->permitted | extra) & mask;
-	uint64_t effective = (confinement->effective | extra) & mask;
+	/* What is not permitted cannot be effective; the runtimes' own tests list such sets. */
+	uint64_t effective = (confinement->effective | extra) & (job->process ? permitted : mask);
 	struct __user_cap_data_struct data[2] = {
 		{ (uint32_t)effective, (uint32_t)permitted, (uint32_t)inheritable },
 		{ (uint32_t)(effective >> 32), (uint32_t)(permitted >> 32), (uint32_t)(inheritable >> 32) },
@@ -78,18 +79,29 @@ static void raise_ambient(const struct ns_job *job, uint64_t ambient)
 			ns_die(job, NS_STEP_CAPABILITIES, "ambient set", errno);
 }
 
-static void set_user(const struct ns_job *job)
+static void set_ids(const struct ns_job *job)
 {
 	const struct ns_board *board = job->board;
 
-	/* A user namespace may forbid it; then an OCI bundle without groups keeps what it has. */
-	if (syscall(SYS_setgroups, (size_t)board->group_count, board->groups) < 0 &&
-	    !(board->group_count == 0 && may_be_absent(job)))
-		ns_die(job, NS_STEP_USER, "supplementary groups", errno);
 	if (syscall(SYS_setresgid, board->gid, board->gid, board->gid) < 0)
 		ns_die(job, NS_STEP_USER, "group id (is it inside the id range of the workload?)", errno);
 	if (syscall(SYS_setresuid, board->uid, board->uid, board->uid) < 0)
 		ns_die(job, NS_STEP_USER, "user id (is it inside the id range of the workload?)", errno);
+}
+
+static void set_user(const struct ns_job *job)
+{
+	const struct ns_board *board = job->board;
+
+	if (job->keep_groups && board->group_count == 0) {
+		set_ids(job);
+		return;
+	}
+	/* A user namespace may forbid it; then an OCI bundle without groups keeps what it has. */
+	if (syscall(SYS_setgroups, (size_t)board->group_count, board->groups) < 0 &&
+	    !(board->group_count == 0 && may_be_absent(job)))
+		ns_die(job, NS_STEP_USER, "supplementary groups", errno);
+	set_ids(job);
 }
 
 void ns_confine_before(const struct ns_job *job)

@@ -6,6 +6,8 @@
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <termios.h>
 
@@ -21,28 +23,45 @@ static void copy_window_size(const struct ns_job *job, int master)
 		}
 }
 
-void ns_console_open(const struct ns_job *job, struct ns_console *console)
+/* A terminal of our own root: "/dev/pts/ptmx" of a devpts, else a node "/dev/ptmx", which
+ * leads to the devpts beside it. */
+static int open_master(void)
 {
 	struct open_how how = { .flags = O_RDWR | O_NOCTTY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
+	NS_AUTO_CLOSE int fd = (int)syscall(SYS_openat2, AT_FDCWD, "/dev/pts/ptmx", &how, sizeof(how));
+	struct stat status;
 	struct statfs fs;
+	int errnum = errno;
+
+	if (fd >= 0)
+		return fstatfs(fd, &fs) == 0 && fs.f_type == DEVPTS_SUPER_MAGIC ? ns_steal_fd(&fd) : -ENOTTY;
+	if (fstatat(AT_FDCWD, "/dev/ptmx", &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISCHR(status.st_mode) ||
+	    status.st_rdev != makedev(5, 2))
+		return -errnum;
+	fd = (int)syscall(SYS_openat2, AT_FDCWD, "/dev/ptmx", &how, sizeof(how));
+	return fd < 0 ? -errno : ns_steal_fd(&fd);
+}
+
+void ns_console_open(const struct ns_job *job, struct ns_console *console)
+{
 	int unlock = 0;
 
-	console->master = (int)syscall(SYS_openat2, AT_FDCWD, "/dev/pts/ptmx", &how, sizeof(how));
-	if (console->master < 0 || fstatfs(console->master, &fs) < 0)
-		ns_die(job, NS_STEP_TERMINAL, "/dev/pts/ptmx", errno);
-	if (fs.f_type != DEVPTS_SUPER_MAGIC)
-		ns_die(job, NS_STEP_TERMINAL, "/dev/pts/ptmx", ENOTTY);
+	console->master = open_master();
+	if (console->master < 0)
+		ns_die(job, NS_STEP_TERMINAL, "/dev/pts/ptmx", -console->master);
 	if (ioctl(console->master, TIOCSPTLCK, &unlock) < 0)
 		ns_die(job, NS_STEP_TERMINAL, "/dev/pts/ptmx", errno);
 	console->slave = ioctl(console->master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (console->slave < 0)
 		ns_die(job, NS_STEP_TERMINAL, "/dev/pts", errno);
 	copy_window_size(job, console->master);
-	if (job->board->uid != 0 && fchown(console->slave, job->board->uid, (gid_t)-1) < 0)
+	/* One of the host's has a group that a user namespace may not know. */
+	if (job->board->uid != 0 && fchown(console->slave, job->board->uid, (gid_t)-1) < 0 &&
+	    !(job->process && job->mapped && errno == EPERM))
 		ns_die(job, NS_STEP_TERMINAL, "its owner", errno);
 }
 
-void ns_console_bind(const struct ns_job *job, const struct ns_console *console, int dev_fd)
+int ns_console_tree(const struct ns_job *job, const struct ns_console *console, int dev_fd)
 {
 	char path[] = "pts/0000000000";
 	unsigned number = 0, divisor = 1;
@@ -57,9 +76,21 @@ void ns_console_bind(const struct ns_job *job, const struct ns_console *console,
 		*at++ = (char)('0' + number / divisor % 10);
 	*at = '\0';
 	fd = open_tree(dev_fd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (fd < 0 || move_mount(fd, "", dev_fd, "console", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+	if (fd < 0)
+		ns_die(job, NS_STEP_TERMINAL, "/dev/pts", errno);
+	return fd;
+}
+
+void ns_console_attach(const struct ns_job *job, int tree, int dev_fd)
+{
+	if (move_mount(tree, "", dev_fd, "console", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		ns_die(job, NS_STEP_TERMINAL, "/dev/console", errno);
-	close(fd);
+	close(tree);
+}
+
+void ns_console_bind(const struct ns_job *job, const struct ns_console *console, int dev_fd)
+{
+	ns_console_attach(job, ns_console_tree(job, console, dev_fd), dev_fd);
 }
 
 void ns_console_take(const struct ns_job *job, int slave)

@@ -5,7 +5,6 @@
 
 #include <linux/sched.h>
 #include <sched.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -37,6 +36,8 @@ static void be_command(struct ns_job *job, void *context)
 	if (job->process)
 		ns_expect(job, NS_GO, NULL, 0, NULL);
 	ns_join_cgroups(job);
+	if (job->process && !job->process->cpu_affinity_initial)
+		oci_affinity_reset();
 	umask(0022);
 	if (job->terminal) {
 		ns_console_open(job, &console);
@@ -57,9 +58,8 @@ static void join_workload(struct ns_job *job, void *context)
 	/* A container without a mount namespace of its own has but a root of its own. */
 	if (job->process && (fchdir(executing->root) < 0 || chroot(".") < 0))
 		ns_die(job, NS_STEP_ROOT, "of the workload", errno);
-	if (job->mapped && (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0 ||
-			    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0))
-		ns_die(job, NS_STEP_IDS, "", errno);
+	if (job->mapped)
+		ns_take_ids(job);
 }
 
 static const struct {
@@ -170,6 +170,8 @@ static int prepare(struct executing *executing, const struct hyfw_map *record, c
 	job->process = exec->oci;
 	job->preserved = exec->oci ? exec->preserve_fds : 0;
 	job->outlives = exec->detached;
+	job->has_personality = exec->oci && hyfw_map_get(record, OCI_NOTE_PERSONALITY);
+	job->personality = (unsigned long)hyfw_map_int(record, OCI_NOTE_PERSONALITY, 0);
 	executing->cgroup_fds = host->alloc(arena, (exec->confinement.cgroup_count + 1) * sizeof(int));
 	job->workdir = exec->workdir ? exec->workdir : hyfw_map_get(record, NS_NOTE_WORKDIR);
 	job->terminal = exec->terminal;

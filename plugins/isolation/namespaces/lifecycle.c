@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #ifndef P_PIDFD
@@ -58,15 +59,18 @@ void ns_handle_drop(struct ns_instance *instance, struct ns_handle *handle)
 
 void ns_give_stdio(const struct ns_job *job, uint32_t uid, uint32_t gid)
 {
+	bool known = uid != UINT32_MAX && gid != UINT32_MAX; /* else nobody of ours */
 	struct stat status;
 	size_t i;
 
-	if (uid == UINT32_MAX || gid == UINT32_MAX) /* nobody of ours */
-		return;
-	for (i = 0; !job->terminal && i < NS_COUNT(job->stdio); i++)
-		if (job->stdio[i] >= 0 && fstat(job->stdio[i], &status) == 0 && S_ISFIFO(status.st_mode) &&
-		    fchown(job->stdio[i], uid, gid) < 0)
-			return; /* then it cannot, and is told so */
+	for (i = 0; !job->terminal && i < NS_COUNT(job->stdio); i++) {
+		if (job->stdio[i] < 0 || fstat(job->stdio[i], &status) < 0)
+			continue;
+		if (S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3))
+			job->board->nulls |= 1u << i;
+		if (S_ISFIFO(status.st_mode) && known && fchown(job->stdio[i], uid, gid) < 0)
+			known = false; /* then it cannot, and is told so */
+	}
 }
 
 int ns_await_ready(const struct hyfw_host *host, struct ns_handle *handle, int *ret_console,
@@ -93,8 +97,9 @@ int ns_let_go(const struct hyfw_host *host, struct ns_handle *handle, struct hyf
 		r = ns_channel_receive(handle->channel, &message, NULL, 0, NULL);
 	close(handle->channel);
 	handle->channel = -1;
-	/* The strings of the workload may be gone by now. */
-	handle->board->object = handle->command;
+	/* The strings of the workload may be gone by now, those on the board are not. */
+	if (handle->board->object != handle->board->text)
+		handle->board->object = handle->command;
 	if (r == -EPIPE && handle->board->executing && !handle->board->failed)
 		return 0;
 	if (r < 0 && r != -EPIPE)

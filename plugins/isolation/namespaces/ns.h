@@ -96,6 +96,8 @@ enum ns_step {
 	NS_STEP_PROFILE,
 	NS_STEP_TIME,
 	NS_STEP_LIMIT,
+	NS_STEP_SOURCE,
+	NS_STEP_ORDINARY,
 };
 
 #define NS_GROUPS_MAX 1024
@@ -109,6 +111,10 @@ struct ns_board {
 	int32_t errnum;
 	enum ns_step step;
 	const char *object;
+	char text[256];     /* room for an object that has to be composed */
+
+	/* Standard files that are the host's /dev/null, by bits: the container's own is opened. */
+	uint32_t nulls;
 
 	/* The parent's answer: who the command runs as, with ids inside. */
 	uint32_t uid, gid;
@@ -162,6 +168,9 @@ struct ns_job {
 	struct oci_room *oci;     /* what create() prepared; NULL in exec() */
 	const char *keyring;      /* name of the session keyring to be made */
 	bool keep_keyring;        /* none is made */
+	bool keep_groups;         /* the caller's supplementary groups stay */
+	bool has_personality;
+	unsigned long personality; /* personality(2) */
 	bool outlives;            /* is not to end with its creator */
 	uint32_t preserved;       /* descriptors from 3 on that go to the command */
 	int started_by;           /* connection to another process that starts it; 0: nobody */
@@ -258,6 +267,8 @@ void ns_expect(const struct ns_job *job, char message, int *fds, size_t room, si
 void ns_become_private(const struct ns_job *job);
 void ns_join_cgroups(const struct ns_job *job);
 void ns_become_root(const struct ns_job *job); /* of the user namespace, once it is mapped */
+/* Root's ids in the user namespace; where it has no root, those of the command. */
+void ns_take_ids(const struct ns_job *job);
 void ns_bring_up_loopback(const struct ns_job *job);
 void ns_pivot(const struct ns_job *job, int root); /* to a root that is attached */
 /* The last part, common to create() and exec(): stdio, directory, credentials,
@@ -306,7 +317,11 @@ int ns_guide_run(struct ns_job *job, const struct ns_guide *guide, pid_t *ret_pi
 struct ns_console {
 	int master, slave;
 };
+/* By the devpts at /dev/pts, of whatever is the root now. */
 void ns_console_open(const struct ns_job *job, struct ns_console *console);
+/* A tree of it by its number below 'dev_fd', and that on the console of a /dev. */
+int ns_console_tree(const struct ns_job *job, const struct ns_console *console, int dev_fd);
+void ns_console_attach(const struct ns_job *job, int tree, int dev_fd);
 void ns_console_bind(const struct ns_job *job, const struct ns_console *console, int dev_fd);
 void ns_console_take(const struct ns_job *job, int slave);
 

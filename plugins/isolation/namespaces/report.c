@@ -37,10 +37,13 @@ static const char *const steps[] = {
 	[NS_STEP_READ_ONLY] = "make read-only",
 	[NS_STEP_PROPAGATION] = "set the mount propagation of",
 	[NS_STEP_COPY] = "copy to the tmpfs what it covers:",
-	[NS_STEP_HOOK] = "run the hook",
+	[NS_STEP_HOOK] = "error running",
 	[NS_STEP_PROFILE] = "set the AppArmor profile",
 	[NS_STEP_TIME] = "set the offset of the clock",
 	[NS_STEP_LIMIT] = "set the limit",
+	[NS_STEP_SOURCE] = "bind",
+	/* Words that others look for. */
+	[NS_STEP_ORDINARY] = "a file system of the kernel must be mounted on ordinary directory, no link:",
 };
 
 struct ns_board *ns_board_new(void)

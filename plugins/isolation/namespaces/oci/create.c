@@ -30,6 +30,8 @@ static int open_all(struct oci_room *room, struct hyfw_call *call, struct hyfw_e
 	int r = oci_sources_open(room, err);
 
 	if (r == 0)
+		r = oci_nodes_make(room, err);
+	if (r == 0)
 		r = oci_cgroups_prepare(room, err);
 	if (r == 0)
 		r = oci_hooks_prepare(room, err);
@@ -44,6 +46,14 @@ static int find_home(struct making *making, struct hyfw_error **err)
 	if (room->late) /* ours is opened later */
 		root = open(room->config->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return oci_process_prepare(room->host, making->job.process, room->late ? root : room->root, &making->job, err);
+}
+
+/* What Podman asks crun for with --group-add keep-groups. */
+static bool keeps_groups(const struct hyfw_oci_config *config)
+{
+	const char *value = hyfw_map_get(&config->annotations, "run.oci.keep_original_groups");
+
+	return value && strcmp(value, "0") != 0;
 }
 
 static int prepare_job(struct making *making, struct hyfw_error **err)
@@ -68,6 +78,9 @@ static int prepare_job(struct making *making, struct hyfw_error **err)
 	job->process = &config->process;
 	job->oci = &making->room;
 	job->keep_keyring = config->no_new_keyring;
+	job->keep_groups = keeps_groups(config);
+	job->has_personality = config->personality.set;
+	job->personality = (unsigned long)config->personality.value;
 	job->keyring = host->format(making->room.arena, "_ses.%s", config->id ? config->id : workload->name);
 	job->preserved = config->preserve_fds;
 	r = ns_cgroups_open(host, job->confinement, making->cgroup_fds, &job->cgroup_count,
@@ -212,6 +225,9 @@ static int complete(struct making *making, struct hyfw_error **err)
 		r = oci_process_schedule(room->host, making->job.process, making->pid, err);
 	if (r == 0 && workdir)
 		r = room->host->note(making->call, NS_NOTE_WORKDIR, workdir, err);
+	if (r == 0 && making->job.has_personality)
+		r = room->host->note(making->call, OCI_NOTE_PERSONALITY,
+				     room->host->format(room->arena, "%lu", making->job.personality), err);
 	if (r < 0 || room->gate < 0)
 		return r;
 	r = ns_channel_send(making->handle->channel, NS_DETACH, NULL, 0);
@@ -244,7 +260,7 @@ static int make(struct making *making, struct hyfw_error **err)
 static void finish(struct making *making)
 {
 	const int fds[] = { making->cgroup_unified, making->job.channel, making->console, making->listener,
-			    making->room.gate, making->room.states[0], making->room.states[1] };
+			    making->room.gate, making->room.nodes, making->room.states[0], making->room.states[1] };
 	size_t i;
 
 	for (i = 0; i < making->job.cgroup_count; i++)
@@ -279,7 +295,7 @@ int oci_create(struct ns_instance *instance, struct hyfw_call *call, const struc
 {
 	struct making making = {
 		.room = { .host = instance->host, .arena = call->arena, .workload = workload,
-			  .config = workload->oci, .root = -1, .gate = -1, .states = { -1, -1 },
+			  .config = workload->oci, .root = -1, .nodes = -1, .gate = -1, .states = { -1, -1 },
 			  .stops = workload->oci->run_hooks },
 		.call = call, .job = { .channel = -1, .proc_fd = -1 }, .cgroup_unified = -1, .pidfd = -1,
 		.console = -1, .listener = -1,

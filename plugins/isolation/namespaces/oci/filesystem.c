@@ -5,6 +5,7 @@
  * mqueue without an ipc namespace) is bound from the host, as the runtimes do. */
 #include "oci.h"
 
+#include <sched.h>
 #include <sys/stat.h>
 
 #define VALUE_LIMIT 255 /* of fsconfig(2) */
@@ -79,7 +80,7 @@ static const char *fd_path(int fd, char path[48])
  * below /proc of the host, which is still ours; what is on top of it then is taken off
  * again, to be attached as all others are. */
 static int mount_old(const struct oci_room *room, const struct hyfw_oci_mount *wanted, const char *joined,
-		     int target)
+		     const char *place, int target)
 {
 	const char *source = wanted->source ? wanted->source : wanted->type;
 	NS_AUTO_CLOSE int top = -1;
@@ -88,7 +89,7 @@ static int mount_old(const struct oci_room *room, const struct hyfw_oci_mount *w
 
 	if (mount(source, fd_path(target, path), wanted->type, 0, joined) < 0)
 		return -errno;
-	top = ns_open_inside(room->root, wanted->target, 0);
+	top = ns_open_inside(room->root, place, 0);
 	if (top < 0)
 		return top;
 	fd = open_tree(top, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
@@ -99,6 +100,33 @@ static int mount_old(const struct oci_room *room, const struct hyfw_oci_mount *w
 		fd = -1;
 	}
 	return fd < 0 ? -errnum : fd;
+}
+
+/* Messages of the host's ipc namespace: only we may mount them, for a container that has a
+ * user namespace and no ipc namespace of its own. */
+int oci_filesystems_open(struct oci_room *room, struct hyfw_error **err)
+{
+	static const char *const options[] = { "source", "mqueue", NULL };
+	uint64_t has = room->namespaces.fresh | room->namespaces.taken;
+	size_t i;
+
+	if (!(has & CLONE_NEWUSER) || has & CLONE_NEWIPC)
+		return 0;
+	for (i = 0; i < room->config->mount_count; i++) {
+		const struct hyfw_oci_mount *mount = &room->config->mounts[i];
+		struct oci_mount *made = &room->mounts[i];
+		int r;
+
+		if (made->bind || !mount->type || strcmp(mount->type, "mqueue") != 0)
+			continue;
+		made->fd = ns_filesystem("mqueue", options, (mount->set | mount->set_all) & ~(uint64_t)MOUNT_ATTR_RDONLY);
+		r = made->fd >= 0 && mount->propagation ?
+			oci_mount_change(made->fd, 0, 0, mount->propagation, mount->propagation_all) : 0;
+		if (r < 0)
+			return ns_fail(room->host, err, -r, "set the mount propagation of", mount->target);
+		/* Else the child binds what the host has at /dev/mqueue. */
+	}
+	return 0;
 }
 
 /* The host's file system of that kind; NULL when there is nothing to stand in. */
@@ -142,10 +170,11 @@ static int make(const struct oci_room *room, const struct hyfw_oci_mount *mount,
 
 	attributes &= ~(uint64_t)MOUNT_ATTR_RDONLY; /* see oci_mounts_seal() */
 	if (made->joined) {
-		fd = mount_old(room, mount, made->joined, target);
+		fd = mount_old(room, mount, made->joined, made->target, target);
 		return fd < 0 || oci_mount_change(fd, attributes, 0, 0, false) == 0 ? fd : -errno;
 	}
-	if (!is_tmpfs || made->has_mode)
+	/* A new mount point has no mode of its own yet: the file system's own default. */
+	if (!is_tmpfs || made->has_mode || made->covers_nothing)
 		return ns_filesystem(mount->type, made->options, attributes);
 	for (; made->options[i]; i += 2) {
 		if (i + 4 > NS_COUNT(options))

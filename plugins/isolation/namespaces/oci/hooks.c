@@ -13,8 +13,11 @@
 
 static const struct {
 	enum hyfw_oci_phase phase;
-	const char *status;
-} phases[] = { { HYFW_OCI_CREATE_CONTAINER, "creating" }, { HYFW_OCI_START_CONTAINER, "created" } };
+	const char *name, *status;
+} phases[] = {
+	{ HYFW_OCI_CREATE_CONTAINER, "createContainer", "creating" },
+	{ HYFW_OCI_START_CONTAINER, "startContainer", "created" },
+};
 
 int oci_hooks_prepare(struct oci_room *room, struct hyfw_error **err)
 {
@@ -61,16 +64,54 @@ int oci_hooks_describe(struct oci_room *room, pid_t pid, struct hyfw_error **err
 
 /* ---- in the child ---------------------------------------------------------------- */
 
-static void be_hook(const struct hyfw_oci_hook *hook, int state)
+/* One that is to run, as the board can tell of it. */
+struct turn {
+	const struct hyfw_oci_hook *hook;
+	size_t kind, number; /* in 'phases' and in its list */
+	const char *bundle;
+	int state;
+};
+
+static size_t append(char *text, size_t used, size_t room, const char *more)
 {
+	size_t length = strlen(more);
+
+	if (length > room - used - 1)
+		length = room - used - 1;
+	memcpy(text + used, more, length);
+	text[used + length] = '\0';
+	return used + length;
+}
+
+/* "createContainer hook #1: /bin/false", in words that clients look for. */
+__attribute__((noreturn))
+static void fail(const struct ns_job *job, const struct turn *turn, int errnum)
+{
+	const size_t room = sizeof(job->board->text);
+	char number[24], *text = job->board->text;
+	size_t used = append(text, 0, room, phases[turn->kind].name);
+
+	used = append(text, used, room, " hook #");
+	used = append(text, used, room, oci_digits(turn->number, 10, number));
+	used = append(text, used, room, ": ");
+	append(text, used, room, turn->hook->path);
+	ns_die(job, NS_STEP_HOOK, text, errnum);
+}
+
+static void be_hook(const struct turn *turn)
+{
+	const struct hyfw_oci_hook *hook = turn->hook;
 	static const char *const none[] = { NULL };
 	const char *const alone[] = { hook->path, NULL };
 	const char *const *argv = hook->argv && hook->argv[0] ? hook->argv : alone;
 	const char *const *envp = hook->envp ? hook->envp : none;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	/* As those that the runtime runs; it may be closed to a user namespace. */
+	if (phases[turn->kind].phase == HYFW_OCI_CREATE_CONTAINER)
+		(void)!chdir(turn->bundle);
 	/* Its place is at the end after the one before; the file is shared, and so is the place. */
-	if (lseek(state, 0, SEEK_SET) < 0 || dup2(state, 0) < 0)
+	if (lseek(turn->state, 0, SEEK_SET) < 0 || dup2(turn->state, 0) < 0)
 		_exit(127);
 	if (syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		_exit(127);
@@ -78,37 +119,40 @@ static void be_hook(const struct hyfw_oci_hook *hook, int state)
 	_exit(127);
 }
 
-static void run(const struct ns_job *job, const struct hyfw_oci_hook *hook, int state)
+static void run(const struct ns_job *job, const struct turn *turn)
 {
+	const uint32_t timeout = turn->hook->timeout;
 	NS_AUTO_CLOSE int pidfd = -1;
 	struct pollfd end = { .events = POLLIN };
 	int status = -1, r;
 	pid_t pid = ns_clone(0, -1, &pidfd);
 
 	if (pid == 0)
-		be_hook(hook, state);
+		be_hook(turn);
 	if (pid < 0)
-		ns_die(job, NS_STEP_HOOK, hook->path, errno);
+		fail(job, turn, errno);
 	end.fd = pidfd;
 	do
-		r = poll(&end, 1, hook->timeout ? (int)(hook->timeout > 2000000 ? 2000000 : hook->timeout) * 1000 : -1);
+		r = poll(&end, 1, timeout ? (int)(timeout > 2000000 ? 2000000 : timeout) * 1000 : -1);
 	while (r < 0 && errno == EINTR);
 	if (r <= 0)
 		kill(pid, SIGKILL); /* a child that nobody has reaped: no stranger */
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (r <= 0)
-		ns_die(job, NS_STEP_HOOK, hook->path, ETIMEDOUT);
+		fail(job, turn, ETIMEDOUT);
 	if (status != 0)
-		ns_die(job, NS_STEP_HOOK, hook->path,
-		       WIFEXITED(status) && WEXITSTATUS(status) == 127 ? ENOEXEC : ECANCELED);
+		fail(job, turn, WIFEXITED(status) && WEXITSTATUS(status) == 127 ? ENOEXEC : ECANCELED);
 }
 
 void oci_hooks_run(const struct ns_job *job, const struct oci_room *room, enum hyfw_oci_phase phase)
 {
 	const struct hyfw_oci_hooks *hooks = &room->config->hooks[phase];
-	size_t i;
+	struct turn turn = { .kind = phase == HYFW_OCI_START_CONTAINER, .bundle = room->config->bundle };
 
-	for (i = 0; i < hooks->count; i++)
-		run(job, &hooks->hooks[i], room->states[phase == HYFW_OCI_START_CONTAINER]);
+	turn.state = room->states[turn.kind];
+	for (; turn.number < hooks->count; turn.number++) {
+		turn.hook = &hooks->hooks[turn.number];
+		run(job, &turn);
+	}
 }

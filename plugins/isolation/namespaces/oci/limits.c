@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #define CPUS_MAX 8192
+#define DEADLINE 6 /* SCHED_DEADLINE of linux/sched.h, which sched.h redefines */
 
 /* sched_setattr(2), which the C library does not know */
 struct sched_attributes {
@@ -77,7 +78,12 @@ static int set_scheduler(const struct hyfw_host *host, const struct hyfw_oci_sch
 		.sched_period = scheduler->period,
 	};
 
-	return syscall(SYS_sched_setattr, pid, &attr, 0) < 0 ? ns_fail(host, err, errno, "set the scheduler", "") : 0;
+	if (syscall(SYS_sched_setattr, pid, &attr, 0) == 0)
+		return 0;
+	if (errno == EPERM && scheduler->policy == DEADLINE) /* sched_setattr(2), ERRORS; the words are runc's */
+		return host->fail(err, EPERM, "set the scheduler: process scheduler can't be used together with "
+				  "AllowedCPUs, it takes all CPUs of the machine, and CAP_SYS_NICE");
+	return ns_fail(host, err, errno, "set the scheduler", "");
 }
 
 /* linux/ioprio.h of 5.15 and later */
@@ -110,6 +116,15 @@ static int parse_cpus(const char *text, unsigned long *mask)
 		text = *end ? end + 1 : end;
 	}
 	return 0;
+}
+
+/* All that its groups allow, and not what the caller happens to be bound to. */
+void oci_affinity_reset(void)
+{
+	unsigned long mask[CPUS_MAX / 8 / sizeof(unsigned long)];
+
+	memset(mask, 0xff, sizeof(mask));
+	syscall(SYS_sched_setaffinity, 0, sizeof(mask), mask);
 }
 
 int oci_affinity_set(const struct hyfw_host *host, const char *cpus, pid_t pid, struct hyfw_error **err)

@@ -5,6 +5,7 @@
 #include "oci.h"
 
 #include <linux/magic.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -52,22 +53,94 @@ void oci_attach(const struct ns_job *job, int fd, int target, const char *name)
 		ns_die(job, NS_STEP_MOUNT, name, errno);
 }
 
+/* proc and sysfs go to the very directory: by a link of the image they would be somewhere
+ * else, and what the masks are for with them. */
+static bool is_kernels(const struct hyfw_oci_mount *mount)
+{
+	return !mount->bind && mount->type && (strcmp(mount->type, "proc") == 0 || strcmp(mount->type, "sysfs") == 0);
+}
+
+static int open_ordinary(const struct ns_job *job, const struct oci_room *room, const char *path)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC | O_DIRECTORY,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS,
+	};
+	int fd = (int)syscall(SYS_openat2, room->root, path, &how, sizeof(how));
+
+	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
+		ns_die(job, NS_STEP_ORDINARY, path, errno);
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_target(const struct ns_job *job, const struct oci_room *room, size_t index)
+{
+	const struct hyfw_oci_mount *mount = &room->config->mounts[index];
+	struct oci_mount *made = &room->mounts[index];
+	int target = is_kernels(mount) ? open_ordinary(job, room, made->target) :
+		     ns_open_inside(room->root, made->target, made->target_link ? O_NOFOLLOW : 0);
+
+	if (target == -ENOENT) {
+		made->covers_nothing = true;
+		target = ns_target_open(room->root, made->target, !made->bind || made->directory);
+	}
+	if (target < 0)
+		ns_die(job, NS_STEP_TARGET, mount->target, -target);
+	return target;
+}
+
+/* The same link as the source, in place of a mount. */
+static void copy_link(const struct ns_job *job, const struct oci_room *room, const struct oci_mount *made)
+{
+	const char *name = strrchr(made->target, '/') + 1;
+	char parent[PATH_MAX], there[PATH_MAX];
+	size_t length = (size_t)(name - made->target);
+	NS_AUTO_CLOSE int fd = -1;
+	ssize_t found;
+
+	if (length >= sizeof(parent) || !*name)
+		ns_die(job, NS_STEP_TARGET, made->target, EINVAL);
+	memcpy(parent, made->target, length);
+	parent[length] = '\0';
+	fd = ns_target_open(room->root, parent, true);
+	if (fd < 0)
+		ns_die(job, NS_STEP_TARGET, made->target, -fd);
+	if (symlinkat(made->link, fd, name) == 0)
+		return;
+	found = errno == EEXIST ? readlinkat(fd, name, there, sizeof(there)) : -1;
+	if (found < 0 || (size_t)found != strlen(made->link) || memcmp(there, made->link, (size_t)found) != 0)
+		ns_die(job, NS_STEP_TARGET, made->target, EEXIST);
+}
+
+/* On top of all of the root: that is the root from now on. */
+static bool is_top(const char *path)
+{
+	return !path[strspn(path, "/")];
+}
+
 static void attach(const struct ns_job *job, struct oci_room *room, size_t index)
 {
 	const struct hyfw_oci_mount *mount = &room->config->mounts[index];
 	struct oci_mount *made = &room->mounts[index];
-	int target = ns_target_open(room->root, mount->target, !made->bind || made->directory);
+	int target;
 
-	if (target < 0)
-		ns_die(job, NS_STEP_TARGET, mount->target, -target);
+	if (made->link) {
+		copy_link(job, room, made);
+		return;
+	}
+	if (made->inner)
+		oci_inner_take(job, room, index);
+	target = open_target(job, room, index);
 	if (!made->bind && mount->type && strcmp(mount->type, "cgroup") == 0) {
 		oci_cgroups_attach(job, room, mount, target);
 	} else {
-		if (!made->bind)
+		if (made->fd < 0 && !made->bind)
 			made->fd = oci_filesystem(job, room, index, target);
 		if (made->fd < 0)
 			ns_die(job, NS_STEP_MOUNT, mount->target, EBADF);
-		oci_attach(job, made->fd, target, mount->target);
+		oci_attach(job, made->fd, target, made->target);
+		if (is_top(made->target))
+			room->root = made->fd;
 	}
 	close(target);
 }

@@ -11,7 +11,6 @@
 
 #include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <linux/nsfs.h>
 #include <time.h>
@@ -196,9 +195,7 @@ void oci_namespaces_join(struct ns_job *job, void *context)
 	if (!(namespaces->taken & CLONE_NEWUSER))
 		return;
 	join(job, namespaces, CLONE_NEWUSER);
-	if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		ns_die(job, NS_STEP_IDS, "", errno);
+	ns_take_ids(job);
 }
 
 void oci_namespaces_enter(const struct ns_job *job, const struct oci_room *room)

@@ -40,7 +40,15 @@ struct oci_mount {
 	int fd;               /* detached tree of a bind, -1 for what the child makes; when it has
 			       * been attached, what is to become read-only at the end */
 	bool bind, directory;
+	bool covers_nothing;  /* its mount point had to be made */
+	const char *target;   /* below the root, also where it was given with the path of the root */
 	const char *source;   /* of a bind */
+	const char *inner;    /* the source is in the root, in or above what is mounted before it;
+			       * this is its path there */
+	int userns;           /* maps an inner source; -1 for none */
+	bool source_link;     /* crun's "src-nofollow": a source that is a link is not followed */
+	bool target_link;     /* crun's "dest-nofollow" */
+	const char *link;     /* crun's "copy-symlink": a link that leads there is made, no mount */
 	const char **options; /* pairs for fsconfig(2); NULL value: a flag */
 	bool has_mode;        /* a tmpfs's is given */
 	const char *joined;   /* for mount(2), where fsconfig(2) cannot take them */
@@ -64,6 +72,7 @@ struct oci_room {
 	struct oci_hierarchy *hierarchies;
 	bool cgroup_v2;       /* of the host, alone */
 	int root;             /* detached tree */
+	int nodes;            /* file system with listed devices, by their number in the list; or -1 */
 	int gate;             /* listening socket; -1: started by the creator */
 	int states[2];        /* memfds for the hooks of HYFW_OCI_CREATE_CONTAINER and _START_ */
 	bool stops;           /* says NS_MADE and waits */
@@ -96,7 +105,16 @@ int oci_cgroups_prepare(struct oci_room *room, struct hyfw_error **err);
 void oci_cgroups_attach(const struct ns_job *job, const struct oci_room *room,
 			const struct hyfw_oci_mount *mount, int target);
 
+/* words.c */
+void oci_words_prepare(struct oci_room *room, size_t index);
+
+/* inner.c: binds of what the bundle itself has mounted */
+void oci_inner_find(struct oci_room *room, size_t index);
+int oci_inner_prepare(struct oci_room *room, size_t index, struct hyfw_error **err);
+
 /* filesystem.c */
+/* What a user namespace may not mount itself, but for what is bound from the host. */
+int oci_filesystems_open(struct oci_room *room, struct hyfw_error **err);
 void oci_options_prepare(const struct oci_room *room, const struct hyfw_oci_mount *mount,
 			 struct oci_mount *ret_mount);
 
@@ -109,10 +127,14 @@ int oci_idmap_namespace(const struct hyfw_host *host, struct hyfw_arena *arena,
 /* The host's id for 'inside'; UINT32_MAX when there is none. */
 uint32_t oci_id_outside(const struct hyfw_oci_ids *ids, size_t count, uint32_t inside);
 
+/* nodes.c: devices for a user namespace, which may not make them */
+int oci_nodes_make(struct oci_room *room, struct hyfw_error **err);
+
 /* sysctl.c */
 int oci_sysctl_check(const struct oci_room *room, struct hyfw_error **err);
 
 /* process.c */
+#define OCI_NOTE_PERSONALITY "personality" /* for commands that follow */
 /* Ids and groups onto the board, and HOME where it is missing. */
 int oci_process_prepare(const struct hyfw_host *host, const struct hyfw_oci_process *process, int root_fd,
 			struct ns_job *job, struct hyfw_error **err);
@@ -156,6 +178,14 @@ void oci_namespaces_finish(const struct ns_job *job, const struct oci_room *room
 
 /* sources.c */
 void oci_sources_take(const struct ns_job *job, struct oci_room *room);
+/* Flags and propagation of a bind's tree; 0 or a negative errno. */
+int oci_bind_change(const struct oci_room *room, const struct hyfw_oci_mount *mount, int fd, bool recursive);
+
+/* inner.c */
+void oci_inner_take(const struct ns_job *job, struct oci_room *room, size_t index);
+
+/* hostfs.c: with no_pivot, file systems of the kernel that stay reachable */
+void oci_hostfs_hide(const struct ns_job *job, int root);
 
 /* root.c */
 void oci_root_attach(const struct ns_job *job, const struct oci_room *room);
@@ -175,6 +205,11 @@ int oci_filesystem(const struct ns_job *job, const struct oci_room *room, size_t
 /* copyup.c */
 int oci_copy_up(int from, int to); /* 0 or a negative errno */
 
+/* nodes.c */
+void oci_nodes_attach(const struct ns_job *job, const struct oci_room *room);
+void oci_nodes_detach(const struct ns_job *job, const struct oci_room *room);
+int oci_node_take(const struct oci_room *room, size_t index); /* detached tree, or a negative errno */
+
 /* devices.c */
 void oci_devices_make(const struct ns_job *job, const struct oci_room *room);
 
@@ -191,6 +226,7 @@ void oci_window_size(const struct ns_job *job, int master);
 
 /* limits.c */
 void oci_limits_set(const struct ns_job *job);
+void oci_affinity_reset(void);
 
 /* hooks.c */
 void oci_hooks_run(const struct ns_job *job, const struct oci_room *room, enum hyfw_oci_phase phase);

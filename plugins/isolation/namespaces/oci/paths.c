@@ -71,15 +71,25 @@ static void make_read_only(const struct ns_job *job, const struct oci_room *room
 		ns_die(job, NS_STEP_READ_ONLY, path, errno);
 }
 
+static bool was_before(const char *const *list, const char *const *path)
+{
+	for (; list < path; list++)
+		if (strcmp(*list, *path) == 0)
+			return true;
+	return false;
+}
+
 void oci_paths_cover(const struct ns_job *job, const struct oci_room *room)
 {
 	const char *const *path;
 	struct empty empty = { -1, false };
 
 	for (path = room->config->read_only_paths; path && *path; path++)
-		make_read_only(job, room, *path);
+		if (!was_before(room->config->read_only_paths, path))
+			make_read_only(job, room, *path);
 	for (path = room->config->masked_paths; path && *path; path++)
-		mask(job, room, *path, &empty);
+		if (!was_before(room->config->masked_paths, path))
+			mask(job, room, *path, &empty);
 	if (empty.fd >= 0)
 		close(empty.fd);
 }

@@ -26,7 +26,7 @@ int oci_process_check(const struct hyfw_host *host, const struct hyfw_oci_proces
 	/* One that is not open would be taken by a descriptor of ours. */
 	for (i = 0; i < preserved; i++)
 		if (fcntl(3 + (int)i, F_GETFD) < 0)
-			return host->fail(err, EBADF, "descriptor %u is to be preserved, and is not open", 3 + i);
+			return host->fail(err, EBADF, "preserved-fd %u: descriptor %u is not open", i, 3 + i);
 	return 0;
 }
 
@@ -77,8 +77,7 @@ void oci_process_before(struct ns_job *job)
 	const struct hyfw_oci_process *process = job->process;
 
 	umask(process->umask.set ? (mode_t)process->umask.value & 0777 : 0022);
-	if (job->oci && job->oci->config->personality.set &&
-	    personality((unsigned long)job->oci->config->personality.value) < 0)
+	if (job->has_personality && personality(job->personality) < 0)
 		ns_die(job, NS_STEP_PERSONALITY, "", errno);
 }
 

@@ -62,10 +62,12 @@ void oci_root_enter(const struct ns_job *job, const struct oci_room *room)
 		change_root(job, room->root, false);
 		return;
 	}
-	if (config->no_pivot)
+	if (config->no_pivot) {
+		oci_hostfs_hide(job, room->root);
 		change_root(job, room->root, true);
-	else
+	} else {
 		ns_pivot(job, room->root);
+	}
 	if (!(propagation & (MS_SHARED | MS_UNBINDABLE)))
 		return;
 	r = oci_mount_change(room->root, 0, 0, propagation, config->root_propagation_all);

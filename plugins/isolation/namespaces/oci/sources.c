@@ -33,22 +33,40 @@ static int take_root(struct oci_room *room)
 	room->root = open_tree(AT_FDCWD, room->config->root, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	if (room->root < 0)
 		return -errno;
-	/* pivot_root(2) takes none that is shared; see oci_root_enter(). */
-	if (propagation & (MS_SHARED | MS_UNBINDABLE))
-		propagation = MS_SLAVE;
 	r = oci_mount_change(room->root, 0, 0, MS_SLAVE, true);
-	if (r == 0 && propagation != MS_SLAVE)
-		r = oci_mount_change(room->root, 0, 0, MS_PRIVATE, true);
-	return r;
+	if (r < 0 || propagation == MS_SLAVE)
+		return r;
+	/* pivot_root(2) takes none that is shared; what it is to be it becomes in oci_root_enter(). */
+	return oci_mount_change(room->root, 0, 0, MS_PRIVATE, !(propagation & (MS_SHARED | MS_UNBINDABLE)));
 }
 
-static int change(const struct oci_room *room, const struct hyfw_oci_mount *mount, int fd, bool recursive)
+#ifndef MOUNT_ATTR_NOSYMFOLLOW
+#define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
+#endif
+
+/* With one flag that is set or taken away all others are what mount(8) begins with, as the
+ * runtimes have it; those of times stay.  Where the ids are mapped, what the host has locked stays. */
+static uint64_t implied(const struct oci_room *room, const struct hyfw_oci_mount *mount)
 {
+	const uint64_t lockable = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+	bool mapped = (room->namespaces.fresh | room->namespaces.taken) & CLONE_NEWUSER;
+
+	if (!(mount->set | mount->clear))
+		return 0;
+	return (MOUNT_ATTR_NOSYMFOLLOW | (mapped ? 0 : lockable)) & ~(mount->set | mount->set_all);
+}
+
+int oci_bind_change(const struct oci_room *room, const struct hyfw_oci_mount *mount, int fd, bool recursive)
+{
+	uint64_t cleared = mount->clear | implied(room, mount);
 	int r = propagate(room, fd, mount->propagation, mount->propagation_all, recursive);
 
 	if (r == 0)
 		r = oci_mount_change(fd, mount->set_all, mount->clear_all, 0, true);
-	if (r == 0)
+	if (r < 0)
+		return r;
+	r = oci_mount_change(fd, mount->set, cleared, 0, false);
+	if (r == -EPERM && cleared != mount->clear) /* locked all the same: we are in somebody's namespace */
 		r = oci_mount_change(fd, mount->set, mount->clear, 0, false);
 	return r;
 }
@@ -57,20 +75,24 @@ static int take_bind(struct oci_room *room, size_t index)
 {
 	const struct hyfw_oci_mount *mount = &room->config->mounts[index];
 	struct oci_mount *made = &room->mounts[index];
+	const unsigned nofollow = made->source_link ? AT_SYMLINK_NOFOLLOW : 0;
 	bool recursive = mount->recursive;
 	struct stat status;
 
-	made->fd = open_tree(AT_FDCWD, made->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+	if (made->link || made->inner)
+		return 0;
+	made->fd = open_tree(AT_FDCWD, made->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | nofollow |
 			     (recursive ? AT_RECURSIVE : 0u));
 	/* In a user namespace, mounts of the host's cannot be taken off what they cover. */
 	if (made->fd < 0 && errno == EINVAL && room->late && !recursive) {
 		recursive = true;
-		made->fd = open_tree(AT_FDCWD, made->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+		made->fd = open_tree(AT_FDCWD, made->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | nofollow |
+				     AT_RECURSIVE);
 	}
 	if (made->fd < 0 || fstat(made->fd, &status) < 0)
 		return -errno;
 	made->directory = S_ISDIR(status.st_mode);
-	return change(room, mount, made->fd, recursive);
+	return oci_bind_change(room, mount, made->fd, recursive);
 }
 
 static const char *source_of(const struct oci_room *room, const struct hyfw_oci_mount *mount)
@@ -78,6 +100,19 @@ static const char *source_of(const struct oci_room *room, const struct hyfw_oci_
 	if (mount->source && mount->source[0] == '/')
 		return mount->source;
 	return room->host->format(room->arena, "%s/%s", room->config->bundle, mount->source ? mount->source : "");
+}
+
+/* A destination may be given with the path of the root before it, as runc takes it. */
+static const char *target_of(const struct oci_room *room, const char *target)
+{
+	const char *root = room->config->root;
+	size_t length = strlen(root);
+
+	while (length > 0 && root[length - 1] == '/')
+		length--;
+	if (length == 0 || strncmp(target, root, length) != 0 || (target[length] && target[length] != '/'))
+		return target;
+	return target[length] ? target + length : "/";
 }
 
 static void prepare(struct oci_room *room)
@@ -89,12 +124,16 @@ static void prepare(struct oci_room *room)
 	for (i = 0; i < config->mount_count; i++) {
 		const struct hyfw_oci_mount *mount = &config->mounts[i];
 
-		room->mounts[i].fd = -1;
+		room->mounts[i].fd = room->mounts[i].userns = -1;
+		room->mounts[i].target = target_of(room, mount->target);
 		room->mounts[i].bind = mount->bind || (mount->type && strcmp(mount->type, "bind") == 0);
-		if (room->mounts[i].bind)
-			room->mounts[i].source = source_of(room, mount);
-		else
+		if (!room->mounts[i].bind) {
 			oci_options_prepare(room, mount, &room->mounts[i]);
+			continue;
+		}
+		room->mounts[i].source = source_of(room, mount);
+		oci_words_prepare(room, i);
+		oci_inner_find(room, i);
 	}
 }
 
@@ -111,13 +150,18 @@ int oci_sources_open(struct oci_room *room, struct hyfw_error **err)
 	if (r < 0)
 		return ns_fail(room->host, err, -r, "open the root file system", room->config->root);
 	for (i = 0; i < room->config->mount_count; i++) {
+		if (room->mounts[i].inner) {
+			r = oci_inner_prepare(room, i, err);
+			if (r < 0)
+				return r;
+		}
 		r = room->mounts[i].bind ? take_bind(room, i) : 0;
 		if (r < 0) {
 			ns_fail(room->host, err, -r, "bind", room->mounts[i].source);
 			return room->host->wrap(err, "mount at %s", room->config->mounts[i].target);
 		}
 	}
-	return 0;
+	return oci_filesystems_open(room, err);
 }
 
 void oci_sources_take(const struct ns_job *job, struct oci_room *room)
@@ -142,9 +186,12 @@ void oci_sources_close(struct oci_room *room)
 	const struct oci_hierarchy *hierarchy;
 	size_t i;
 
-	for (i = 0; room->mounts && i < room->config->mount_count; i++)
+	for (i = 0; room->mounts && i < room->config->mount_count; i++) {
 		if (room->mounts[i].fd >= 0)
 			close(room->mounts[i].fd);
+		if (room->mounts[i].userns >= 0)
+			close(room->mounts[i].userns);
+	}
 	for (hierarchy = room->hierarchies; hierarchy; hierarchy = hierarchy->next)
 		if (hierarchy->fd >= 0)
 			close(hierarchy->fd);
@@ -184,7 +231,7 @@ int oci_sources_map(struct oci_room *room, int userns, struct hyfw_error **err)
 	int r = 0;
 
 	for (i = 0; i < room->config->mount_count && r == 0; i++)
-		if (room->config->mounts[i].map != HYFW_OCI_UNMAPPED) {
+		if (room->config->mounts[i].map != HYFW_OCI_UNMAPPED && !room->mounts[i].inner) {
 			r = map(room, i, userns, err);
 			if (r < 0)
 				room->host->wrap(err, "mount at %s", room->config->mounts[i].target);
