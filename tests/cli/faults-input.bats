@@ -24,7 +24,7 @@ box() { hyfw run --rm --network none "$@"; }
 	chmod 755 "$root"/bin/{plain,stray,nothing}
 	refused 127 'nosuch: executable file not found' box box -- nosuch
 	refused 127 '/no/such: executable file not found' box box -- /no/such
-	refused 127 'stray: the interpreter in its first line' box --rootfs "$root" -- stray
+	refused 127 'stray: no such file or directory: the interpreter in its first line' box --rootfs "$root" -- stray
 	refused 127 'there is no command to run' box box
 	refused 126 'plain: cannot be executed: Exec format error' box --rootfs "$root" -- plain
 	refused 126 'nothing: cannot be executed' box --rootfs "$root" -- nothing

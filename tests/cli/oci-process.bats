@@ -83,10 +83,10 @@ NO_USER='del(.linux.uidMappings, .linux.gidMappings) | .linux.namespaces |= map(
 	[ "$(grep -v '[{}]\|"\|^$' "$WORK/hooks" | tr '\n' ' ')" = "prestart createRuntime createContainer poststart poststop " ]
 	run box true '.hooks = {createContainer: [{path: "/bin/false"}]}'
 	[ "$status" -ne 0 ]
-	[[ $output == *"hook /bin/false"* ]]
+	[[ $output == *"error running createContainer hook #0: /bin/false"* ]]
 	run box true '.hooks = {createContainer: [{path: "/bin/sleep", args: ["sleep", "100"], timeout: 1}]}'
 	[ "$status" -ne 0 ]
-	[[ $output == *"hook /bin/sleep"* ]]
+	[[ $output == *"error running createContainer hook #0: /bin/sleep"* ]]
 	run box true '.hooks = {startContainer: [{path: "/no/such"}]}'
 	[ "$status" -ne 0 ]
 }

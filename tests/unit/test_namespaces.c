@@ -76,7 +76,7 @@ static void a_broken_interpreter_fails_in_start(void **state)
 	container.workload.argv = argv;
 	assert_int_equal(container_create(&container), 0);
 	assert_int_equal(container_start(&container), -ENOENT);
-	assert_string_equal(container.err->message, "/tmp/script: the interpreter in its first line, or its loader, is not in the root file system");
+	assert_string_equal(container.err->message, "exec /tmp/script: no such file or directory: the interpreter in its first line, or its loader, is not in the root file system");
 	unlink(path);
 	free(path);
 }

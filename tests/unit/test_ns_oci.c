@@ -155,7 +155,7 @@ static void a_failed_start_says_why(void **state)
 	bundle.container.workload.argv = argv;
 	assert_int_equal(container_create(&bundle.container), 0);
 	assert_int_equal(container_start(&bundle.container), -ENOENT);
-	assert_non_null(strstr(bundle.container.err->message, "/tmp/script: the interpreter"));
+	assert_non_null(strstr(bundle.container.err->message, "exec /tmp/script: no such file"));
 	unlink(path);
 	free(path);
 }
@@ -379,10 +379,10 @@ static void hooks_are_given_the_state(void **state)
 	assert_string_equal(text, expected);
 	bundle_init(&failing, "");
 	failing.config.hooks[HYFW_OCI_CREATE_CONTAINER] = (struct hyfw_oci_hooks){ &bad, 1 };
-	refused(&failing, ECANCELED, "run the hook /bin/sh");
+	refused(&failing, ECANCELED, "hook #0: /bin/sh");
 	bundle_init(&late, "");
 	late.config.hooks[HYFW_OCI_CREATE_CONTAINER] = (struct hyfw_oci_hooks){ &slow, 1 };
-	refused(&late, ETIMEDOUT, "run the hook /bin/sleep");
+	refused(&late, ETIMEDOUT, "hook #0: /bin/sleep");
 	assert_int_equal(chdir("/"), 0);
 	free(text);
 	free(expected);

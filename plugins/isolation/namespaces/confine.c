@@ -155,6 +155,19 @@ static void load_filter(const struct ns_job *job, const struct hyfw_confinement 
 		__atomic_store_n(&job->board->listener, (int32_t)listener, __ATOMIC_RELEASE);
 }
 
+/* A hook of a bundle has no more than the command, whose filter comes after it. */
+void ns_confine_hook(const struct ns_job *job)
+{
+	const struct hyfw_confinement *confinement = job->confinement;
+	int r;
+
+	if (confinement->seccomp_program && !(confinement->seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER))
+		load_filter(job, confinement);
+	r = keeps_admin(confinement) ? set_capabilities(job, 0) : 0;
+	if (r < 0)
+		ns_die(job, NS_STEP_CAPABILITIES, "permitted set", -r);
+}
+
 void ns_confine_last(const struct ns_job *job)
 {
 	const struct hyfw_confinement *confinement = job->confinement;

@@ -327,6 +327,7 @@ void ns_console_take(const struct ns_job *job, int slave);
 
 /* confine.c */
 void ns_confine_before(const struct ns_job *job); /* ids, capabilities, no_new_privs */
+void ns_confine_hook(const struct ns_job *job);   /* in a hook: the filter alone */
 void ns_confine_last(const struct ns_job *job);   /* label, Landlock, seccomp */
 
 /* command.c: the path to execute; reports and dies when there is none. */

@@ -97,8 +97,8 @@ static int step_error(const struct hyfw_host *host, enum ns_step step, const cha
 	if (errnum <= 0)
 		errnum = EIO;
 	if (step == NS_STEP_INTERPRETER)
-		return host->fail(err, ENOENT, "%s: the interpreter in its first line, or its loader, is not in "
-				  "the root file system", object);
+		return host->fail(err, ENOENT, "exec %s: no such file or directory: the interpreter in its first "
+				  "line, or its loader, is not in the root file system", object);
 	if (step == NS_STEP_EXEC)
 		return command_error(host, object, errnum, err);
 	if ((size_t)step >= NS_COUNT(steps))

@@ -70,6 +70,7 @@ struct turn {
 	size_t kind, number; /* in 'phases' and in its list */
 	const char *bundle;
 	int state;
+	int errors; /* what a hook inside says, so that it can be told why it failed; -1 for the others */
 };
 
 static size_t append(char *text, size_t used, size_t room, const char *more)
@@ -83,9 +84,39 @@ static size_t append(char *text, size_t used, size_t room, const char *more)
 	return used + length;
 }
 
-/* "createContainer hook #1: /bin/false", in words that clients look for. */
+/* The beginning of what it said, in one line. */
+static void append_errors(const struct turn *turn, char *text, size_t room)
+{
+	size_t used = strlen(text), at;
+	ssize_t got;
+
+	if (turn->errors < 0 || room - used < 16)
+		return;
+	used = append(text, used, room, ", stderr: ");
+	got = pread(turn->errors, text + used, room - used - 1, 0);
+	text[used + (size_t)(got > 0 ? got : 0)] = '\0';
+	for (at = used; text[at]; at++)
+		if ((unsigned char)text[at] < ' ')
+			text[at] = ' ';
+}
+
+/* And all of it where it belongs. */
+static void pass_errors(const struct turn *turn)
+{
+	char data[4096];
+	off_t at = 0;
+	ssize_t got;
+
+	while (turn->errors >= 0 && (got = pread(turn->errors, data, sizeof(data), at)) > 0) {
+		if (write(2, data, (size_t)got) < 0)
+			return;
+		at += got;
+	}
+}
+
+/* "createContainer hook #1: /bin/false: exit status 1", in words that clients look for. */
 __attribute__((noreturn))
-static void fail(const struct ns_job *job, const struct turn *turn, int errnum)
+static void fail(const struct ns_job *job, const struct turn *turn, int status, int errnum)
 {
 	const size_t room = sizeof(job->board->text);
 	char number[24], *text = job->board->text;
@@ -94,27 +125,41 @@ static void fail(const struct ns_job *job, const struct turn *turn, int errnum)
 	used = append(text, used, room, " hook #");
 	used = append(text, used, room, oci_digits(turn->number, 10, number));
 	used = append(text, used, room, ": ");
-	append(text, used, room, turn->hook->path);
+	used = append(text, used, room, turn->hook->path);
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		append(text, used, room, ": signal: bad system call");
+	else if (WIFSIGNALED(status) || WEXITSTATUS(status)) {
+		used = append(text, used, room, WIFSIGNALED(status) ? ": signal " : ": exit status ");
+		append(text, used, room, oci_digits((uint64_t)(WIFSIGNALED(status) ? WTERMSIG(status) :
+							       WEXITSTATUS(status)), 10, number));
+	}
+	append_errors(turn, text, room);
 	ns_die(job, NS_STEP_HOOK, text, errnum);
 }
 
-static void be_hook(const struct turn *turn)
+__attribute__((noreturn))
+static void be_hook(const struct ns_job *job, const struct turn *turn)
 {
 	const struct hyfw_oci_hook *hook = turn->hook;
 	static const char *const none[] = { NULL };
 	const char *const alone[] = { hook->path, NULL };
 	const char *const *argv = hook->argv && hook->argv[0] ? hook->argv : alone;
-	const char *const *envp = hook->envp ? hook->envp : none;
+	bool inside = phases[turn->kind].phase == HYFW_OCI_START_CONTAINER;
+	const char *const *envp = hook->envp ? hook->envp : inside ? job->envp : none;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	/* As those that the runtime runs; it may be closed to a user namespace. */
-	if (phases[turn->kind].phase == HYFW_OCI_CREATE_CONTAINER)
+	if (!inside)
 		(void)!chdir(turn->bundle);
 	/* Its place is at the end after the one before; the file is shared, and so is the place. */
 	if (lseek(turn->state, 0, SEEK_SET) < 0 || dup2(turn->state, 0) < 0)
 		_exit(127);
+	if (turn->errors >= 0 && dup2(turn->errors, 2) < 0)
+		_exit(127);
 	if (syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		_exit(127);
+	if (inside)
+		ns_confine_hook(job);
 	execve(hook->path, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)envp);
 	_exit(127);
 }
@@ -128,9 +173,9 @@ static void run(const struct ns_job *job, const struct turn *turn)
 	pid_t pid = ns_clone(0, -1, &pidfd);
 
 	if (pid == 0)
-		be_hook(turn);
+		be_hook(job, turn);
 	if (pid < 0)
-		fail(job, turn, errno);
+		fail(job, turn, 0, errno);
 	end.fd = pidfd;
 	do
 		r = poll(&end, 1, timeout ? (int)(timeout > 2000000 ? 2000000 : timeout) * 1000 : -1);
@@ -139,10 +184,11 @@ static void run(const struct ns_job *job, const struct turn *turn)
 		kill(pid, SIGKILL); /* a child that nobody has reaped: no stranger */
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
+	pass_errors(turn);
 	if (r <= 0)
-		fail(job, turn, ETIMEDOUT);
+		fail(job, turn, 0, ETIMEDOUT);
 	if (status != 0)
-		fail(job, turn, WIFEXITED(status) && WEXITSTATUS(status) == 127 ? ENOEXEC : ECANCELED);
+		fail(job, turn, status, WIFEXITED(status) && WEXITSTATUS(status) == 127 ? ENOEXEC : ECANCELED);
 }
 
 void oci_hooks_run(const struct ns_job *job, const struct oci_room *room, enum hyfw_oci_phase phase)
@@ -153,6 +199,9 @@ void oci_hooks_run(const struct ns_job *job, const struct oci_room *room, enum h
 	turn.state = room->states[turn.kind];
 	for (; turn.number < hooks->count; turn.number++) {
 		turn.hook = &hooks->hooks[turn.number];
+		turn.errors = turn.kind ? memfd_create("stderr", MFD_CLOEXEC) : -1;
 		run(job, &turn);
+		if (turn.errors >= 0)
+			close(turn.errors);
 	}
 }
