@@ -45,12 +45,13 @@ static bool is_wanted(const struct oci_room *room)
 int oci_nodes_make(struct oci_room *room, struct hyfw_error **err)
 {
 	const char *label = room->workload->confinement.mount_label;
-	const char *const options[] = { "source", "tmpfs", "mode", "700", label ? "context" : NULL, label, NULL };
+	const char *const options[] = { "source", "tmpfs", "mode", "755", label ? "context" : NULL, label, NULL };
 	size_t i;
 	int r;
 
 	if (!is_wanted(room))
 		return 0;
+	/* The child has to look into it, and nobody else sees it. */
 	room->nodes = ns_filesystem("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 	if (room->nodes < 0)
 		return ns_fail(room->host, err, -room->nodes, "mount a file system for", "devices");

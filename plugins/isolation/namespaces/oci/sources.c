@@ -66,7 +66,8 @@ int oci_bind_change(const struct oci_room *room, const struct hyfw_oci_mount *mo
 	if (r < 0)
 		return r;
 	r = oci_mount_change(fd, mount->set, cleared, 0, false);
-	if (r == -EPERM && cleared != mount->clear) /* locked all the same: we are in somebody's namespace */
+	/* Locked all the same, as we are in somebody's namespace; or a kernel that knows one flag less. */
+	if ((r == -EPERM || r == -EINVAL) && cleared != mount->clear)
 		r = oci_mount_change(fd, mount->set, mount->clear, 0, false);
 	return r;
 }

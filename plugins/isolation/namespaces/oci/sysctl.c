@@ -11,6 +11,9 @@ static const char *const ipc[] = {
 	"kernel/shmmni",
 };
 
+/* Files of the host's root, also in a user namespace: the calls are for whoever has the names. */
+static const char hostname[] = "kernel/hostname", domainname[] = "kernel/domainname";
+
 /* "net.ipv4.ip_forward", "net/ipv4/conf/eth0.100/rp_filter": the separator is what
  * comes first, sysctl.d(5); with dots, a slash stands for a dot in a name. */
 static void to_path(const char *name, char *path)
@@ -31,8 +34,10 @@ static uint64_t owner(const char *path)
 		return CLONE_NEWNET;
 	if (strncmp(path, "fs/mqueue/", 10) == 0)
 		return CLONE_NEWIPC;
-	if (strcmp(path, "kernel/domainname") == 0)
+	if (strcmp(path, hostname) == 0 || strcmp(path, domainname) == 0)
 		return CLONE_NEWUTS;
+	if (strncmp(path, "user/", 5) == 0)
+		return CLONE_NEWUSER;
 	for (i = 0; i < NS_COUNT(ipc); i++)
 		if (strcmp(path, ipc[i]) == 0)
 			return CLONE_NEWIPC;
@@ -57,9 +62,22 @@ int oci_sysctl_check(const struct oci_room *room, struct hyfw_error **err)
 		if (!(own & needed))
 			return room->host->fail(err, EINVAL, "sysctl %s without a %s namespace of the container's own",
 						sysctl->items[i].key, needed == CLONE_NEWNET ? "network" :
-						needed == CLONE_NEWUTS ? "uts" : "ipc");
+						needed == CLONE_NEWUTS ? "uts" : needed == CLONE_NEWUSER ? "user" : "ipc");
 	}
 	return 0;
+}
+
+static bool write_setting(int dir, const char *path, const char *value)
+{
+	size_t length = strlen(value);
+	NS_AUTO_CLOSE int fd = -1;
+
+	if (strcmp(path, hostname) == 0)
+		return sethostname(value, length) == 0;
+	if (strcmp(path, domainname) == 0)
+		return syscall(SYS_setdomainname, value, length) == 0;
+	fd = openat(dir, path, O_WRONLY | O_CLOEXEC);
+	return fd >= 0 && write(fd, value, length) == (ssize_t)length;
 }
 
 /* By the host's /proc: settings are those of who opens them. */
@@ -67,8 +85,8 @@ void oci_sysctl_write(const struct ns_job *job, const struct oci_room *room)
 {
 	const struct hyfw_map *sysctl = &room->config->sysctl;
 	char path[PATH_MAX];
-	size_t i, length;
-	int dir, fd;
+	size_t i;
+	int dir;
 
 	if (sysctl->count == 0)
 		return;
@@ -77,11 +95,8 @@ void oci_sysctl_write(const struct ns_job *job, const struct oci_room *room)
 		ns_die(job, NS_STEP_SETTING, "/proc/sys", errno);
 	for (i = 0; i < sysctl->count; i++) {
 		to_path(sysctl->items[i].key, path);
-		length = strlen(sysctl->items[i].value);
-		fd = openat(dir, path, O_WRONLY | O_CLOEXEC);
-		if (fd < 0 || write(fd, sysctl->items[i].value, length) != (ssize_t)length)
+		if (!write_setting(dir, path, sysctl->items[i].value))
 			ns_die(job, NS_STEP_SETTING, sysctl->items[i].key, errno);
-		close(fd);
 	}
 	close(dir);
 }
