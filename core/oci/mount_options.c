@@ -109,13 +109,25 @@ static void apply_special(const struct oci_node *option, const struct word *word
 	}
 }
 
+/* With ids of its own after it: the word and they. */
+static bool read_mapping(const struct oci_node *option, const char *name, struct hyfw_oci_mount *mount)
+{
+	const bool all = name[0] == 'r';
+
+	if (strncmp(name + all, "idmap=", 6) != 0)
+		return false;
+	mount->map = all ? HYFW_OCI_MAPPED_RECURSIVE : HYFW_OCI_MAPPED;
+	oci_read_mount_idmap(option, name + all + 6, &mount->ids);
+	return true;
+}
+
 void oci_read_mount_option(const struct oci_node *option, struct hyfw_oci_mount *mount, const char **data,
 			   size_t *data_count)
 {
 	const char *name = json_object_get_string(option->json);
 	const struct word *word = find(name);
 
-	if (oci_propagation(name, &mount->propagation, &mount->propagation_all))
+	if (oci_propagation(name, &mount->propagation, &mount->propagation_all) || read_mapping(option, name, mount))
 		return;
 	if (word && word->special != NONE) {
 		apply_special(option, word, mount);

@@ -32,7 +32,8 @@ static void read_mount(const struct oci_node *node, const char *bundle, struct h
 	read_options(node, mount);
 	if (mount->type && strcmp(mount->type, "bind") == 0)
 		mount->bind = true;
-	oci_read_ids(node, &mount->ids);
+	if (!mount->ids.uid_count) /* else they are among the options */
+		oci_read_ids(node, &mount->ids);
 	/* Mappings alone say it too. */
 	if (mount->ids.uid_count && mount->map == HYFW_OCI_UNMAPPED)
 		mount->map = HYFW_OCI_MAPPED;

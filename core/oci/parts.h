@@ -12,6 +12,7 @@ void oci_read_scheduling(const struct oci_node *process, struct hyfw_oci_process
 void oci_read_mounts(const struct oci_node *top, struct hyfw_oci_config *config);
 void oci_read_mount_option(const struct oci_node *option, struct hyfw_oci_mount *mount, const char **data,
 			   size_t *data_count);
+void oci_read_mount_idmap(const struct oci_node *option, const char *text, struct hyfw_oci_idmap *idmap);
 void oci_read_hooks(const struct oci_node *top, struct hyfw_oci_config *config);
 void oci_read_linux(const struct oci_node *linux_node, struct hyfw_oci_config *config);
 void oci_read_namespaces(const struct oci_node *linux_node, struct hyfw_oci_config *config);

@@ -95,6 +95,18 @@ mount_of() { # DESTINATION TYPE SOURCE OPTION...
 	[ "$(readlink "$WORK/root/loose")" = nowhere ]
 }
 
+@test "ids of a bind are mapped as its options say, also by those of the container" {
+	mkdir -p "$WORK/ids"
+	touch "$WORK/ids/file"
+	chown 1:2 "$WORK/ids/file"
+	mapped_root >/dev/null
+	run box 'stat -c %u:%g /mnt/file' "$(mapped_root) | $(mount_of /mnt bind "$WORK/ids" bind 'idmap=uids=@0-4-10;gids=0-2000000-10')"
+	[ "$output" = 5:2 ]
+	run box true "$(mapped_root) | $(mount_of /mnt bind "$WORK/ids" bind 'idmap=uids=0-1-10')"
+	[ "$status" -ne 0 ]
+	[[ $output == *"not of the form idmap="* ]]
+}
+
 @test "messages of the host's ipc namespace are mounted in a user namespace too" {
 	run box 'grep -c " /dev/mqueue mqueue " /proc/self/mounts' '.linux.namespaces |= map(select(.type != "ipc"))'
 	[ "$output" = 1 ]

@@ -39,6 +39,27 @@ link() { readlink "/proc/$1/ns/$2"; }
 	[[ $output == *$'\n'[1-9]$'\n'0$'\n'bench ]]
 }
 
+@test "a mount namespace that is joined has the container's mounts, and nobody else" {
+	local holder root=$WORK/own
+	cp -a "$ROOTFS" "$root"
+	unshare --mount --propagation private sleep 1000 3>&- &
+	holder=$!
+	wait_until 10 grep -q sleep "/proc/$holder/comm"
+	run box 'readlink /proc/self/ns/mnt; cat /proc/self/comm; mountpoint -q /proc && ls /' \
+		"$NO_USER | $(joined mount "/proc/$holder/ns/mnt")"' | .root.path = "'"$root"'"'
+	echo "$output"
+	[ "${lines[0]}" = "$(link "$holder" mnt)" ]
+	[ "${lines[1]}" = cat ]
+	[[ $output == *$'\n'bin$'\n'* && $output != *lost+found* ]]
+	sleeper inside "$NO_USER | $(joined mount "/proc/$holder/ns/mnt")"' | .root.path = "'"$root"'"'
+	run oci exec inside sh -c 'readlink /proc/self/ns/mnt; ls -d /dev/null'
+	[ "$output" = "$(link "$holder" mnt)"$'\n'/dev/null ]
+	run -0 grep -c " $root/proc " "/proc/$holder/mountinfo"
+	run ! grep " $root" /proc/self/mountinfo
+	oci delete --force inside
+	kill "$holder"
+}
+
 @test "a network namespace that is joined is left alone, a new one has its loopback up" {
 	ip netns add hyfw-oci-joined
 	run box 'cat /sys/class/net/lo/flags' "$(joined network /run/netns/hyfw-oci-joined) | $NO_USER"
@@ -66,6 +87,13 @@ link() { readlink "/proc/$1/ns/$2"; }
 	run box 'cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shmmni' \
 		"$NO_USER"' | .linux.sysctl = {"net.ipv4.ip_forward": "1", "kernel.shmmni": "77"}'
 	[ "$output" = $'1\n77' ]
+	run box 'hostname; cat /proc/sys/kernel/domainname /proc/sys/user/max_uts_namespaces' \
+		'.linux.sysctl = {"kernel.hostname": "other", "kernel.domainname": "example", "user.max_uts_namespaces": "5"}'
+	[ "$output" = $'other\nexample\n5' ]
+	run box true "$NO_USER"' | .linux.sysctl = {"user.max_uts_namespaces": "5"}'
+	[ "$status" -ne 0 ]
+	run box true "$(without uts) | del(.hostname)"' | .linux.sysctl = {"kernel.hostname": "other"}'
+	[ "$status" -ne 0 ]
 	run box true '.linux.sysctl = {"vm.swappiness": "1"}'
 	[ "$status" -ne 0 ]
 	[[ $output == *vm.swappiness* ]]

@@ -283,6 +283,30 @@ static void mount_options_are_sorted_out(void **state)
 	assert_null(tmpfs->data[2]);
 }
 
+#define CRUN_IDMAP(word) "\"mounts\":[{\"destination\":\"a\",\"source\":\"src\",\"options\":[\"bind\",\"" word "\"]}]"
+
+static void ids_among_the_options_are_read(void **state)
+{
+	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
+	struct hyfw_oci_spec spec = read_good(
+		CRUN_IDMAP("ridmap=uids=0-1-10#20-+100-3;gids=@0-3-10") "," LINUX("\"namespaces\":[{\"type\":\"user\"}],"
+		"\"uidMappings\":[{\"containerID\":0,\"hostID\":9,\"size\":5}],"
+		"\"gidMappings\":[{\"containerID\":2,\"hostID\":500,\"size\":5}]"), arena);
+	const struct hyfw_oci_mount *mount = &spec.config.mounts[0];
+
+	(void)state;
+	assert_int_equal(mount->map, HYFW_OCI_MAPPED_RECURSIVE);
+	assert_null(mount->data[0]);
+	assert_int_equal(mount->ids.uid_count, 2);
+	assert_int_equal(mount->ids.uids[0].outside, 1);
+	assert_int_equal(mount->ids.uids[0].count, 10);
+	assert_int_equal(mount->ids.uids[1].inside, 20);
+	assert_int_equal(mount->ids.uids[1].outside, 100);
+	assert_int_equal(mount->ids.gid_count, 1);
+	assert_int_equal(mount->ids.gids[0].inside, 0);
+	assert_int_equal(mount->ids.gids[0].outside, 501);
+}
+
 static void process_is_read(void **state)
 {
 	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
@@ -359,6 +383,7 @@ int main(void)
 		cmocka_unit_test(no_capabilities_are_none),
 		cmocka_unit_test(capabilities_become_masks),
 		cmocka_unit_test(mount_options_are_sorted_out),
+		cmocka_unit_test(ids_among_the_options_are_read),
 		cmocka_unit_test(process_is_read),
 		cmocka_unit_test(linux_is_read),
 		cmocka_unit_test(hooks_have_an_argument_and_no_environment),

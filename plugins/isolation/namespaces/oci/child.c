@@ -57,11 +57,11 @@ static bool has_terminals(const struct oci_room *room)
 		return false;
 	for (i = 0; i < room->config->mount_count; i++) {
 		const struct hyfw_oci_mount *mount = &room->config->mounts[i];
-		const char *target = room->mounts[i].target;
+		const struct oci_mount *made = &room->mounts[i];
 
-		if (!room->mounts[i].bind && mount->type && strcmp(mount->type, "devpts") == 0)
+		if (!made->bind && mount->type && strcmp(mount->type, "devpts") == 0)
 			return true;
-		if (room->mounts[i].bind && (strcmp(target, "/dev") == 0 || strcmp(target, "/dev/pts") == 0))
+		if (made->bind && (oci_is_at(made, "/dev") || oci_is_at(made, "/dev/pts")))
 			return true;
 	}
 	return false;

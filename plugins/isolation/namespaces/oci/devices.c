@@ -164,12 +164,9 @@ static bool is_bound(const struct oci_room *room)
 {
 	size_t i;
 
-	for (i = 0; i < room->config->mount_count; i++) {
-		const char *target = room->mounts[i].target;
-
-		if (room->mounts[i].bind && strncmp(target, "/dev", 4) == 0 && !target[4 + strspn(target + 4, "/")])
+	for (i = 0; i < room->config->mount_count; i++)
+		if (room->mounts[i].bind && oci_is_at(&room->mounts[i], "/dev"))
 			return true;
-	}
 	return false;
 }
 

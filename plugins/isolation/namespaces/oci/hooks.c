@@ -156,7 +156,8 @@ static void be_hook(const struct ns_job *job, const struct turn *turn)
 		_exit(127);
 	if (turn->errors >= 0 && dup2(turn->errors, 2) < 0)
 		_exit(127);
-	if (syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
+	/* Not left to exec: see close_others() in ../child.c. */
+	if (syscall(SYS_close_range, 3, ~0u, 0) < 0)
 		_exit(127);
 	if (inside)
 		ns_confine_hook(job);

@@ -83,6 +83,10 @@ static int open_target(const struct ns_job *job, const struct oci_room *room, si
 	if (target == -ENOENT) {
 		made->covers_nothing = true;
 		target = ns_target_open(room->root, made->target, !made->bind || made->directory);
+		if (target >= 0 && is_kernels(mount)) { /* a link may lead there by now */
+			close(target);
+			target = open_ordinary(job, room, made->target);
+		}
 	}
 	if (target < 0)
 		ns_die(job, NS_STEP_TARGET, mount->target, -target);
@@ -110,6 +114,13 @@ static void copy_link(const struct ns_job *job, const struct oci_room *room, con
 	found = errno == EEXIST ? readlinkat(fd, name, there, sizeof(there)) : -1;
 	if (found < 0 || (size_t)found != strlen(made->link) || memcmp(there, made->link, (size_t)found) != 0)
 		ns_die(job, NS_STEP_TARGET, made->target, EEXIST);
+}
+
+bool oci_is_at(const struct oci_mount *made, const char *path)
+{
+	size_t length = strlen(path);
+
+	return strncmp(made->target, path, length) == 0 && !made->target[length + strspn(made->target + length, "/")];
 }
 
 /* On top of all of the root: that is the root from now on. */

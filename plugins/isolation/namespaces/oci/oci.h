@@ -194,6 +194,7 @@ void oci_root_enter(const struct ns_job *job, const struct oci_room *room);
 /* mounts.c */
 /* MOUNT_ATTR_* to be set and cleared, and MS_* or 0; 0 or a negative errno. */
 int oci_mount_change(int fd, uint64_t set, uint64_t clear, uint64_t propagation, bool all);
+bool oci_is_at(const struct oci_mount *made, const char *path); /* but for slashes at the end */
 void oci_mounts_attach(const struct ns_job *job, struct oci_room *room);
 void oci_mounts_seal(const struct ns_job *job, const struct oci_room *room);
 void oci_attach(const struct ns_job *job, int fd, int target, const char *name);

@@ -36,6 +36,9 @@ void oci_root_attach(const struct ns_job *job, const struct oci_room *room)
 		r = attach_at(room->root, room->config->root);
 	if (r == -EACCES && fresh)
 		r = attach_at(room->root, "/");
+	/* What was moved to a mount that others share is shared with them. */
+	if (r == 0 && !fresh)
+		r = oci_mount_change(room->root, 0, 0, MS_PRIVATE, true);
 	if (r < 0)
 		ns_die(job, NS_STEP_ROOT, "attach", -r);
 }
