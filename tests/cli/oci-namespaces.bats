@@ -45,9 +45,8 @@ link() { readlink "/proc/$1/ns/$2"; }
 	unshare --mount --propagation private sleep 1000 3>&- &
 	holder=$!
 	wait_until 10 grep -q sleep "/proc/$holder/comm"
-	run box 'readlink /proc/self/ns/mnt; cat /proc/self/comm; mountpoint -q /proc && ls /' \
+	run box 'readlink /proc/self/ns/mnt; cat /proc/self/comm; ls -d /proc/self; ls /' \
 		"$NO_USER | $(joined mount "/proc/$holder/ns/mnt")"' | .root.path = "'"$root"'"'
-	echo "$output"
 	[ "${lines[0]}" = "$(link "$holder" mnt)" ]
 	[ "${lines[1]}" = cat ]
 	[[ $output == *$'\n'bin$'\n'* && $output != *lost+found* ]]
