@@ -61,6 +61,7 @@ _hyfw() {
 	--restart) words="no on-failure always unless-stopped" ;;
 	--isolation) words="namespaces kvm" ;;
 	--userns) words="auto host" ;;
+	--systemd) words="auto always off" ;;
 	-s | --signal) words="TERM KILL INT HUP QUIT USR1 USR2 STOP CONT" ;;
 	esac
 	if [ -z "$words" ]; then

@@ -66,6 +66,7 @@ static const struct keyed_flag {
 	{ "label", "label", 'l', "KEY=VALUE", "a label of yours" },
 	{ "link", "links", 0, "WORKLOAD", "may open connections to this workload" },
 	{ "stop-timeout", "stop_timeout", 0, "TIME", "time between the stop signal and SIGKILL" },
+	{ "systemd", "systemd", 0, "auto|always|off", "what systemd needs, for a command that is systemd, or any" },
 	{ "stop-signal", "stop_signal", 0, "SIGNAL", "signal that asks it to stop" },
 };
 

@@ -215,6 +215,26 @@ static int realtime_signal(const char *name)
 	return number <= SIGRTMAX ? number : 0;
 }
 
+/* As Podman's --systemd has it, too. */
+int hyfw_normalize_systemd(const char *text, char **ret_normal, struct hyfw_error **err)
+{
+	static const struct {
+		const char *word, *normal;
+	} words[] = {
+		{ "auto", "auto" }, { "yes", "auto" }, { "true", "auto" }, { "always", "always" },
+		{ "off", "off" }, { "no", "off" }, { "false", "off" },
+	};
+	size_t i;
+
+	for (i = 0; i < HYFW_COUNT(words); i++) {
+		if (strcmp(text, words[i].word) == 0) {
+			*ret_normal = hyfw_dup(words[i].normal);
+			return 0;
+		}
+	}
+	return hyfw_fail(err, EINVAL, "must be auto, always or off");
+}
+
 int hyfw_normalize_signal(const char *text, char **ret_normal, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *upper = hyfw_dup(text);

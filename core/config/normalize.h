@@ -26,6 +26,7 @@ int hyfw_normalize_memory_swap(const char *text, char **ret_normal, struct hyfw_
 int hyfw_normalize_cpuset(const char *text, char **ret_normal, struct hyfw_error **err);
 int hyfw_normalize_capability(const char *text, char **ret_normal, struct hyfw_error **err); /* "CAP_X", "ALL" */
 int hyfw_normalize_seccomp(const char *text, char **ret_normal, struct hyfw_error **err);
+int hyfw_normalize_systemd(const char *text, char **ret_normal, struct hyfw_error **err);
 int hyfw_normalize_restart(const char *text, char **ret_normal, struct hyfw_error **err);
 int hyfw_normalize_signal(const char *text, char **ret_normal, struct hyfw_error **err); /* its number */
 

@@ -10,6 +10,7 @@
 #include "engine/hosts.h"
 #include "engine/shared.h"
 #include "engine/store.h"
+#include "engine/systemd.h"
 
 #define MOUNT_LIMIT 120
 #define DISK_LIMIT 64 /* and their descriptors fit into struct hyfw_fds with the mounts' */
@@ -315,9 +316,13 @@ static int build_mounts(const struct hyfw_definition *definition, struct hyfw_ar
 {
 	const struct hyfw_map settings = hyfw_pairs_map(&definition->settings);
 	struct hyfw_attachment *mounts = hyfw_arena_alloc(arena, MOUNT_LIMIT * sizeof(*mounts));
-	size_t i, cursor = 0, count = build_files(definition, arena, mounts);
-	const char *text;
+	const char *text, *systemd[HYFW_SYSTEMD_MOUNTS];
+	size_t i, cursor = 0, count = hyfw_systemd_mounts(definition, systemd);
 
+	/* First: what is mounted below /run is not to be hidden, resolv.conf may be a link to there. */
+	for (i = 0; i < count; i++)
+		build_tmpfs(systemd[i], arena, &mounts[i]);
+	count += build_files(definition, arena, mounts + count);
 	while ((text = hyfw_map_next(&settings, "tmpfs", &cursor)) && count < MOUNT_LIMIT)
 		build_tmpfs(text, arena, &mounts[count++]);
 	if (count + definition->volume_count >= MOUNT_LIMIT)

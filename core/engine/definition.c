@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "config/disks.h"
 #include "engine/journal_format.h"
+#include "engine/systemd.h"
 
 void hyfw_use_finish(struct hyfw_use *use)
 {
@@ -246,6 +247,7 @@ int hyfw_definition_add_image_defaults(struct hyfw_definition *definition, struc
 		result = read_image(definition, image, err);
 	if (result < 0)
 		return hyfw_wrap(err, "workload %s", definition->name);
+	hyfw_systemd_settle(definition);
 	if (hyfw_definition_get(definition, "command") || hyfw_definition_get(definition, "entrypoint") ||
 	    hyfw_definition_takes(definition, HYFW_TAKES_NO_COMMAND))
 		return 0;

@@ -49,7 +49,7 @@ void hyfw_definition_free(struct hyfw_definition *definition);
 void hyfw_use_finish(struct hyfw_use *use);
 
 /* Command, environment, user and directory that the image brings where the
- * workload says nothing; -ENOENT (exit status 127) when there is no such image,
+ * workload says nothing, and what follows from them (systemd.h); -ENOENT (exit status 127) when there is no such image,
  * and when there is no command at all and the isolation driver takes none of that. */
 int hyfw_definition_add_image_defaults(struct hyfw_definition *definition, struct hyfw_error **err);
 

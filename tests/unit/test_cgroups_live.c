@@ -192,6 +192,55 @@ static void gc_removes_only_the_dead(void **state)
 	assert_false(noted_exists());
 }
 
+/* A pid of the user that the group was handed to, in it: divides it, and no more. */
+static void divide(void)
+{
+	const struct hyfw_map record = hyfw_pairs_map(&fake.notes);
+	struct group groups[GROUPS_MAX];
+	int group, result;
+
+	if (groups_recorded(&record, groups) != 1 || setresgid(100000, 100000, 100000) < 0 ||
+	    setresuid(100000, 100000, 100000) < 0)
+		_exit(1);
+	group = group_open(groups[0].path);
+	if (group < 0 || mkdirat(group, "init.scope", 0755) < 0 || file_write(group, "init.scope/cgroup.procs", "0") < 0)
+		_exit(2);
+	result = file_write(group, "cgroup.subtree_control", "+memory +pids");
+	if (result < 0)
+		_exit(3);
+	if (file_write(group, "pids.max", "max") == 0 || file_write(group, "cgroup.max.depth", "max") == 0)
+		_exit(4);
+	_exit(file_write(group, "init.scope/pids.max", "5") == 0 ? 0 : 5);
+}
+
+static void a_group_is_handed_to_the_systemd_in_it(void **state)
+{
+	struct hyfw_subject web = WORKLOAD("units", { "systemd", "always" }, { "pids", "20" });
+	struct hyfw_confinement confinement = { 0 };
+	struct hyfw_error *err = NULL;
+	struct hyfw_map record;
+	int status;
+
+	(void)state;
+	need_groups();
+	web.idmap = (struct hyfw_idmap){ 100000, 100000, 65536 };
+	if (access("/sys/fs/cgroup/cgroup.controllers", F_OK) < 0) {
+		assert_int_equal(up(&web, &err), -ENOTSUP);
+		assert_non_null(strstr(err->message, "version 2 alone"));
+		hyfw_forget(&err);
+		return;
+	}
+	assert_int_equal(up(&web, &err), 0);
+	waitpid(spawn(divide), &status, 0);
+	assert_int_equal(status, 0);
+	/* A further command does not go to where none may be any more. */
+	record = hyfw_pairs_map(&fake.notes);
+	assert_int_equal(live.ops->confine(live.instance, &web, &record, fake.arena, &confinement, &err), 0);
+	assert_non_null(strstr(confinement.cgroups[0].path, "/units/init.scope"));
+	down();
+	assert_false(noted_exists());
+}
+
 static void confinement_lists_the_groups(void **state)
 {
 	struct hyfw_subject web = WORKLOAD("list", { "pids", "50" });
@@ -252,6 +301,7 @@ int main(void)
 		LIVE(undo_clears_what_is_left),
 		LIVE(frozen_processes_stand_still_and_can_be_killed),
 		LIVE(gc_removes_only_the_dead),
+		LIVE(a_group_is_handed_to_the_systemd_in_it),
 		LIVE(confinement_lists_the_groups),
 		LIVE(parents_may_vanish_meanwhile),
 	};

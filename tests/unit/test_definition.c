@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "engine/store.h"
+#include "engine/systemd.h"
 
 static struct hyfw_use *add_use(struct hyfw_use **uses, size_t *count, const char *name, const char *driver)
 {
@@ -85,6 +86,29 @@ static void little_is_enough(void **state)
 	assert_int_equal(back->idmap.count, 0);
 	assert_string_equal(hyfw_definition_isolation(back), "namespaces");
 	assert_null(hyfw_definition_get(back, "command"));
+}
+
+static void what_systemd_gets_mounted(void **state)
+{
+	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = full();
+	const char *mounts[HYFW_SYSTEMD_MOUNTS];
+
+	(void)state;
+	assert_int_equal(hyfw_systemd_mounts(definition, mounts), 0);
+	hyfw_pairs_set(&definition->settings, "systemd", "off");
+	assert_int_equal(hyfw_systemd_mounts(definition, mounts), 0);
+	hyfw_pairs_set(&definition->settings, "systemd", "detected");
+	assert_int_equal(hyfw_systemd_mounts(definition, mounts), 3);
+	assert_string_equal(mounts[0], "/run|0|755");
+	assert_string_equal(mounts[2], "/tmp|0|1777");
+	/* The workload's own take precedence, but not those below them. */
+	hyfw_pairs_add(&definition->settings, "tmpfs", "/tmp|1048576|0");
+	hyfw_pairs_add(&definition->settings, "tmpfs", "/run/user|0|0");
+	free(definition->volumes[0].target);
+	definition->volumes[0].target = hyfw_dup("/run");
+	hyfw_pairs_set(&definition->settings, "systemd", "always");
+	assert_int_equal(hyfw_systemd_mounts(definition, mounts), 1);
+	assert_string_equal(mounts[0], "/run/lock|0|1777");
 }
 
 /* ---- damage ---- */
@@ -252,6 +276,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_of_it_comes_back),
 		cmocka_unit_test(little_is_enough),
+		cmocka_unit_test(what_systemd_gets_mounted),
 		cmocka_unit_test(cut_anywhere_it_is_refused),
 		cmocka_unit_test(what_makes_no_sense_is_refused),
 		cmocka_unit_test(deep_nesting_is_refused),

@@ -52,11 +52,13 @@ static void attach_cgroups(const struct ns_job *job, int sys)
 {
 	const struct hyfw_confinement *confinement = job->confinement;
 	static const char *const options[] = { "source", "cgroup2", NULL };
+	const bool writable = job->mapped && ns_has_systemd(&job->workload->settings);
 	int fd;
 
 	if (confinement->cgroup_count != 1 || !confinement->cgroups[0].unified)
 		return;
-	fd = ns_filesystem("cgroup2", options, KERNEL_ATTRIBUTES | MOUNT_ATTR_RDONLY);
+	/* Who may write what in it, the owner of each file says. */
+	fd = ns_filesystem("cgroup2", options, KERNEL_ATTRIBUTES | (writable ? 0 : MOUNT_ATTR_RDONLY));
 	if (fd < 0 || move_mount(fd, "", sys, "fs/cgroup", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		ns_die(job, NS_STEP_MOUNT, "/sys/fs/cgroup", fd < 0 ? -fd : errno);
 	close(fd);

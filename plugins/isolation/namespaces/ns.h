@@ -292,6 +292,14 @@ void ns_devices_take(const struct ns_job *job, int fds[NS_DEVICES]);
 /* Makes /dev; returns its descriptor. */
 int ns_devices_make(const struct ns_job *job, int root_fd, int fds[NS_DEVICES]);
 
+/* Whether its first process is systemd, which divides its control group itself. */
+static inline bool ns_has_systemd(const struct hyfw_map *settings)
+{
+	const char *word = hyfw_map_get(settings, "systemd");
+
+	return word && (strcmp(word, "always") == 0 || strcmp(word, "detected") == 0);
+}
+
 /* kernelfs.c: proc and sysfs. */
 struct ns_kernelfs {
 	int proc, sys;

@@ -23,6 +23,8 @@ static const char *mounts(const struct hyfw_host *host, struct hyfw_arena *arena
 	for (i = 0; i < NS_COUNT(keys); i++)
 		for (cursor = 0; (value = hyfw_map_next(settings, keys[i], &cursor));)
 			text = host->format(arena, "%s, %s %s", text, keys[i], value);
+	if (ns_has_systemd(settings))
+		text = host->format(arena, "%s, /run, /run/lock and /tmp in memory for its systemd", text);
 	return text;
 }
 

@@ -41,7 +41,7 @@ static const char *const honours[] = {
 	"workload.command", "workload.entrypoint", "workload.env", "workload.workdir", "workload.user",
 	"workload.hostname", "workload.read_only", "workload.tmpfs", "workload.volume", "workload.terminal",
 	"workload.interactive", "workload.userns", "workload.image", "workload.rootfs", "workload.network",
-	"workload.isolation", NULL,
+	"workload.isolation", "workload.systemd", NULL,
 };
 
 static const struct hyfw_common_ops common = {

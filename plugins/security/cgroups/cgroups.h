@@ -10,6 +10,8 @@
  *   kill.c freeze.c update.c stats.c gc.c   what is done to them later
  *   files.c      reading and writing the small files
  *   plan.c       what a plan says
+ *   delegate.c   a group that a systemd inside divides
+ *   why.c        what ran into a limit
  *   oci.h        the same for an OCI bundle, whose resources are more and whose groups
  *                are where it says
  *   plugin.c     the driver's operations
@@ -88,6 +90,7 @@ struct limits {
 	const struct device_rule *devices; /* borrowed; NULL: any */
 	size_t device_count;
 	bool figures;        /* groups are wanted for statistics too */
+	const char *delegate; /* "UID:GID" that may divide the group; NULL for none */
 };
 
 /* From the keys of a workload, or from the arguments of a step. */
@@ -213,6 +216,24 @@ int groups_update(const struct hyfw_host *host, const struct hierarchy *hierarch
 /* ---- stats.c ---- */
 
 void group_stats(const struct group *group, struct hyfw_stats *stats);
+
+/* ---- delegate.c: a group that a systemd inside divides ---- */
+
+/* Says in 'limits' whom the group of 'subject' is handed to, in 'arena', if to anybody. */
+int delegate_decide(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hierarchy *hierarchy,
+		    const struct hyfw_subject *subject, struct limits *limits, struct hyfw_error **err);
+/* Controllers that it gets beside those that limits need. */
+uint32_t delegate_controllers(const struct hierarchy *hierarchy);
+int delegate_group(const struct hyfw_host *host, const struct group *group, int fd, const char *to,
+		   struct hyfw_error **err);
+/* Where a further command goes: a group with children that limit something has no processes. */
+const char *delegate_join(const struct hyfw_host *host, struct hyfw_arena *arena, const struct group *group);
+
+/* ---- why.c ---- */
+
+/* What ran into a limit; 'record' is empty for a workload that has ended. */
+void why_explain(const struct hyfw_host *host, const struct hyfw_subject *subject, const struct hyfw_map *record,
+		 struct hyfw_arena *arena, struct hyfw_map *ret_rows);
 
 /* ---- gc.c ---- */
 

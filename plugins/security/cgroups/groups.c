@@ -84,6 +84,8 @@ int groups_choose(const struct hyfw_host *host, struct hyfw_arena *arena, const 
 		unified |= CONTROLLER_BIT(CONTROLLER_DEVICES);
 	else if (limits->devices && !hierarchy->v1[CONTROLLER_DEVICES])
 		host->log(HYFW_LOG_INFO, "workload %s: devices are not limited, no control group can", workload);
+	if (limits->delegate)
+		unified |= delegate_controllers(hierarchy);
 	/* Without any limit one group is made all the same: kill() needs it. */
 	for (i = 0; !unified && !hierarchy->unified && count == 0 && i < CONTROLLER_COUNT; i++)
 		if (hierarchy->v1[i] && i != CONTROLLER_CPUSET)
@@ -246,7 +248,11 @@ int group_make(const struct hyfw_host *host, struct hyfw_arena *arena, const str
 	}
 	groups_values(host, arena, group, limits, &values);
 	result = write_values(host, group, fd, &values, err);
-	return result < 0 ? result : limit_devices(host, group, fd, limits, err);
+	if (result == 0)
+		result = limit_devices(host, group, fd, limits, err);
+	if (result == 0 && group->unified && limits->delegate)
+		result = delegate_group(host, group, fd, limits->delegate, err);
+	return result;
 }
 
 size_t groups_recorded(const struct hyfw_map *record, struct group ret_groups[GROUPS_MAX])

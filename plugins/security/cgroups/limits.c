@@ -32,6 +32,7 @@ void limits_read(const struct hyfw_map *settings, struct limits *ret_limits)
 		.swap_unlimited = hyfw_map_int(settings, "memory_swap", 0) < 0,
 		.cpuset = hyfw_map_get(settings, "cpuset"),
 		.figures = hyfw_map_bool(settings, "figures", false),
+		.delegate = hyfw_map_get(settings, "delegate"),
 	};
 
 	if (limits.cpuset && !*limits.cpuset)

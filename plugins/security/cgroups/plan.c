@@ -39,6 +39,8 @@ char *plan_summary(const struct hyfw_host *host, struct hyfw_arena *arena, const
 		text = host->format(arena, "%s %" PRId64 " processes,", text, limits->pids);
 	if (limits->devices)
 		text = host->format(arena, "%s harmless devices,", text);
+	if (limits->delegate)
+		text = host->format(arena, "%s groups of its systemd within that,", text);
 	if (strlen(text) == empty)
 		return host->format(arena, "count what %s uses, without limits", workload);
 	text[strlen(text) - 1] = '\0';
@@ -77,6 +79,9 @@ char *plan_commands(const struct hyfw_host *host, struct hyfw_arena *arena, cons
 					    groups[i].path, values.items[j].file);
 		if (groups[i].mask & CONTROLLER_BIT(CONTROLLER_DEVICES))
 			text = device_commands(host, arena, text, limits, &groups[i]);
+		if (limits->delegate)
+			text = host->format(arena, "%s\nchown %s %s %s/cgroup.{procs,threads,subtree_control}", text,
+					    limits->delegate, groups[i].path, groups[i].path);
 	}
 	return text;
 }
@@ -97,6 +102,8 @@ size_t plan_arguments(const struct hyfw_host *host, struct hyfw_arena *arena, co
 	}
 	if (limits->overhead > 0)
 		ret_pairs[count++] = (struct hyfw_pair){ "overhead", host->format(arena, "%" PRId64, limits->overhead) };
+	if (limits->delegate)
+		ret_pairs[count++] = (struct hyfw_pair){ "delegate", limits->delegate };
 	ret_pairs[count++] = (struct hyfw_pair){ "devices", limits->devices ? "true" : "false" };
 	ret_pairs[count++] = (struct hyfw_pair){ "figures", limits->figures ? "true" : "false" };
 	return count;

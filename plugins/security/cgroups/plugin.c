@@ -122,6 +122,8 @@ static int cgroups_plan(void *data, const struct hyfw_subject *subject, struct h
 	result = limits_check(host, &limits, err);
 	if (result == 0)
 		result = hierarchy(instance, err);
+	if (result == 0)
+		result = delegate_decide(host, arena, &instance->hierarchy, subject, &limits, err);
 	if (result < 0)
 		return result;
 	result = groups_choose(host, arena, &instance->hierarchy, &limits, subject->name, groups, &count, err);
@@ -229,6 +231,17 @@ static int cgroups_gc(void *data, const struct hyfw_alive *alive, struct hyfw_er
 	return result < 0 ? result : groups_gc(instance->host, &instance->hierarchy, alive, err);
 }
 
+static const char *group_to_join(const struct hyfw_host *host, struct hyfw_arena *arena,
+				 const struct hyfw_subject *subject, const struct hyfw_map *record,
+				 const struct group *group)
+{
+	const char *word = hyfw_map_get(&subject->settings, "systemd");
+
+	if (oci_is_record(record))
+		return oci_group_to_join(host, arena, group);
+	return word && strcmp(word, "off") != 0 && strcmp(word, "auto") != 0 ? delegate_join(host, arena, group) : group->path;
+}
+
 static int cgroups_confine(void *data, const struct hyfw_subject *subject, const struct hyfw_map *record,
 			   struct hyfw_arena *arena, struct hyfw_confinement *confinement, struct hyfw_error **err)
 {
@@ -242,8 +255,7 @@ static int cgroups_confine(void *data, const struct hyfw_subject *subject, const
 		return host->fail(err, ENOENT, "workload %s has no control group", subject->name);
 	list = host->alloc(arena, count * sizeof(*list));
 	for (i = 0; i < count; i++) {
-		list[i].path = host->format(arena, "%s", oci_is_record(record) ?
-							 oci_group_to_join(host, arena, &groups[i]) : groups[i].path);
+		list[i].path = host->format(arena, "%s", group_to_join(host, arena, subject, record, &groups[i]));
 		list[i].controllers = host->format(arena, "%s", groups[i].controllers);
 		list[i].unified = groups[i].unified;
 	}
@@ -328,6 +340,19 @@ static int cgroups_update(void *data, const struct hyfw_subject *subject, const 
 	return result < 0 ? result : groups_update(instance->host, &instance->hierarchy, groups, count, &limits, err);
 }
 
+/* What a limit refuses is counted and not told: there is nothing to follow. */
+static int cgroups_explain(void *data, const struct hyfw_subject *subject, const struct hyfw_map *record,
+			   const struct hyfw_operation *operation, struct hyfw_map *ret_result, struct hyfw_error **err)
+{
+	const struct instance *instance = data;
+
+	(void)err;
+	*ret_result = (struct hyfw_map){ 0 };
+	if (!hyfw_map_bool(&operation->args, "follow", false))
+		why_explain(instance->host, subject, record, operation->arena, ret_result);
+	return 0;
+}
+
 static const struct hyfw_common_ops common = {
 	sizeof(common),
 	.probe = hierarchy_probe,
@@ -348,6 +373,7 @@ static const struct hyfw_security_ops ops = {
 	.kill = cgroups_kill,
 	.update = cgroups_update,
 	.report = cgroups_report,
+	.explain = cgroups_explain,
 };
 
 static const char *const words[] = { HYFW_CONFINES_RESOURCES, NULL };

@@ -67,6 +67,7 @@ struct hyfw_idmap {
  *     publish      see network.h
  *     cap_add, cap_drop   "CAP_NET_ADMIN", or "ALL"
  *     seccomp      "default", "unconfined" or an absolute path
+ *     systemd      "always"; "detected" where it was to be found out and is so; else "off"
  *     memory_swap  bytes of memory and swap together, "-1" for no limit
  *     stop_signal  its number
  *     restart      "no", "on-failure", "on-failure:N", "always", "unless-stopped"
