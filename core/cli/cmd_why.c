@@ -23,6 +23,7 @@ static const char help[] =
 	"  --policy FILE        write FILE.te and FILE.cil, a policy module for what nothing\n"
 	"                       less permits; semodule(8) loads it, hyfw does not\n"
 	"  --format table|json  as the global flag\n\n"
+	"System calls that fail are written down with seccomp_log = yes only.\n"
 	"Rules of a policy that keep denials quiet (dontaudit) hide them from it;\n"
 	"semodule -DB shows them until semodule -B.\n";
 

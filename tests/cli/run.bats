@@ -325,3 +325,71 @@ load helpers
 	[[ $output == *"web:x:1002"* ]]
 	rm -rf "$root"
 }
+
+@test "an init gets what systemd needs: /run, /run/lock and /tmp of its own, and its signal to end" {
+	local init=(-v "$BATS_TEST_TMPDIR/bin:/usr/local/sbin:ro")
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	cat >"$BATS_TEST_TMPDIR/bin/init" <<-'END'
+		#!/bin/sh
+		trap 'echo asked; exit 7' 37
+		grep -E '^tmpfs /(run|run/lock|tmp) ' /proc/mounts | cut -d' ' -f2
+		grep -q '^tmpfs /run ' /proc/mounts || exit 3
+		echo "in $container"
+		while :; do sleep 0.1; done
+	END
+	chmod 755 "$BATS_TEST_TMPDIR/bin/init"
+	hyfw run -d --name init --network none "${init[@]}" --tmpfs /tmp:size=1M --rootfs "$ROOTFS" /usr/local/sbin/init
+	wait_until 10 logged init "in hyfw"
+	[ "$(hyfw logs init)" = $'/run\n/run/lock\n/tmp\nin hyfw' ]
+	hyfw stop init
+	[ "$(hyfw inspect init | json 0 exit_status)" = 7 ]
+	run run_box "${init[@]}" --systemd off -- /usr/local/sbin/init
+	[ "$status" -eq 3 ]
+	run run_box "${init[@]}" --entrypoint sh -- /usr/local/sbin/init
+	[ "$status" -eq 3 ]
+	run --separate-stderr run_box --systemd always --userns host -- true
+	echo "$stderr"
+	[ "$status" -eq 125 ]
+	if [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ]; then
+		[[ $stderr == *"systemd = always: without a user namespace"* ]]
+		[ "$(run_box --systemd always -- sh -c 'mkdir /sys/fs/cgroup/mine && echo made')" = made ]
+	else
+		[[ $stderr == *"systemd = always: systemd divides control groups of version 2 alone, and this machine has others"* ]]
+	fi
+}
+
+@test "hyfw why: a limit that was run into, and the value to change" {
+	hyfw run -d --name small --memory 32M --pids-limit 20 --network none --rootfs "$ROOTFS" -- sleep 1000
+	run --separate-stderr hyfw why small
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	run hyfw exec small -- probe eat 64 10
+	[ "$status" -eq 137 ]
+	hyfw exec small -- probe fork 40 100 || true
+	run hyfw why small
+	echo "$output"
+	[[ $output == *"cgroups: "*" was killed, as the workload wanted more than memory = 32M"* ]]
+	[[ $output == *"permit   memory = 64M, for example, or while it runs: hyfw update --memory 64M small"* ]]
+	[[ $output == *"a new process was refused, as the workload has its pids = 20"* ]]
+	[[ $output == *"hyfw update --pids-limit 40 small"* ]]
+	[[ $output == *"capabilities: the kernel does not write down which one was missing; it has chown "* ]]
+	[[ $output == *"written down with seccomp_log = yes"* ]]
+	hyfw update --memory 96M small
+	hyfw exec small -- probe eat 64 10
+}
+
+@test "hyfw why: a system call that was refused, and what permits it" {
+	hyfw run -d --name calls --set seccomp_log=yes --network none --rootfs "$ROOTFS" -- sleep 1000
+	run hyfw exec calls -- probe mount
+	[[ $output == *EPERM* ]]
+	run hyfw why calls
+	echo "$output"
+	dmesg 2>/dev/null | grep -q 'type=1326' || skip "this kernel keeps no records of system calls (audit)"
+	[[ $output == *"seccomp: probe may not make the system call mount"* ]]
+	[[ $output == *"permit   cap_add = SYS_ADMIN, and with it all else that this capability is for"* ]]
+	[[ $output == *"permit   seccomp = PATH, a profile in JSON that permits mount"* ]]
+	hyfw run -d --name quiet --network none --rootfs "$ROOTFS" -- sleep 1000
+	hyfw exec quiet -- probe mount || true
+	run --separate-stderr hyfw why quiet
+	[ -z "$output" ]
+}

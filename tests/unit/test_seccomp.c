@@ -279,6 +279,17 @@ static void the_plan_says_what_the_profile_does(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fake_host_begin, fake_host_end)
 
+static void which_capability_a_call_is_tied_to(void **state)
+{
+	(void)state;
+	assert_string_equal(grants_name(builtin_capabilities("mount")), "SYS_ADMIN");
+	assert_string_equal(grants_name(builtin_capabilities("ptrace")), "SYS_PTRACE");
+	assert_string_equal(grants_name(builtin_capabilities("unshare")), "SYS_ADMIN");
+	assert_null(grants_name(builtin_capabilities("keyctl")));
+	assert_null(grants_name(builtin_capabilities("moun")));
+	assert_null(grants_name(builtin_capabilities("read")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -291,6 +302,7 @@ int main(void)
 		TEST(calls_younger_than_a_profile_do_not_exist),
 		TEST(bad_profiles_are_refused_with_the_place),
 		TEST(the_plan_says_what_the_profile_does),
+		TEST(which_capability_a_call_is_tied_to),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,6 +141,33 @@ static int capabilities_confine(void *data, const struct hyfw_subject *subject, 
 	return 0;
 }
 
+/* The kernel writes nothing down when a capability is missing; what there is of them, and the key
+ * that gives more, is all that can be told. */
+static int capabilities_explain(void *data, const struct hyfw_subject *subject, const struct hyfw_map *record,
+				const struct hyfw_operation *operation, struct hyfw_map *ret_result,
+				struct hyfw_error **err)
+{
+	const struct instance *instance = data;
+	const struct hyfw_host *host = instance->host;
+	struct hyfw_pair *rows = host->alloc(operation->arena, 2 * sizeof(*rows));
+	struct capability_sets sets;
+	int result;
+
+	(void)record;
+	*ret_result = (struct hyfw_map){ 0 };
+	if (hyfw_map_bool(&operation->args, "follow", false))
+		return 0;
+	result = capability_decide(host, subject, &sets, err);
+	if (result < 0)
+		return result;
+	rows[0] = (struct hyfw_pair){ "row", "note" };
+	rows[1] = (struct hyfw_pair){ "sentence", host->format(operation->arena, "the kernel does not write down which one was "
+							       "missing; it has %s, and cap_add = NAME gives another",
+							       capability_text(host, operation->arena, sets.bounding, "", " ")) };
+	*ret_result = (struct hyfw_map){ 2, rows };
+	return 0;
+}
+
 static const struct hyfw_common_ops common = {
 	sizeof(common),
 	.open = capabilities_open,
@@ -151,7 +178,11 @@ static const struct hyfw_common_ops common = {
 	.close = capabilities_close,
 };
 
-static const struct hyfw_security_ops ops = { sizeof(ops), .confine = capabilities_confine };
+static const struct hyfw_security_ops ops = {
+	sizeof(ops),
+	.confine = capabilities_confine,
+	.explain = capabilities_explain,
+};
 
 static const char *const words[] = { HYFW_CONFINES_PRIVILEGES, NULL };
 static const char *const honours[] = { "workload.cap_add", "workload.cap_drop", NULL };

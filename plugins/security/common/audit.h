@@ -44,6 +44,11 @@ typedef int audit_taker(void *data, const struct audit_record *record);
 int audit_log_read(const char *path, audit_taker *take, void *data);
 int kernel_log_read(audit_taker *take, void *data);
 
+/* The same for lines of the kernel's log that are no records; 'text' is without its number and time, which
+ * is milliseconds since 1970. */
+typedef int kernel_line_taker(void *data, int64_t milliseconds, const char *text);
+int kernel_log_lines(kernel_line_taker *take, void *data);
+
 /* A socket that gets what comes from now on, or a negative errno; close() it. */
 int audit_netlink_open(void);
 /* Those that came; waits for one at most 'milliseconds'. */

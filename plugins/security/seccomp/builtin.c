@@ -215,3 +215,26 @@ void builtin_policy(const struct hyfw_host *host, struct hyfw_arena *arena, uint
 	add_personality(host, arena, &policy);
 	*ret_policy = policy;
 }
+
+static bool has_word(const char *words, const char *word)
+{
+	const size_t length = strlen(word);
+	size_t part;
+
+	for (; *words; words += part + (words[part] == ' ')) {
+		part = strcspn(words, " ");
+		if (part == length && strncmp(words, word, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+uint64_t builtin_capabilities(const char *call)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(tied) / sizeof(tied[0]); i++)
+		if (has_word(tied[i].names, call))
+			return tied[i].mask;
+	return has_word("clone clone3 unshare", call) ? BIT(CAP_SYS_ADMIN) : 0;
+}

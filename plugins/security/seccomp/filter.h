@@ -7,6 +7,7 @@
  *   policy.c        rules in a list
  *   builder.c       a policy becomes a BPF program, through libseccomp
  *   filter.c        from a setting to the program, through the host's cache
+ *   why.c           calls that were refused, as the kernel wrote them down
  *   plugin.c        the driver's operations */
 #ifndef HYFW_SECCOMP_FILTER_H
 #define HYFW_SECCOMP_FILTER_H
@@ -25,6 +26,9 @@ uint64_t grants_read(const struct hyfw_map *settings);
 
 /* The bit of "CAP_SYS_ADMIN"; 0 for a name that no call is tied to. */
 uint64_t grants_bit(const char *name);
+
+/* "SYS_ADMIN" for the lowest bit of 'mask'; NULL for none. */
+const char *grants_name(uint64_t mask);
 
 /* ---- policy.c ---- */
 
@@ -60,6 +64,9 @@ size_t policy_permits(const struct policy *policy);
 
 void builtin_policy(const struct hyfw_host *host, struct hyfw_arena *arena, uint64_t grants,
 		    struct policy *ret_policy);
+
+/* The capabilities any of which permits the call in it; 0: none does. */
+uint64_t builtin_capabilities(const char *call);
 
 /* ---- profile.c ---- */
 
@@ -140,6 +147,12 @@ int filter_policy(const struct hyfw_host *host, struct hyfw_arena *arena, const 
 
 int filter_get(const struct hyfw_host *host, struct hyfw_arena *arena, const char *setting, uint64_t grants,
 	       struct filter *ret_filter, struct hyfw_error **err);
+
+/* ---- why.c ---- */
+
+/* The driver's explain(); '*follow' is the socket for what is to come, 0 at first. */
+int why_explain(const struct hyfw_host *host, const struct hyfw_subject *subject, int *follow,
+		const struct hyfw_operation *operation, struct hyfw_map *ret_result, struct hyfw_error **err);
 
 /* What the bundle says; no filter when it says nothing of it. */
 int filter_get_oci(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_oci_config *config,

@@ -33,6 +33,16 @@ uint64_t grants_bit(const char *name)
 	return 0;
 }
 
+const char *grants_name(uint64_t mask)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (mask >> known[i].value & 1)
+			return known[i].name + strlen("CAP_");
+	return NULL;
+}
+
 static uint64_t list(const struct hyfw_map *settings, const char *key, bool *ret_all)
 {
 	const char *name;

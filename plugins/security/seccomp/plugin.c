@@ -4,9 +4,11 @@
 #include "filter.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 struct instance {
 	const struct hyfw_host *host;
+	int follow; /* see why_explain() */
 };
 
 static int seccomp_open(const struct hyfw_host *host, const struct hyfw_map *settings, void **ret_instance,
@@ -24,6 +26,10 @@ static int seccomp_open(const struct hyfw_host *host, const struct hyfw_map *set
 
 static void seccomp_close(void *data)
 {
+	const struct instance *instance = data;
+
+	if (instance && instance->follow > 0)
+		close(instance->follow);
 	free(data);
 }
 
@@ -129,7 +135,18 @@ static int seccomp_confine(void *data, const struct hyfw_subject *subject, const
 	confinement->seccomp_program = filter.program;
 	confinement->seccomp_instructions = filter.count;
 	confinement->seccomp_flags = filter.flags;
+	if (filter.program && hyfw_map_bool(&subject->settings, "seccomp_log", false))
+		confinement->seccomp_flags |= SECCOMP_FILTER_FLAG_LOG;
 	return 0;
+}
+
+static int seccomp_explain(void *data, const struct hyfw_subject *subject, const struct hyfw_map *record,
+			   const struct hyfw_operation *operation, struct hyfw_map *ret_result, struct hyfw_error **err)
+{
+	struct instance *instance = data;
+
+	(void)record;
+	return why_explain(instance->host, subject, &instance->follow, operation, ret_result, err);
 }
 
 static const struct hyfw_common_ops common = {
@@ -143,10 +160,19 @@ static const struct hyfw_common_ops common = {
 	.close = seccomp_close,
 };
 
-static const struct hyfw_security_ops ops = { sizeof(ops), .confine = seccomp_confine };
+static const struct hyfw_security_ops ops = {
+	sizeof(ops),
+	.confine = seccomp_confine,
+	.explain = seccomp_explain,
+};
 
 static const char *const words[] = { HYFW_CONFINES_SYSCALLS, NULL };
 static const char *const honours[] = { "workload.seccomp", NULL };
+static const struct hyfw_option options[] = {
+	{ .name = "seccomp_log", .scope = HYFW_SCOPE_WORKLOAD, .type = HYFW_OPTION_BOOL, .fallback = "false",
+	  .help = "Write each refused system call to the kernel's log, for `hyfw why`; a workload can make many." },
+	{ .name = NULL },
+};
 static const struct hyfw_need needs[] = { { "kernel", "seccomp", false }, { NULL, NULL, false } };
 
 static const struct hyfw_plugin plugin = {
@@ -161,6 +187,8 @@ static const struct hyfw_plugin plugin = {
 	.summary = "a filter of the system calls that a workload may make",
 	.capabilities = words,
 	.needs = needs,
+	.options = options,
+	.option_stride = sizeof(struct hyfw_option),
 	.honours = honours,
 	.state_version_min = 1,
 	.state_version = 1,

@@ -86,7 +86,7 @@ struct hyfw_security_ops {
 	 *                it, one second at most
 	 *   policy=NAME  the text of a policy module too, for what nothing less permits
 	 * Rows, whose keys stand in this order:
-	 *   row WORD       the kind of denial (avc, ...): time (milliseconds since 1970; 0 not
+	 *   row WORD       the kind of denial (avc, seccomp, limit, ...): time (milliseconds since 1970; 0 not
 	 *                known) count refused (yes, no: it was only logged) sentence, then what
 	 *                it is about: subject object class permissions, then for each way to
 	 *                permit it, the least first, permit_by (nothing, volume, boolean, key,
