@@ -100,8 +100,10 @@ static void add_overhead(struct hyfw_subject *subject)
 {
 	struct hyfw_driver *driver;
 
-	if (hyfw_registry_get(HYFW_KIND_ISOLATION, subject->isolation, &driver, NULL) == 0)
-		hyfw_isolation_overhead(driver, &subject->settings, &subject->memory_overhead, NULL);
+	if (hyfw_registry_get(HYFW_KIND_ISOLATION, subject->isolation, &driver, NULL) < 0)
+		return;
+	hyfw_isolation_overhead(driver, &subject->settings, &subject->memory_overhead, NULL);
+	subject->emulated = hyfw_isolation_emulates(driver, &subject->settings);
 }
 
 static void check_workload(struct check *check, const struct hyfw_config_section *workload)

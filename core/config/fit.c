@@ -83,13 +83,11 @@ static bool host_has_labels(void)
 	return access("/sys/fs/selinux/enforce", F_OK) == 0;
 }
 
-/* Containers get a label; a machine only where its owner says so. */
 static bool wants_labels(const struct hyfw_driver *isolation)
 {
 	struct hyfw_driver *module;
 
-	return host_has_labels() && hyfw_driver_can(isolation, HYFW_TAKES_MOUNTS) &&
-	       hyfw_driver_can(isolation, HYFW_TAKES_LABELS) &&
+	return host_has_labels() && hyfw_driver_can(isolation, HYFW_TAKES_LABELS) &&
 	       hyfw_registry_get(HYFW_KIND_SECURITY, LABEL_MODULE, &module, NULL) == 0;
 }
 

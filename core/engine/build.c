@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "engine/hosts.h"
+#include "engine/plan.h"
 #include "engine/shared.h"
 #include "engine/store.h"
 #include "engine/systemd.h"
@@ -211,6 +212,28 @@ int hyfw_build_disk(const struct hyfw_definition *definition, size_t disk, const
 	if (ret_disk->options.count == 0)
 		ret_disk->options = subject.disk;
 	return 0;
+}
+
+int hyfw_build_labelled(const struct hyfw_definition *definition, const struct hyfw_journal *persistent,
+			const struct hyfw_journal *run, const struct hyfw_planned *planned, struct hyfw_arena *arena,
+			const struct hyfw_attachment **ret_disk, struct hyfw_error **err)
+{
+	struct hyfw_attachment *disk = hyfw_arena_alloc(arena, sizeof(*disk));
+	struct hyfw_workload workload = { 0 };
+	struct hyfw_fds fds = { 0 };
+	int result;
+
+	if (planned->about == HYFW_SUBJECT_ROOT) {
+		result = build_root(definition, persistent, run, arena, &fds, &workload, err);
+		*disk = workload.root;
+	} else {
+		result = hyfw_build_disk(definition, planned->index, run, arena, &fds, disk, err);
+	}
+	hyfw_fds_close(&fds);
+	disk->source_fd = -1;
+	if (result == 0)
+		*ret_disk = disk;
+	return result;
 }
 
 static int build_disks(const struct hyfw_definition *definition, const struct hyfw_journal *run,

@@ -38,6 +38,11 @@ int hyfw_build_layer_paths(const struct hyfw_definition *definition, const struc
 int hyfw_build_disk(const struct hyfw_definition *definition, size_t disk, const struct hyfw_journal *run,
 		    struct hyfw_arena *arena, struct hyfw_fds *fds, struct hyfw_attachment *ret_disk,
 		    struct hyfw_error **err);
+/* The root or disk that the step 'planned' of a security module is about. */
+struct hyfw_planned;
+int hyfw_build_labelled(const struct hyfw_definition *definition, const struct hyfw_journal *persistent,
+			const struct hyfw_journal *run, const struct hyfw_planned *planned, struct hyfw_arena *arena,
+			const struct hyfw_attachment **ret_disk, struct hyfw_error **err);
 void hyfw_build_endpoint(const struct hyfw_definition *definition, size_t network, const struct hyfw_journal *run,
 			 struct hyfw_arena *arena, struct hyfw_endpoint *ret_endpoint);
 

@@ -78,6 +78,8 @@ struct hyfw_subject hyfw_subject_root(const struct hyfw_definition *definition);
 struct hyfw_subject hyfw_subject_network(const struct hyfw_use *use);
 struct hyfw_subject hyfw_subject_volume(const struct hyfw_definition *definition, const struct hyfw_use *use);
 struct hyfw_subject hyfw_subject_disk(const struct hyfw_definition *definition, size_t disk);
+/* What security modules that label are asked about the root or disk 'disk'. */
+struct hyfw_subject hyfw_subject_labelled(const struct hyfw_definition *definition, const struct hyfw_subject *disk);
 struct hyfw_subject hyfw_subject_endpoint(const struct hyfw_definition *definition, size_t network);
 
 static inline void hyfw_cleanup_definition(struct hyfw_definition **definition)

@@ -77,7 +77,7 @@ static int ask(struct hyfw_plan *plan, const struct hyfw_definition *definition,
 					: hyfw_arena_dup(plan->arena, subject->name);
 	plan->current.workload = hyfw_arena_dup(plan->arena, subject->workload);
 	plan->current.about = subject->kind;
-	plan->current.network = subject->kind == HYFW_SUBJECT_ENDPOINT ? subject->index : 0;
+	plan->current.index = subject->kind == HYFW_SUBJECT_ENDPOINT || subject->kind == HYFW_SUBJECT_DISK ? subject->index : 0;
 	if (hyfw_driver_check(driver, subject, err) < 0)
 		return -(*err)->errnum;
 	return hyfw_driver_plan(driver, subject, plan, plan->arena, err);
@@ -125,12 +125,43 @@ static int ask_security(struct hyfw_plan *plan, const struct hyfw_definition *de
 	return result;
 }
 
+/* Labels come after the storage driver has made the disk, and found that it may be had. */
+static int ask_labels(struct hyfw_plan *plan, const struct hyfw_definition *definition, const struct hyfw_subject *disk,
+		      struct hyfw_error **err)
+{
+	const struct hyfw_map settings = hyfw_pairs_map(&definition->settings);
+	struct hyfw_driver *driver;
+	const char *module;
+	size_t cursor = 0;
+	int result = 0;
+
+	while (result == 0 && (module = hyfw_map_next(&settings, "security", &cursor))) {
+		result = hyfw_definition_driver(definition, HYFW_KIND_SECURITY, module, &driver, err);
+		if (result == 0 && hyfw_driver_can(driver, HYFW_CONFINES_LABELS)) {
+			const struct hyfw_subject subject = hyfw_subject_labelled(definition, disk);
+
+			result = ask(plan, definition, HYFW_KIND_SECURITY, module, &subject, err);
+		}
+	}
+	return result;
+}
+
+/* A root file system or a disk. */
+static int ask_storage(struct hyfw_plan *plan, const struct hyfw_definition *definition, const char *driver,
+		       const struct hyfw_subject *subject, struct hyfw_error **err)
+{
+	const int result = ask(plan, definition, HYFW_KIND_STORAGE, driver, subject, err);
+
+	return result == 0 && hyfw_definition_takes(definition, HYFW_TAKES_BLOCK) ?
+		       ask_labels(plan, definition, subject, err) : result;
+}
+
 int hyfw_plan_disk(struct hyfw_plan *plan, const struct hyfw_definition *definition, size_t disk,
 		   struct hyfw_error **err)
 {
 	const struct hyfw_subject subject = hyfw_subject_disk(definition, disk);
 
-	return ask(plan, definition, HYFW_KIND_STORAGE, definition->disks[disk].driver, &subject, err);
+	return ask_storage(plan, definition, definition->disks[disk].driver, &subject, err);
 }
 
 static int ask_disks(struct hyfw_plan *plan, const struct hyfw_definition *definition, struct hyfw_error **err)
@@ -199,7 +230,7 @@ int hyfw_plan_workload(struct hyfw_plan *plan, const struct hyfw_definition *def
 	int result = ask_security(plan, definition, err);
 
 	if (result == 0 && storage)
-		result = ask(plan, definition, HYFW_KIND_STORAGE, storage, &root, err);
+		result = ask_storage(plan, definition, storage, &root, err);
 	if (result == 0)
 		result = ask_disks(plan, definition, err);
 	if (result == 0)

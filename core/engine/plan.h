@@ -17,7 +17,7 @@ struct hyfw_planned {
 	const char *subject;    /* network, volume or workload; "disk N" for disks */
 	const char *workload;   /* NULL for shared objects */
 	enum hyfw_subject_kind about;
-	size_t network;         /* ENDPOINT: index in the definition */
+	size_t index;           /* ENDPOINT, DISK: its place in the definition */
 	struct hyfw_step step;
 };
 

@@ -18,6 +18,7 @@ struct plug {
 	bool disk;    /* else a network */
 	size_t index; /* among those */
 	struct hyfw_use *use;
+	const struct hyfw_planned *planned; /* the step that is done */
 };
 
 static struct plug plug_of(struct hyfw_worker *worker, bool disk, size_t index)
@@ -25,7 +26,7 @@ static struct plug plug_of(struct hyfw_worker *worker, bool disk, size_t index)
 	struct hyfw_definition *definition = worker->definition;
 
 	return (struct plug){ worker, definition, disk, index,
-			      disk ? &definition->disks[index] : &definition->networks[index] };
+			      disk ? &definition->disks[index] : &definition->networks[index], NULL };
 }
 
 /* ---- the driver that makes it ---- */
@@ -35,9 +36,12 @@ static int apply_step(struct hyfw_call *call, void *data, struct hyfw_error **er
 	const struct plug *plug = data;
 	struct hyfw_pairs peers = { 0 };
 	struct hyfw_driver *driver;
-	int result = hyfw_definition_driver(plug->definition, plug->disk ? HYFW_KIND_STORAGE : HYFW_KIND_NETWORK,
-					    plug->use->driver, &driver, err);
+	int result = hyfw_definition_driver(plug->definition, (enum hyfw_kind)plug->planned->kind, plug->planned->driver,
+					    &driver, err);
 
+	if (result == 0 && plug->planned->kind == HYFW_KIND_SECURITY)
+		result = hyfw_build_labelled(plug->definition, NULL, plug->worker->journal, plug->planned, call->arena,
+					     &call->disk, err);
 	if (result == 0 && !plug->disk && hyfw_definition_get(plug->definition, "links"))
 		hyfw_peers_of(plug->definition, plug->use->name, &peers);
 	call->peers = hyfw_pairs_map(&peers);
@@ -65,8 +69,11 @@ static int make(struct plug *plug, struct hyfw_error **err)
 	if (result == 0)
 		result = plug->disk ? hyfw_plan_disk(&plan, plug->definition, plug->index, err)
 				    : hyfw_plan_endpoint(&plan, plug->definition, plug->index, err);
-	for (i = 0; result == 0 && i < plan.count; i++)
+	for (i = 0; result == 0 && i < plan.count; i++) {
+		plug->planned = &plan.steps[i];
 		result = hyfw_apply(plug->worker->journal, plug->definition, &plan.steps[i], apply_step, plug, err);
+	}
+	plug->planned = NULL;
 	hyfw_plan_finish(&plan);
 	return result;
 }
@@ -87,7 +94,7 @@ static bool is_about(const struct hyfw_entry *entry, const void *data)
 	if (!plug->disk)
 		return entry->kind == HYFW_KIND_NETWORK && strcmp(entry->subject, plug->use->name) == 0;
 	place = hyfw_format("disk %zu", plug->index);
-	return entry->kind == HYFW_KIND_STORAGE && strcmp(entry->subject, place) == 0;
+	return (entry->kind == HYFW_KIND_STORAGE || entry->kind == HYFW_KIND_SECURITY) && strcmp(entry->subject, place) == 0;
 }
 
 static int unmake(const struct plug *plug, struct hyfw_error **err)

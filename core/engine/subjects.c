@@ -17,24 +17,34 @@ static struct hyfw_subject subject_new(enum hyfw_subject_kind kind, const struct
 	return subject;
 }
 
-/* What the isolation driver needs for itself; nothing when it does not tell. */
-static uint64_t overhead_of(const struct hyfw_definition *definition)
+/* What the isolation driver tells of it; nothing when it does not. */
+static void ask_isolation(const struct hyfw_definition *definition, struct hyfw_subject *subject)
 {
-	const struct hyfw_map settings = hyfw_pairs_map(&definition->settings);
 	struct hyfw_driver *isolation;
-	uint64_t bytes = 0;
 
 	if (hyfw_definition_driver(definition, HYFW_KIND_ISOLATION, hyfw_definition_isolation(definition), &isolation,
-				   NULL) == 0)
-		hyfw_isolation_overhead(isolation, &settings, &bytes, NULL);
-	return bytes;
+				   NULL) < 0)
+		return;
+	hyfw_isolation_overhead(isolation, &subject->settings, &subject->memory_overhead, NULL);
+	subject->emulated = hyfw_isolation_emulates(isolation, &subject->settings);
 }
 
 struct hyfw_subject hyfw_subject_workload(const struct hyfw_definition *definition)
 {
 	struct hyfw_subject subject = subject_new(HYFW_SUBJECT_WORKLOAD, definition, definition->name);
 
-	subject.memory_overhead = overhead_of(definition);
+	ask_isolation(definition, &subject);
+	return subject;
+}
+
+struct hyfw_subject hyfw_subject_labelled(const struct hyfw_definition *definition, const struct hyfw_subject *disk)
+{
+	struct hyfw_subject subject = hyfw_subject_workload(definition);
+
+	subject.kind = disk->kind;
+	subject.name = disk->name;
+	subject.index = disk->index;
+	subject.disk = disk->disk;
 	return subject;
 }
 

@@ -189,6 +189,11 @@ static int do_endpoint(struct hyfw_call *call, struct bring_up *up, struct hyfw_
 	return result;
 }
 
+static bool is_of_disk(const struct hyfw_planned *planned)
+{
+	return planned->about == HYFW_SUBJECT_ROOT || planned->about == HYFW_SUBJECT_DISK;
+}
+
 static int do_step(struct hyfw_call *call, void *data, struct hyfw_error **err)
 {
 	struct bring_up *up = data;
@@ -205,7 +210,10 @@ static int do_step(struct hyfw_call *call, void *data, struct hyfw_error **err)
 		return result;
 	if (up->planned->about == HYFW_SUBJECT_ENDPOINT)
 		return do_endpoint(call, up, driver, err);
-	if (hyfw_driver_can(driver, HYFW_CONFINES_LABELS)) {
+	if (up->planned->kind == HYFW_KIND_SECURITY && is_of_disk(up->planned)) {
+		result = hyfw_build_labelled(up->worker->definition, up->worker->persistent, up->worker->journal, up->planned,
+					     up->arena, &call->disk, err);
+	} else if (hyfw_driver_can(driver, HYFW_CONFINES_LABELS)) {
 		result = hyfw_build_volume_paths(up->worker->definition, up->arena, &call->volumes, err);
 		if (result == 0)
 			result = hyfw_build_layer_paths(up->worker->definition, up->worker->persistent, up->worker->journal,
@@ -247,7 +255,8 @@ static bool is_left_out(const struct bring_up *up)
 	const unsigned kind = up->planned->kind;
 
 	return (up->preparing && kind == HYFW_KIND_ISOLATION) ||
-	       (up->worker->adopt && kind != HYFW_KIND_ISOLATION && kind != HYFW_KIND_SECURITY);
+	       (up->worker->adopt && kind != HYFW_KIND_ISOLATION &&
+		(kind != HYFW_KIND_SECURITY || is_of_disk(up->planned)));
 }
 
 /* Workloads that start at once on one network see each other's endpoints or tell

@@ -56,6 +56,7 @@ const char *hyfw_isolation_halted(struct hyfw_driver *driver, const struct hyfw_
 const char *hyfw_isolation_lacks(struct hyfw_driver *driver, const struct hyfw_map *record);
 int hyfw_isolation_overhead(struct hyfw_driver *driver, const struct hyfw_map *settings, uint64_t *ret_bytes,
 			    struct hyfw_error **err); /* 0 bytes when it tells none */
+bool hyfw_isolation_emulates(struct hyfw_driver *driver, const struct hyfw_map *settings);
 int hyfw_isolation_plug(struct hyfw_driver *driver, const struct hyfw_map *record,
 			const struct hyfw_device *device, bool attach, struct hyfw_error **err);
 int hyfw_isolation_operate(struct hyfw_driver *driver, const struct hyfw_map *record,

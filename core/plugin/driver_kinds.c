@@ -171,6 +171,12 @@ int hyfw_isolation_overhead(struct hyfw_driver *driver, const struct hyfw_map *s
 	return result;
 }
 
+bool hyfw_isolation_emulates(struct hyfw_driver *driver, const struct hyfw_map *settings)
+{
+	return driver->ops.isolation.emulates && hyfw_driver_open(driver, NULL) == 0 &&
+	       driver->ops.isolation.emulates(driver->instance, settings);
+}
+
 int hyfw_isolation_plug(struct hyfw_driver *driver, const struct hyfw_map *record,
 			const struct hyfw_device *device, bool attach, struct hyfw_error **err)
 {

@@ -298,3 +298,16 @@ void qcow2_chain_close(struct qcow2_chain *chain)
 		if (chain->links[--chain->count].fd >= 0)
 			close(chain->links[chain->count].fd);
 }
+
+const char *const *qcow2_chain_lower(struct qcow2 *qcow2, struct hyfw_arena *arena, const struct qcow2_chain *chain)
+{
+	const char **lower;
+	size_t i;
+
+	if (chain->count < 2)
+		return NULL;
+	lower = qcow2->host->alloc(arena, chain->count * sizeof(*lower));
+	for (i = 1; i < chain->count; i++)
+		lower[i - 1] = chain->links[i].path;
+	return lower;
+}

@@ -99,8 +99,9 @@ static int check_way(struct qcow2 *qcow2, struct hyfw_arena *arena, const char *
 	return 0;
 }
 
+/* 'ret_lower' may be NULL. */
 static int check_chain(struct qcow2 *qcow2, struct hyfw_arena *arena, const struct place *place,
-		       const struct user *user, struct hyfw_error **err)
+		       const struct user *user, const char *const **ret_lower, struct hyfw_error **err)
 {
 	struct qcow2_chain chain;
 	int result = qcow2_chain_open(qcow2, arena, place->path, place->format, place->named, &chain, err);
@@ -117,6 +118,8 @@ static int check_chain(struct qcow2 *qcow2, struct hyfw_arena *arena, const stru
 						   "on; `chmod o+r` would permit it", place->path, (unsigned)user->uid,
 						   chain.links[i].path);
 	}
+	if (ret_lower)
+		*ret_lower = qcow2_chain_lower(qcow2, arena, &chain);
 	qcow2_chain_close(&chain);
 	return result;
 }
@@ -144,7 +147,7 @@ int qcow2_disk_check(struct qcow2 *qcow2, const struct hyfw_subject *subject, st
 	arena = qcow2->host->arena_new();
 	result = find(qcow2, arena, source, NULL, hyfw_map_get(&subject->disk, "format"), &place, err);
 	if (result == 0) {
-		result = check_chain(qcow2, arena, &place, NULL, err);
+		result = check_chain(qcow2, arena, &place, NULL, NULL, err);
 		close(place.fd);
 	}
 	qcow2->host->arena_free(arena);
@@ -237,7 +240,7 @@ static int hand_over(struct qcow2 *qcow2, struct hyfw_call *call, const struct p
 	if (result == 0 && !read_only)
 		result = qcow2_no_clones(qcow2, place->path, NULL, err);
 	if (result == 0)
-		result = check_chain(qcow2, call->arena, place, user, err);
+		result = check_chain(qcow2, call->arena, place, user, NULL, err);
 	if (result == 0)
 		result = check_way(qcow2, call->arena, place->path, user, err);
 	if (result == 0)
@@ -365,6 +368,7 @@ int qcow2_disk_attachment(struct qcow2 *qcow2, const struct hyfw_subject *subjec
 			  struct hyfw_arena *arena, struct hyfw_attachment *ret_attachment, struct hyfw_error **err)
 {
 	const char *source = hyfw_map_get(&subject->disk, "source");
+	const char *const *lower = NULL;
 	struct place place;
 	int result;
 
@@ -375,7 +379,7 @@ int qcow2_disk_attachment(struct qcow2 *qcow2, const struct hyfw_subject *subjec
 	result = find(qcow2, arena, source, hyfw_map_get(&subject->settings, "pool"),
 		      pinned_format(record, source, hyfw_map_get(&subject->disk, "format")), &place, err);
 	if (result == 0) {
-		result = check_chain(qcow2, arena, &place, NULL, err);
+		result = check_chain(qcow2, arena, &place, NULL, &lower, err);
 		close(place.fd);
 	}
 	if (result < 0)
@@ -387,6 +391,7 @@ int qcow2_disk_attachment(struct qcow2 *qcow2, const struct hyfw_subject *subjec
 			 (qcow2_is_shared(qcow2, place.path, arena) ? HYFW_ATTACH_SHARED : 0u),
 		.source = place.path,
 		.source_fd = -1,
+		.lower = lower,
 		.format = qcow2->host->format(arena, "%s", place.format),
 	};
 	take_options(qcow2, &subject->disk, arena, &ret_attachment->options);

@@ -105,6 +105,8 @@ struct qcow2_chain {
 int qcow2_chain_open(struct qcow2 *qcow2, struct hyfw_arena *arena, const char *path, const char *format,
 		     bool named, struct qcow2_chain *ret_chain, struct hyfw_error **err);
 void qcow2_chain_close(struct qcow2_chain *chain);
+/* What hyfw_attachment.lower is for it, in 'arena'. */
+const char *const *qcow2_chain_lower(struct qcow2 *qcow2, struct hyfw_arena *arena, const struct qcow2_chain *chain);
 
 /* The file at 'path' without links in it, opened for reading when it is a regular file
  * or a block device. */

@@ -296,14 +296,15 @@ int qcow2_root_attachment(struct qcow2 *qcow2, const struct hyfw_subject *subjec
 	result = qcow2_chain_open(qcow2, arena, path, "qcow2", true, &chain, err);
 	if (result < 0)
 		return result;
-	qcow2_chain_close(&chain);
 	*ret_attachment = (struct hyfw_attachment){
 		.size = sizeof(*ret_attachment),
 		.kind = HYFW_ATTACHMENT_BLOCK,
 		.source = path,
 		.source_fd = -1,
+		.lower = qcow2_chain_lower(qcow2, arena, &chain),
 		.format = "qcow2",
 	};
+	qcow2_chain_close(&chain);
 	return 0;
 }
 

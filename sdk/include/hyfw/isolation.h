@@ -245,6 +245,10 @@ struct hyfw_isolation_ops {
 	 * ("TPM"); NULL when nothing.  Asked when changed_fd was written to.  Does not
 	 * block.  The text is static.  NULL: it never loses anything. */
 	const char *(*lacks)(void *instance, const struct hyfw_map *record);
+
+	/* Whether a workload with these settings is emulated: see hyfw_subject.emulated.
+	 * Does not block but for what overhead() does.  NULL: none is. */
+	bool (*emulates)(void *instance, const struct hyfw_map *settings);
 };
 
 #ifdef __cplusplus

@@ -48,7 +48,11 @@ enum hyfw_subject_kind {
 	HYFW_SUBJECT_ROOT = 4,     /* storage drivers: a workload's root file system */
 	HYFW_SUBJECT_WORKLOAD = 5, /* isolation drivers and security modules */
 	HYFW_SUBJECT_DISK = 6,     /* storage drivers: a disk that a workload is given: a named
-				    * volume or a file of the host */
+				    * volume or a file of the host.  Of a workload whose isolation
+				    * driver takes disks, security modules with HYFW_CONFINES_LABELS
+				    * are asked about ROOT and DISK after the storage driver; what
+				    * follows is as for WORKLOAD then, and 'disk' and 'index' are the
+				    * disk's */
 };
 
 /* Which ids of the host a workload's ids 0..count-1 are. 'count' 0 means that
@@ -103,7 +107,13 @@ struct hyfw_subject {
 	/* WORKLOAD of an OCI bundle, else NULL: what it says of resources, seccomp and the
 	 * like counts instead of 'settings', which are empty then. */
 	const struct hyfw_oci_config *oci;
+
+	bool emulated;               /* WORKLOAD, security modules: a hypervisor makes the guest's code
+				      * into its own as it runs; policies know that as another kind of
+				      * process */
 };
+
+struct hyfw_attachment;
 
 /* One call of apply() or undo(). */
 struct hyfw_call {
@@ -122,6 +132,8 @@ struct hyfw_call {
 				   * only: volume -> absolute path of its directory */
 	struct hyfw_map layers;   /* and "layer" -> absolute path of each read-only directory that its
 				   * root file system consists of, uppermost first */
+	const struct hyfw_attachment *disk; /* ROOT and DISK steps of security modules, apply() only: what
+				   * the storage driver gave for it; else NULL */
 };
 
 /* ---- operations ------------------------------------------------------------ */

@@ -72,7 +72,8 @@ struct hyfw_attachment {
 				  * that a link swapped later is not followed; -1 for none.
 				  * Owned by the core */
 	const char *const *lower; /* OVERLAY: layers, uppermost first, NULL-terminated; IDMAP
-				   * applies to them, never to 'upper' */
+				   * applies to them, never to 'upper'.  BLOCK: the files that the
+				   * disk is based on, its own first; NULL: none */
 	const char *upper;       /* OVERLAY: writable layer, NULL for read-only */
 	const char *work;        /* OVERLAY: work directory on the same file system */
 	uint64_t bytes;          /* TMPFS: size limit; 0 means 64 MiB */
