@@ -28,6 +28,9 @@ static void files_of_the_policy_say_the_labels(void **state)
 
 	(void)state;
 	assert_string_equal(contexts.process, "system_u:system_r:container_t:s0"); /* no files */
+	assert_string_equal(contexts.emulator, "system_u:system_r:svirt_tcg_t:s0");
+	put("domain", "u:r:vm_t:s0\n");
+	assert_string_equal(read_contexts().emulator, "u:r:vm_t:s0"); /* one for both */
 	put("lxc", "# a comment\nprocess = \"u:r:box_t:s0\"\ncontent = \"u:object_r:x_t:s0\"\n  file=\"u:object_r:box_file_t:s0\"\n"
 	    "ro_file = \"u:object_r:ro_t:s0\"\n");
 	put("domain", "u:r:vm_t:s0\nu:r:vm_tcg_t:s0\n");
@@ -36,6 +39,7 @@ static void files_of_the_policy_say_the_labels(void **state)
 	assert_string_equal(contexts.process, "u:r:box_t:s0");
 	assert_string_equal(contexts.file, "u:object_r:box_file_t:s0");
 	assert_string_equal(contexts.machine, "u:r:vm_t:s0");
+	assert_string_equal(contexts.emulator, "u:r:vm_tcg_t:s0");
 	assert_string_equal(contexts.image, "u:object_r:disk_t:s0");
 	assert_string_equal(contexts.content, "u:object_r:content_t:s0");
 }
@@ -43,7 +47,7 @@ static void files_of_the_policy_say_the_labels(void **state)
 static struct labels make(const struct hyfw_pair *pairs, size_t count, bool machine, const char *pair, bool levels)
 {
 	static char none[] = "", spc[] = "spc_t";
-	const struct types types = { none, none, spc, none, none };
+	const struct types types = { none, none, spc, none, none, none };
 	const struct contexts contexts = read_contexts();
 	const struct hyfw_map settings = { count, pairs };
 	struct labels labels;
@@ -81,7 +85,7 @@ static void a_label_has_the_pair_and_the_keys(void **state)
 static void what_would_end_a_part_is_refused(void **state)
 {
 	static char none[] = "";
-	const struct types types = { none, none, none, none, none };
+	const struct types types = { none, none, none, none, none, none };
 	const struct contexts contexts = read_contexts();
 	static const struct hyfw_pair bad[] = { { "selinux_type", "a:b" }, { "selinux_user", "a\nb" },
 						{ "selinux_level", "s0\"" }, { "selinux_role", "a,b" } };

@@ -13,6 +13,7 @@ static const struct contexts usual = {
 	.file = "system_u:object_r:container_file_t:s0",
 	.layer = "system_u:object_r:container_ro_file_t:s0",
 	.machine = "system_u:system_r:svirt_t:s0",
+	.emulator = "system_u:system_r:svirt_tcg_t:s0",
 	.image = "system_u:object_r:svirt_image_t:s0",
 	.content = "system_u:object_r:virt_content_t:s0",
 };
@@ -107,8 +108,12 @@ int contexts_read(const struct hyfw_host *host, struct hyfw_arena *arena, const 
 	struct contexts contexts = usual;
 	int result = read_lxc(host, arena, lxc, &contexts, err);
 
+	if (result == 0 && domain && access(domain, F_OK) == 0)
+		contexts.emulator = NULL; /* one line is for all machines */
 	if (result == 0)
-		result = read_lines(host, arena, domain, &contexts.machine, NULL, err);
+		result = read_lines(host, arena, domain, &contexts.machine, &contexts.emulator, err);
+	if (!contexts.emulator)
+		contexts.emulator = contexts.machine;
 	if (result == 0)
 		result = read_lines(host, arena, image, &contexts.image, &contexts.content, err);
 	if (result == 0)

@@ -119,24 +119,24 @@ static const char *level_for(const struct hyfw_host *host, struct hyfw_arena *ar
 }
 
 int labels_make(const struct hyfw_host *host, struct hyfw_arena *arena, const struct types *types,
-		const struct contexts *contexts, const struct hyfw_map *settings, bool machine, const char *pair,
+		const struct contexts *contexts, const struct hyfw_map *settings, enum runs runs, const char *pair,
 		bool levels, struct labels *ret_labels, struct hyfw_error **err)
 {
-	const bool privileged = label_wish(settings) == WISH_PRIVILEGED;
+	const char *const bases[] = { contexts->process, contexts->machine, contexts->emulator };
+	const char *const own[] = { types->container, types->machine, types->emulator };
+	const bool privileged = label_wish(settings) == WISH_PRIVILEGED, machine = runs != RUNS_CONTAINER;
 	struct label process, files, shared;
 	int result = check_parts(host, settings, err);
 
 	if (result == 0)
-		result = parse(host, arena, machine ? contexts->machine : contexts->process,
-			       machine ? "machines" : "containers", &process, err);
+		result = parse(host, arena, bases[runs], machine ? "machines" : "containers", &process, err);
 	if (result == 0)
 		result = parse(host, arena, machine ? contexts->image : contexts->file,
 			       machine ? "disks" : "files of containers", &files, err);
 	if (result < 0)
 		return result;
 	process.type = first_of(setting(settings, "selinux_type"),
-				privileged ? types->privileged : machine ? types->machine : types->container,
-				process.type);
+				privileged ? types->privileged : own[runs], process.type);
 	process.role = first_of(setting(settings, "selinux_role"), NULL, process.role);
 	process.user = first_of(setting(settings, "selinux_user"), NULL, process.user);
 	files.type = first_of(setting(settings, "selinux_filetype"), machine ? types->image : types->file, files.type);
@@ -150,6 +150,7 @@ int labels_make(const struct hyfw_host *host, struct hyfw_arena *arena, const st
 	ret_labels->files = label_text(host, arena, &files);
 	ret_labels->shared = label_text(host, arena, &shared);
 	ret_labels->layers = contexts->layer;
+	ret_labels->content = contexts->content;
 	return 0;
 }
 
@@ -173,8 +174,27 @@ static const char *reachable(const struct hyfw_host *host, struct hyfw_arena *ar
 	return policy_knows(other) && policy_permits_transition(own, other) ? other : process;
 }
 
+/* Nobody's privileges are taken before a hypervisor begins, so that is a container's question. */
+static int check_nnp(const struct hyfw_host *host, const struct hyfw_map *settings, const char *own, const char *process,
+		     struct hyfw_error **err)
+{
+	if (!hyfw_map_bool(settings, "no_new_privileges", true) || policy_permits_nnp(own, process))
+		return 0;
+	return host->fail(err, EACCES, "the SELinux policy does not let %s start %s without new privileges "
+			  "(nnp_transition); a policy module or no_new_privileges = no would permit it", own, process);
+}
+
+static int fail_unknown(const struct hyfw_host *host, enum runs runs, const char *process, struct hyfw_error **err)
+{
+	const char *const what[] = { "container", "machine", "machine" }, *const keys[] = { "container", "machine", "emulator" };
+
+	return host->fail(err, EINVAL, "the SELinux policy has no label %s; install one with %s types, choose another type "
+			  "(selinux_type, or %s_type in [plugin selinux]), or run it without a label (selinux = no)", process,
+			  what[runs], keys[runs]);
+}
+
 int labels_check(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_map *settings,
-		 struct labels *labels, struct hyfw_error **err)
+		 enum runs runs, struct labels *labels, struct hyfw_error **err)
 {
 	const char *const files[] = { labels->files, labels->shared };
 	const char *own;
@@ -182,24 +202,25 @@ int labels_check(const struct hyfw_host *host, struct hyfw_arena *arena, const s
 
 	labels->process = reachable(host, arena, settings, labels->process);
 	if (!policy_knows(labels->process))
-		return host->fail(err, EINVAL, "the SELinux policy has no label %s; install one with container types, "
-				  "choose another type (selinux_type, or container_type in [plugin selinux]), or run it "
-				  "without a label (selinux = no)", labels->process);
+		return fail_unknown(host, runs, labels->process, err);
 	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		if (!policy_knows(files[i]))
 			return host->fail(err, EINVAL, "the SELinux policy has no label %s for files; choose another type "
-					  "(selinux_filetype, or file_type in [plugin selinux])", files[i]);
+					  "(selinux_filetype, or %s_type in [plugin selinux])", files[i],
+					  runs == RUNS_CONTAINER ? "file" : "image");
 	if (!policy_knows(labels->layers)) /* a policy without a type for what is only read */
 		labels->layers = labels->shared;
+	if (!policy_knows(labels->content))
+		labels->content = labels->shared;
 	own = policy_own_label(host, arena);
 	if (!own || policy_mode() != MODE_ENFORCING)
 		return 0;
 	if (!policy_permits_transition(own, labels->process))
 		return host->fail(err, EACCES, "the SELinux policy does not let hyfw, which runs as %s, start a process as %s",
 				  own, labels->process);
-	if (hyfw_map_bool(settings, "no_new_privileges", true) && !policy_permits_nnp(own, labels->process))
-		return host->fail(err, EACCES, "the SELinux policy does not let %s start %s without new privileges "
-				  "(nnp_transition); a policy module or no_new_privileges = no would permit it", own,
-				  labels->process);
-	return 0;
+	if (runs == RUNS_EMULATED && !policy_permits_execmem(labels->process))
+		return host->fail(err, EACCES, "the SELinux policy does not let %s run code that it has made (execmem), as QEMU "
+				  "does without KVM; a boolean such as virt_use_execmem, or another type (emulator_type in "
+				  "[plugin selinux]) would permit it", labels->process);
+	return runs == RUNS_CONTAINER ? check_nnp(host, settings, own, labels->process, err) : 0;
 }

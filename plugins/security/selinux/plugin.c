@@ -17,6 +17,7 @@ static void selinux_close(void *data)
 	free(instance->types.file);
 	free(instance->types.privileged);
 	free(instance->types.machine);
+	free(instance->types.emulator);
 	free(instance->types.image);
 	if (instance->follow > 0)
 		close(instance->follow);
@@ -35,7 +36,8 @@ static bool keep_types(struct types *types, const struct hyfw_map *settings)
 {
 	return keep(&types->container, settings, "container_type", "") && keep(&types->file, settings, "file_type", "") &&
 	       keep(&types->privileged, settings, "privileged_type", PRIVILEGED_TYPE) &&
-	       keep(&types->machine, settings, "machine_type", "") && keep(&types->image, settings, "image_type", "");
+	       keep(&types->machine, settings, "machine_type", "") &&
+	       keep(&types->emulator, settings, "emulator_type", "") && keep(&types->image, settings, "image_type", "");
 }
 
 static int selinux_open(const struct hyfw_host *host, const struct hyfw_map *settings, void **ret_instance,
@@ -166,6 +168,9 @@ static const struct hyfw_option options[] = {
 	  .help = "Type of workloads with selinux = privileged." },
 	{ .name = "machine_type", .scope = HYFW_SCOPE_PLUGIN, .type = HYFW_OPTION_STRING,
 	  .help = "Type of the QEMU of machines; without it the one of the policy's virtual_domain_context." },
+	{ .name = "emulator_type", .scope = HYFW_SCOPE_PLUGIN, .type = HYFW_OPTION_STRING,
+	  .help = "Type of a QEMU that runs its guest without KVM; without it the second of virtual_domain_context, or the "
+		  "first." },
 	{ .name = "image_type", .scope = HYFW_SCOPE_PLUGIN, .type = HYFW_OPTION_STRING,
 	  .help = "Type of machines' disks; without it the one of virtual_image_context." },
 	{ .name = "categories", .scope = HYFW_SCOPE_PLUGIN, .type = HYFW_OPTION_STRING, .fallback = "c0.c1023",

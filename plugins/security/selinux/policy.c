@@ -49,6 +49,30 @@ bool policy_permits_entry(const char *process, const char *file)
 	return decision.allowed & string_to_av_perm(class, "entrypoint");
 }
 
+bool policy_permits_execmem(const char *process)
+{
+	const security_class_t class = string_to_security_class("process");
+	const access_vector_t wanted = string_to_av_perm(class, "execmem");
+	struct av_decision decision;
+
+	return class && security_compute_av_raw(process, process, class, 0, &decision) == 0 &&
+	       (decision.allowed & wanted) == wanted;
+}
+
+bool policy_permits_use(const char *process, const char *file, bool write)
+{
+	static const char *const names[] = { "read", "open", "getattr", "lock", "write" };
+	const security_class_t class = string_to_security_class("file");
+	struct av_decision decision;
+	access_vector_t wanted = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]) - !write; i++)
+		wanted |= string_to_av_perm(class, names[i]);
+	return class && security_compute_av_raw(process, file, class, 0, &decision) == 0 &&
+	       (decision.allowed & wanted) == wanted;
+}
+
 /* Where the policy does not know this permission, only types that are bounded by ours would
  * do, which it does not tell: security/selinux/hooks.c, check_nnp_nosuid(). */
 bool policy_permits_nnp(const char *from, const char *to)

@@ -10,8 +10,10 @@
  *     walk.c          through a tree of files, by descriptor
  *     record.c        what a tree's labels were
  *     relabel.c       gives a tree a label, and its own back
- *     volumes.c       :z and :Z, and who uses which
+ *     volumes.c       :z and :Z, and who uses which (volumes.h)
+ *     volume_take.c   how one gets its label
  *     steps.c         the steps of a workload
+ *     disks.c         those of a machine's disks, and what it boots
  *     plan.c          what the reader of a plan sees
  *     views.c         `hyfw selinux`
  *     why.h           `hyfw why`, a part of its own
@@ -21,7 +23,8 @@
  *     workloads/NAME      -> cN,cM  made before it
  *     volumes/HASH/labels           what the labels of a volume were, see record.c
  *                  done             its files all have the new label
- *                  users/NAME       workloads that have the volume */
+ *                  users/NAME       workloads that have the volume; NAME@PART while a part of
+ *                                   a machine has it as its disk */
 #ifndef HYFW_SELINUX_H
 #define HYFW_SELINUX_H
 
@@ -62,6 +65,10 @@ bool policy_permits_transition(const char *from, const char *to);
 bool policy_permits_nnp(const char *from, const char *to);
 /* Whether a process may begin with a program of this label. */
 bool policy_permits_entry(const char *process, const char *file);
+/* Whether a process may run code that it has made itself. */
+bool policy_permits_execmem(const char *process);
+/* Whether it may use a file of this label, as a disk. */
+bool policy_permits_use(const char *process, const char *file, bool write);
 /* Whether a file that 'process' makes in a directory with 'label' gets that very label.  Policies
  * without default_range give it the maker's categories. */
 bool policy_keeps_label(const char *process, const char *label);
@@ -74,7 +81,11 @@ struct contexts {
 	const char *process, *file;           /* containers, system_u:system_r:container_t:s0 */
 	const char *layer;                    /* of images, which every container reads */
 	const char *machine, *image, *content; /* machines; 'content' is for images that many read */
+	const char *emulator;                 /* machines whose code QEMU makes as it runs */
 };
+
+/* What a label is for. */
+enum runs { RUNS_CONTAINER, RUNS_MACHINE, RUNS_EMULATED };
 
 /* Reads lxc_contexts(5), virtual_domain_context and virtual_image_context; what a file
  * does not say, or there is no file for, is the name that most policies have.  A path may
@@ -89,7 +100,7 @@ int contexts_of_policy(const struct hyfw_host *host, struct hyfw_arena *arena, s
 
 /* [plugin selinux]; empty text where nothing was set. */
 struct types {
-	char *container, *file, *privileged, *machine, *image;
+	char *container, *file, *privileged, *machine, *emulator, *image;
 };
 
 struct label {
@@ -110,16 +121,17 @@ struct labels {
 	const char *files;   /* of file systems and volumes of its own, or disks */
 	const char *shared;  /* of volumes that others have too */
 	const char *layers;  /* of images */
+	const char *content; /* of what machines only read */
 };
 
 /* 'pair' NULL: the workload has none. */
 int labels_make(const struct hyfw_host *host, struct hyfw_arena *arena, const struct types *types,
-		const struct contexts *contexts, const struct hyfw_map *settings, bool machine, const char *pair,
+		const struct contexts *contexts, const struct hyfw_map *settings, enum runs runs, const char *pair,
 		bool levels, struct labels *ret_labels, struct hyfw_error **err);
 /* Refuses those that the policy in force does not have; takes user and role of the calling
  * process where it may not become 'process' otherwise. */
 int labels_check(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_map *settings,
-		 struct labels *labels, struct hyfw_error **err);
+		 enum runs runs, struct labels *labels, struct hyfw_error **err);
 
 /* ---- pairs.c ---- */
 
@@ -213,7 +225,7 @@ int relabel_apply(const struct hyfw_host *host, const char *attribute, int fd, c
 int relabel_restore(const struct hyfw_host *host, const char *attribute, int fd, const struct record *record,
 		    struct hyfw_error **err);
 
-/* ---- volumes.c ---- */
+/* ---- volumes.c, volume_take.c ---- */
 
 struct volumes {
 	const struct hyfw_host *host;
@@ -221,16 +233,23 @@ struct volumes {
 	const char *attribute;
 };
 
+enum need {
+	NEED_LABEL, /* this very label */
+	NEED_ENTRY, /* a root file system: as it is where 'process' may run programs in it, and where it is the
+		     * system's */
+	NEED_READ,  /* a file that a machine reads: as it is where 'process' may */
+	NEED_WRITE, /* its disk: as it is where others have it with a label that 'process' may write to */
+};
+
 struct volume {
 	const char *path;
 	const char *label;
 	bool own; /* :Z */
-	/* Of a root file system, else NULL: the label of the processes.  It is left as it is where these may
-	 * run programs in it, and where it is the system's. */
-	const char *process;
+	enum need need;
+	const char *process; /* label of the processes, for NEED_ENTRY and on */
 };
 
-/* Makes 'workload' a user of the volume, which then has its label. -EBUSY when others
+/* Makes 'workload', or the part of it NAME@PART, a user of the volume, which then has its label. -EBUSY when others
  * have it with another one. */
 int volume_take(const struct volumes *volumes, struct hyfw_arena *arena, const char *workload,
 		const struct volume *volume, struct hyfw_error **err);
@@ -269,6 +288,31 @@ int selinux_plan(void *instance, const struct hyfw_subject *subject, struct hyfw
 int selinux_apply(void *instance, struct hyfw_call *call, struct hyfw_error **err);
 int selinux_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err);
 int selinux_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **err);
+
+/* What disks.c has in common with it. */
+#define ARGUMENTS_MOST 160
+struct volumes volumes_of(const struct instance *instance);
+enum runs runs_of(const struct hyfw_subject *subject);
+enum runs runs_of_step(const struct hyfw_map *args);
+/* The labels of a workload with these settings, which the policy accepts; 'pair' NULL: none. */
+int labels_decide(const struct instance *instance, struct hyfw_arena *arena, const struct hyfw_map *settings,
+		  enum runs runs, const char *pair, struct labels *ret_labels, struct hyfw_error **err);
+/* All of it that labels_decide() wants from a step; how many. */
+size_t label_arguments(const struct hyfw_subject *subject, const char *workload, struct hyfw_pair pairs[ARGUMENTS_MOST]);
+
+/* ---- disks.c ---- */
+
+#define VERB_DISK "label-disk"
+
+/* ROOT and DISK of a machine. */
+int disk_plan(const struct instance *instance, const struct hyfw_subject *subject, struct hyfw_plan *plan,
+	      struct hyfw_arena *arena, struct hyfw_error **err);
+int disk_apply(const struct instance *instance, struct hyfw_call *call, const char *workload, struct hyfw_error **err);
+int disk_undo(const struct instance *instance, struct hyfw_call *call, const char *workload, struct hyfw_error **err);
+/* Kernel and initrd, and for the step that runs it. */
+int boot_apply(const struct instance *instance, struct hyfw_call *call, const char *workload,
+	       const struct labels *labels, struct hyfw_error **err);
+int boot_undo(const struct instance *instance, struct hyfw_call *call, const char *workload, struct hyfw_error **err);
 
 /* ---- plan.c ---- */
 

@@ -3,7 +3,9 @@
  *
  *     categories   its pair, for as long as there is the workload; taking it back gives the
  *                  labels of its volumes back too
- *     label        for each run: the labels, noted, and volumes that do not have them yet */
+ *     label        for each run: the labels, noted, and volumes that do not have them yet
+ *
+ * and for machines one for each disk, see disks.c. */
 #include "selinux.h"
 
 #include <errno.h>
@@ -13,11 +15,11 @@
 #define NOTE_PAIR "categories"
 #define NOTE_TAKEN "taken" /* by the label step: goes with it */
 #define ARGUMENT_PAIR "pair"
-#define ARGUMENTS_MAX 160
 
 /* What the label depends on. */
 static const char *const workload_keys[] = { "selinux", "selinux_user", "selinux_role", "selinux_type",
-					     "selinux_level", "selinux_filetype", "no_new_privileges", "rootfs" };
+					     "selinux_level", "selinux_filetype", "no_new_privileges", "rootfs", "kernel",
+					     "initrd" };
 
 /* ---- what a workload has ---- */
 
@@ -27,9 +29,18 @@ bool selinux_is_active(const struct hyfw_map *settings)
 }
 
 /* Only an isolation driver with a hypervisor needs memory of its own. */
-static bool is_machine(const struct hyfw_subject *subject)
+enum runs runs_of(const struct hyfw_subject *subject)
 {
-	return subject->memory_overhead > 0;
+	if (subject->memory_overhead == 0)
+		return RUNS_CONTAINER;
+	return subject->emulated ? RUNS_EMULATED : RUNS_MACHINE;
+}
+
+enum runs runs_of_step(const struct hyfw_map *args)
+{
+	if (!hyfw_map_bool(args, "machine", false))
+		return RUNS_CONTAINER;
+	return hyfw_map_bool(args, "emulated", false) ? RUNS_EMULATED : RUNS_MACHINE;
 }
 
 const char *selinux_directory(const struct instance *instance)
@@ -37,7 +48,7 @@ const char *selinux_directory(const struct instance *instance)
 	return instance->host->directory("selinux", HYFW_DIRECTORY_DATA);
 }
 
-static struct volumes volumes_of(const struct instance *instance)
+struct volumes volumes_of(const struct instance *instance)
 {
 	return (struct volumes){ instance->host, selinux_directory(instance), LABEL_ATTRIBUTE };
 }
@@ -47,16 +58,16 @@ static bool wants_pair(const struct hyfw_map *settings)
 	return policy_has_levels() && !label_has_level(settings) && label_wish(settings) != WISH_PRIVILEGED;
 }
 
-static int decide(const struct instance *instance, struct hyfw_arena *arena, const struct hyfw_map *settings,
-		  bool machine, const char *pair, struct labels *ret_labels, struct hyfw_error **err)
+int labels_decide(const struct instance *instance, struct hyfw_arena *arena, const struct hyfw_map *settings,
+		  enum runs runs, const char *pair, struct labels *ret_labels, struct hyfw_error **err)
 {
 	struct contexts contexts;
 	int result = contexts_of_policy(instance->host, arena, &contexts, err);
 
 	if (result == 0)
-		result = labels_make(instance->host, arena, &instance->types, &contexts, settings, machine, pair,
+		result = labels_make(instance->host, arena, &instance->types, &contexts, settings, runs, pair,
 				     policy_has_levels(), ret_labels, err);
-	return result == 0 ? labels_check(instance->host, arena, settings, ret_labels, err) : result;
+	return result == 0 ? labels_check(instance->host, arena, settings, runs, ret_labels, err) : result;
 }
 
 int labels_of_stopped(const struct instance *instance, struct hyfw_arena *arena, const struct hyfw_subject *subject,
@@ -65,7 +76,7 @@ int labels_of_stopped(const struct instance *instance, struct hyfw_arena *arena,
 	const char *pair = wants_pair(&subject->settings)
 				   ? pair_of(instance->host, arena, selinux_directory(instance), subject->name) : NULL;
 
-	return decide(instance, arena, &subject->settings, is_machine(subject), pair, ret_labels, err);
+	return labels_decide(instance, arena, &subject->settings, runs_of(subject), pair, ret_labels, err);
 }
 
 /* ---- plan ---- */
@@ -95,23 +106,33 @@ static int plan_categories(const struct instance *instance, const struct hyfw_su
 	return instance->host->plan_step(plan, &step, err);
 }
 
-/* The volumes that are to have a label: "SOURCE|Z".  The number of arguments. */
-static size_t label_arguments(const struct instance *instance, const struct hyfw_subject *subject,
-			      struct hyfw_arena *arena, struct hyfw_pair pairs[ARGUMENTS_MAX], char **commands,
-			      const struct labels *labels)
+size_t label_arguments(const struct hyfw_subject *subject, const char *workload, struct hyfw_pair pairs[ARGUMENTS_MOST])
 {
-	const struct hyfw_host *host = instance->host;
-	const char *setting, *source;
-	size_t count = 0, cursor = 0, i;
-	char flag;
+	const char *setting;
+	size_t count = 0, i;
 
-	pairs[count++] = (struct hyfw_pair){ "workload", subject->name };
-	pairs[count++] = (struct hyfw_pair){ "machine", is_machine(subject) ? "true" : "false" };
+	pairs[count++] = (struct hyfw_pair){ "workload", workload };
+	pairs[count++] = (struct hyfw_pair){ "machine", runs_of(subject) != RUNS_CONTAINER ? "true" : "false" };
+	if (subject->emulated)
+		pairs[count++] = (struct hyfw_pair){ "emulated", "true" };
 	pairs[count++] = (struct hyfw_pair){ ARGUMENT_PAIR, wants_pair(&subject->settings) ? "true" : "false" };
 	for (i = 0; i < sizeof(workload_keys) / sizeof(workload_keys[0]); i++)
 		if ((setting = hyfw_map_get(&subject->settings, workload_keys[i])))
 			pairs[count++] = (struct hyfw_pair){ workload_keys[i], setting };
-	while (count < ARGUMENTS_MAX && (setting = hyfw_map_next(&subject->settings, "volume", &cursor))) {
+	return count;
+}
+
+/* And the volumes that are to have a label: "SOURCE|Z".  The number of arguments. */
+static size_t all_arguments(const struct instance *instance, const struct hyfw_subject *subject,
+			    struct hyfw_arena *arena, struct hyfw_pair pairs[ARGUMENTS_MOST], char **commands,
+			    const struct labels *labels)
+{
+	const struct hyfw_host *host = instance->host;
+	const char *setting, *source;
+	size_t count = label_arguments(subject, subject->name, pairs), cursor = 0;
+	char flag;
+
+	while (count < ARGUMENTS_MOST && (setting = hyfw_map_next(&subject->settings, "volume", &cursor))) {
 		flag = plan_volume(host, arena, setting, &source);
 		if (!flag)
 			continue;
@@ -128,13 +149,15 @@ int selinux_plan(void *data, const struct hyfw_subject *subject, struct hyfw_pla
 	const struct instance *instance = data;
 	const struct hyfw_host *host = instance->host;
 	struct hyfw_step step = { sizeof(step), .verb = VERB_LABEL, .lifetime = HYFW_LIFETIME_RUN };
-	struct hyfw_pair pairs[ARGUMENTS_MAX];
+	struct hyfw_pair pairs[ARGUMENTS_MOST];
 	struct labels labels;
 	char *commands = NULL;
 	const char *pair = NULL;
 	bool wanted;
 	int result;
 
+	if (subject->kind == HYFW_SUBJECT_ROOT || subject->kind == HYFW_SUBJECT_DISK)
+		return disk_plan(instance, subject, plan, arena, err);
 	if (subject->kind != HYFW_SUBJECT_WORKLOAD)
 		return 0;
 	if (!selinux_is_active(&subject->settings))
@@ -142,16 +165,16 @@ int selinux_plan(void *data, const struct hyfw_subject *subject, struct hyfw_pla
 	wanted = wants_pair(&subject->settings);
 	if (wanted) /* not yet known: one that the policy has to accept */
 		pair = host->format(arena, "c%u,c%u", instance->categories.first, instance->categories.last);
-	result = decide(instance, arena, &subject->settings, is_machine(subject), pair, &labels, err);
+	result = labels_decide(instance, arena, &subject->settings, runs_of(subject), pair, &labels, err);
 	if (result == 0 && wanted)
 		result = plan_categories(instance, subject, plan, arena, err);
 	if (result == 0 && wanted) /* for the reader */
-		result = decide(instance, arena, &subject->settings, is_machine(subject), NULL, &labels, err);
+		result = labels_decide(instance, arena, &subject->settings, runs_of(subject), NULL, &labels, err);
 	if (result < 0)
 		return result;
 	step.object = host->format(arena, "label of %s", subject->name);
 	step.summary = plan_summary(host, arena, subject->name, &labels, wanted, policy_mode());
-	step.args.count = label_arguments(instance, subject, arena, pairs, &commands, &labels);
+	step.args.count = all_arguments(instance, subject, arena, pairs, &commands, &labels);
 	step.args.items = pairs;
 	step.commands = commands;
 	return host->plan_step(plan, &step, err);
@@ -189,7 +212,7 @@ static int label_volume(const struct instance *instance, struct hyfw_call *call,
 	const struct volumes volumes = volumes_of(instance);
 	const char *bar = strrchr(text, '|');
 	const char *source = host->format(call->arena, "%.*s", (int)(bar ? bar - text : 0), text);
-	struct volume volume = { source, labels->shared, false };
+	struct volume volume = { source, labels->shared, false, NEED_LABEL, NULL };
 
 	if (!bar)
 		return host->fail(err, EINVAL, "the step's volume \"%s\" is damaged", text);
@@ -214,7 +237,7 @@ static int label_root(const struct instance *instance, struct hyfw_call *call, c
 {
 	const char *path = hyfw_map_get(&call->step->args, "rootfs");
 	const struct volumes volumes = volumes_of(instance);
-	const struct volume root = { path, labels->shared, false, labels->process };
+	const struct volume root = { path, labels->shared, false, NEED_ENTRY, labels->process };
 
 	return path ? volume_take(&volumes, call->arena, workload, &root, err) : 0;
 }
@@ -243,7 +266,7 @@ static int apply_label(const struct instance *instance, struct hyfw_call *call, 
 	int result = hyfw_map_bool(args, ARGUMENT_PAIR, false) ? find_pair(instance, call, workload, &pair, err) : 0;
 
 	if (result == 0)
-		result = decide(instance, call->arena, args, hyfw_map_bool(args, "machine", false), pair, &labels, err);
+		result = labels_decide(instance, call->arena, args, runs_of_step(args), pair, &labels, err);
 	if (result == 0)
 		result = host->note(call, NOTE_MODE, mode_name(policy_mode()), err);
 	if (result == 0)
@@ -254,6 +277,8 @@ static int apply_label(const struct instance *instance, struct hyfw_call *call, 
 		result = label_root(instance, call, workload, &labels, err);
 	if (result == 0)
 		result = label_layers(instance, call, &labels, err);
+	if (result == 0 && runs_of_step(args) != RUNS_CONTAINER)
+		result = boot_apply(instance, call, workload, &labels, err);
 	while (result == 0 && (text = hyfw_map_next(args, "volume", &cursor)))
 		result = label_volume(instance, call, workload, &labels, text, err);
 	return result;
@@ -268,6 +293,8 @@ int selinux_apply(void *data, struct hyfw_call *call, struct hyfw_error **err)
 		return instance->host->fail(err, EINVAL, "the step does not name its workload");
 	if (strcmp(call->step->verb, VERB_CATEGORIES) == 0)
 		return take_pair(instance, call, workload, &pair, err);
+	if (strcmp(call->step->verb, VERB_DISK) == 0)
+		return disk_apply(instance, call, workload, err);
 	return apply_label(instance, call, workload, err);
 }
 
@@ -283,7 +310,11 @@ int selinux_undo(void *data, struct hyfw_call *call, struct hyfw_error **err)
 
 	if (!workload || !*workload || strchr(workload, '/'))
 		return instance->host->fail(err, EINVAL, "the step does not name its workload");
-	result = volumes_drop(&volumes, call->arena, workload, !all, err);
+	if (strcmp(call->step->verb, VERB_DISK) == 0)
+		return disk_undo(instance, call, workload, err);
+	result = boot_undo(instance, call, workload, err);
+	if (result == 0)
+		result = volumes_drop(&volumes, call->arena, workload, !all, err);
 	if (result == 0 && all)
 		result = pair_drop(instance->host, selinux_directory(instance), workload, err);
 	return result;

@@ -83,6 +83,7 @@ static int contexts_view(const struct view *view, struct result *result, struct 
 	context(result, "privileged", view->types->privileged, contexts.process);
 	context(result, "files", view->types->file, contexts.file);
 	context(result, "machine", view->types->machine, contexts.machine);
+	context(result, "emulated", view->types->emulator, contexts.emulator);
 	context(result, "disk", view->types->image, contexts.image);
 	return 0;
 }
