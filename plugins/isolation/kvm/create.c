@@ -121,6 +121,7 @@ static int make_facts(struct creation *creation, struct hyfw_error **err)
 	facts->hosted = kvm_is_hosted(run->kvm);
 	facts->emulator = facts->hosted ? NULL : run->kvm->emulator;
 	facts->embedded = !run->kvm->uri;
+	facts->label = run->label;
 	facts->uuid = kvm_uuid(host, creation->call->arena, workload->name, &workload->settings);
 	facts->genid = facts->uuid; /* it is this machine, however often it boots */
 	snprintf(run->uuid, sizeof(run->uuid), "%s", facts->uuid);
@@ -137,10 +138,23 @@ static int start_tpm(struct creation *creation, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = creation->host;
 	struct hyfw_arena *arena = creation->call->arena;
-	int r = host->note(creation->call, KVM_NOTE_TPM, kvm_tpm_socket(host, arena, &creation->facts), err);
+	int r;
+
+	if (creation->run->label) /* QEMU may talk to processes of its own label alone */
+		return host->fail(err, ENOTSUP, "tpm = yes: the TPM has no SELinux label yet, and the machine has one; selinux = no "
+				  "runs it without");
+	r = host->note(creation->call, KVM_NOTE_TPM, kvm_tpm_socket(host, arena, &creation->facts), err);
 
 	return r < 0 ? r : kvm_tpm_start(host, arena, &creation->workload, &creation->facts,
 					 &creation->run->tpm_pidfd, err);
+}
+
+static int make_nvram(struct creation *creation, struct hyfw_error **err)
+{
+	const char *path = creation->facts.nvram;
+	const int r = kvm_nvram_make(creation->host, creation->call->arena, path, &creation->workload.idmap, err);
+
+	return r < 0 ? r : kvm_label_file(creation->host, path, creation->run->file_label, err);
 }
 
 static int prepare(struct creation *creation, struct hyfw_error **err)
@@ -153,13 +167,13 @@ static int prepare(struct creation *creation, struct hyfw_error **err)
 	if (r == 0)
 		r = make_facts(creation, err);
 	if (r == 0)
-		r = kvm_root_make(run->kvm, run->root, creation->workload.name, &creation->workload.idmap, err);
+		r = kvm_root_make(run->kvm, run->root, creation->workload.name, &creation->workload.idmap,
+				  run->file_label, err);
 	if (r == 0)
 		r = kvm_template_prepare(run, creation->call, &creation->workload, &creation->facts,
 					 &creation->from_template, err);
 	if (r == 0 && wants_efi(&creation->workload.settings))
-		r = kvm_nvram_make(creation->host, creation->call->arena, creation->facts.nvram,
-				   &creation->workload.idmap, err);
+		r = make_nvram(creation, err);
 	if (r == 0 && hyfw_map_bool(&creation->workload.settings, "tpm", false))
 		r = start_tpm(creation, err);
 	if (r == 0)
@@ -191,8 +205,16 @@ static int fail_start(struct creation *creation, struct hyfw_error **err)
 static int restore_domain(struct creation *creation, const char *xml, struct hyfw_error **err)
 {
 	struct kvm_run *run = creation->run;
+	int r, restored;
 
-	if (virDomainRestoreFlags(run->connection, creation->saved, xml, VIR_DOMAIN_SAVE_PAUSED) < 0)
+	r = kvm_label_file(creation->host, creation->saved, run->file_label, err);
+	if (r == 0)
+		r = kvm_label_begin(run, err);
+	if (r < 0)
+		return r;
+	restored = virDomainRestoreFlags(run->connection, creation->saved, xml, VIR_DOMAIN_SAVE_PAUSED);
+	kvm_label_end(run);
+	if (restored < 0)
 		return kvm_fail_libvirt(creation->host, err, creation->host->format(creation->call->arena,
 					"go on with %s", creation->saved));
 	run->domain = virDomainLookupByUUIDString(run->connection, run->uuid);
@@ -247,16 +269,42 @@ static int start_domain(struct creation *creation, const char *xml, struct hyfw_
 	}
 	if (creation->from_template)
 		return kvm_template_start(run, creation->call, &creation->workload, &creation->facts, err);
-	if (!domain)
+	r = kvm_label_begin(run, err);
+	if (r == 0 && !domain)
 		run->domain = virDomainCreateXML(run->connection, xml, VIR_DOMAIN_START_PAUSED);
-	else if (virDomainCreateWithFlags(domain, VIR_DOMAIN_START_PAUSED) == 0)
+	else if (r == 0 && virDomainCreateWithFlags(domain, VIR_DOMAIN_START_PAUSED) == 0)
 		run->domain = domain;
+	kvm_label_end(run);
 	if (run->domain)
 		return 0;
-	r = fail_start(creation, err);
+	r = r < 0 ? r : fail_start(creation, err);
 	if (domain)
 		virDomainFree(domain);
 	return r;
+}
+
+/* What QEMU can do libvirt finds out by starting it, which is not for the machine's label. */
+static void ask_capabilities(const struct creation *creation)
+{
+	free(virConnectGetDomainCapabilities(creation->run->connection, creation->facts.emulator, NULL, NULL,
+					     creation->facts.accel == KVM_ACCEL_KVM ? "kvm" : "qemu", 0));
+}
+
+/* A libvirtd without the driver has no label to give. */
+static int check_libvirtd(const struct creation *creation, struct hyfw_error **err)
+{
+	const struct kvm_run *run = creation->run;
+	KVM_AUTO_FREE char *capabilities = NULL;
+
+	if (!run->label || creation->facts.embedded)
+		return 0;
+	capabilities = virConnectGetCapabilities(run->connection);
+	if (!capabilities)
+		return kvm_fail_libvirt(creation->host, err, "what the libvirtd can do");
+	if (strstr(capabilities, "<model>selinux</model>"))
+		return 0;
+	return creation->host->fail(err, ENOTSUP, "the libvirtd at %s does without SELinux (security_driver in its qemu.conf), so "
+				    "QEMU would not get the label %s; selinux = no runs it without", run->kvm->uri, run->label);
 }
 
 static int make_domain(struct creation *creation, struct hyfw_error **err)
@@ -265,6 +313,8 @@ static int make_domain(struct creation *creation, struct hyfw_error **err)
 	char *xml = NULL;
 	int r = kvm_connect(run, err);
 
+	if (r == 0)
+		r = check_libvirtd(creation, err);
 	if (r == 0 && creation->facts.hosted)
 		r = settle_hosted(creation, err);
 
@@ -283,6 +333,8 @@ static int make_domain(struct creation *creation, struct hyfw_error **err)
 		r = find_running(creation, err);
 	if (r != 0)
 		return r < 0 ? r : 0;
+	if (run->label)
+		ask_capabilities(creation);
 	r = start_domain(creation, xml, err);
 	if (r == 0 && creation->facts.hosted)
 		r = kvm_hosted_limit(run, &creation->workload.settings, creation->facts.accel, err);
@@ -396,6 +448,8 @@ int kvm_create(void *instance, struct hyfw_call *call, const struct hyfw_workloa
 	memcpy(&creation.workload, workload, workload->size < sizeof(creation.workload)
 							? workload->size : sizeof(creation.workload));
 	r = kvm_template_apply(kvm->host, call->arena, &creation.workload.settings, err);
+	if (r == 0 && !creation.workload.adopt && !kvm_is_hosted(kvm))
+		r = kvm_label_take(creation.run, &creation.workload.confinement, err);
 	if (r < 0)
 		return r;
 	creation.run->templated = hyfw_map_get(&creation.workload.settings, "template") != NULL;

@@ -2,6 +2,7 @@
  * describe(): how the machine runs, as QEMU's process and libvirt say. */
 #include "libvirt/live.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -43,6 +44,18 @@ static const char *status_field(struct facts *facts, pid_t pid, const char *fiel
 	return value;
 }
 
+/* Where the host has SELinux: the label, and whether it is more than a word now. */
+static void add_label(struct facts *facts, pid_t pid)
+{
+	KVM_AUTO_CLOSE int fd = open("/sys/fs/selinux/enforce", O_RDONLY | O_CLOEXEC);
+	char mode = '0';
+
+	if (fd < 0 || read(fd, &mode, 1) != 1)
+		return;
+	add(facts, "label", kvm_label_of(facts->host, facts->arena, pid));
+	add(facts, "selinux", mode == '1' ? "enforcing" : "permissive");
+}
+
 static void add_process(struct facts *facts, const struct hyfw_map *record)
 {
 	KVM_AUTO_CLOSE int pidfd = -1;
@@ -59,6 +72,7 @@ static void add_process(struct facts *facts, const struct hyfw_map *record)
 	seccomp = status_field(facts, pid, "Seccomp");
 	add(facts, "qemu sandbox", seccomp && strcmp(seccomp, "2") == 0 ? "seccomp filter" : "none");
 	add(facts, "qemu capabilities", status_field(facts, pid, "CapEff"));
+	add_label(facts, pid);
 }
 
 void kvm_live_display(const struct hyfw_host *host, struct hyfw_arena *arena, xmlDoc *document, bool password,

@@ -73,6 +73,8 @@ bool kvm_uri_is_remote(const char *uri);
 
 /* ---- overhead.c -------------------------------------------------------------- */
 
+bool kvm_emulates(void *instance, const struct hyfw_map *settings);
+
 uint64_t kvm_overhead(void *instance, const struct hyfw_map *settings);
 
 /* ---- the half with libvirt: operations of isolation.h ------------------------- */

@@ -54,3 +54,14 @@ uint64_t kvm_overhead(void *instance, const struct hyfw_map *settings)
 	kvm->host->arena_free(arena);
 	return bytes;
 }
+
+bool kvm_emulates(void *instance, const struct hyfw_map *settings)
+{
+	struct kvm_instance *kvm = instance;
+	enum kvm_accel accel = KVM_ACCEL_KVM;
+	struct hyfw_error *err = NULL;
+
+	if (kvm_accel(kvm, settings, &accel, &err) < 0)
+		kvm->host->forget(&err); /* check() tells it */
+	return accel == KVM_ACCEL_TCG;
+}

@@ -46,7 +46,7 @@ static int apply(void *instance, struct hyfw_call *call, struct hyfw_error **err
 
 static const char *const capabilities[] = {
 	HYFW_TAKES_BLOCK, HYFW_TAKES_TAP, HYFW_TAKES_IDMAP, HYFW_TAKES_USER_NETWORK, HYFW_TAKES_NO_COMMAND,
-	HYFW_HELD_BY_MONITOR, HYFW_TAKES_RESOURCES, NULL,
+	HYFW_HELD_BY_MONITOR, HYFW_TAKES_RESOURCES, HYFW_TAKES_LABELS, NULL,
 };
 
 static const struct hyfw_need needs[] = {
@@ -89,6 +89,7 @@ static const struct hyfw_isolation_ops ops = {
 	.operate = kvm_operate,
 	.halted = kvm_halted,
 	.lacks = kvm_lacks,
+	.emulates = kvm_emulates,
 };
 
 static const struct hyfw_plugin plugin = {

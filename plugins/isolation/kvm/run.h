@@ -13,6 +13,7 @@
  *     libvirt/events.c     what libvirt tells about the domain
  *     undo.c       undo() in any process, gc()
  *     libvirt/stale.c      control groups that a libvirtd forgets
+ *     label.c      its SELinux label
  *     process.c    QEMU's process, named so that no stranger is meant
  *     libvirt/live.c       the domain as libvirt has it now
  *     libvirt/persist.c    what a libvirtd keeps of a machine
@@ -86,6 +87,7 @@ struct kvm_run {
 	char *hardware, *disks; /* what a template made of it fixes, and its disks, as JSON */
 	bool held;             /* stands still for one that is being made */
 	bool templated;        /* it has a template */
+	char *label, *file_label; /* SELinux labels of QEMU and its files; NULL: none */
 	char *begins;          /* the workload, when it goes on from one and has its own disks then */
 };
 
@@ -105,6 +107,29 @@ void kvm_domain_put(virDomainPtr domain);
 /* Sets '*err' to "WHAT: what libvirt said last"; a negative errno. */
 int kvm_fail_libvirt(const struct hyfw_host *host, struct hyfw_error **err, const char *what);
 
+/* ---- label.c ------------------------------------------------------------------- */
+
+/* Notes the labels that a confinement has for QEMU. */
+int kvm_label_take(struct kvm_run *run, const struct hyfw_confinement *confinement, struct hyfw_error **err);
+
+/* What the calling thread runs and makes between them has those labels, if there are any. */
+int kvm_label_begin(const struct kvm_run *run, struct hyfw_error **err);
+void kvm_label_end(const struct kvm_run *run);
+
+/* 'label' NULL: it keeps the one it has. */
+int kvm_label_file(const struct hyfw_host *host, const char *path, const char *label, struct hyfw_error **err);
+
+int kvm_label_fd(const struct hyfw_host *host, int fd, const char *label, struct hyfw_error **err);
+
+/* That for what all machines with labels like 'label' may read, in 'arena'; NULL for NULL. */
+const char *kvm_label_shared(const struct hyfw_host *host, struct hyfw_arena *arena, const char *label);
+
+/* Gives the file at 'path' the label of another, where that has one. */
+void kvm_label_like(const char *path, const char *other);
+
+/* The label of a process, in 'arena'; NULL where there are none. */
+const char *kvm_label_of(const struct hyfw_host *host, struct hyfw_arena *arena, pid_t pid);
+
 /* ---- libvirt/loop.c, libvirt/reap.c -------------------------------------------------------------- */
 
 /* Starts the thread of libvirt's events, once for the process. */
@@ -121,9 +146,10 @@ void kvm_reap_end(void);
 /* Chooses a directory for an embedded libvirt, short enough for its sockets. */
 int kvm_root_choose(const struct hyfw_host *host, char **ret_path, struct hyfw_error **err);
 
-/* Makes it, with libvirt's configuration; 'ids': QEMU's user. */
+/* Makes it, with libvirt's configuration; 'ids': QEMU's user, 'label': that of its directories
+ * in there, NULL for none. */
 int kvm_root_make(struct kvm_instance *kvm, const char *root, const char *workload, const struct hyfw_idmap *ids,
-		  struct hyfw_error **err);
+		  const char *label, struct hyfw_error **err);
 
 /* Where QEMU's user may make files. */
 #define KVM_ROOT_SOCKETS "io"

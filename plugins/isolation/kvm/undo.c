@@ -71,6 +71,8 @@ void kvm_run_free(struct kvm_run *run)
 	free(run->hardware);
 	free(run->disks);
 	free(run->begins);
+	free(run->label);
+	free(run->file_label);
 	free(run->root);
 	free(run);
 }

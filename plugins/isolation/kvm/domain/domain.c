@@ -87,8 +87,9 @@ static void add_memory(struct kvm_xml *xml, xmlNode *domain)
 	kvm_xml_set(xml, node, "unit", "KiB");
 }
 
-/* QEMU runs as the first id of the workload's range; who owns its files is settled
- * before, so libvirt changes no owner. */
+/* QEMU runs as the first id of the workload's range, with the label that it was given; who
+ * owns its files and how they are labelled is settled before, so libvirt changes neither.  An
+ * embedded libvirt is told nothing of labels: see label.c. */
 static void add_user(struct kvm_xml *xml, xmlNode *domain)
 {
 	const struct hyfw_idmap *idmap = &xml->workload->idmap;
@@ -96,6 +97,12 @@ static void add_user(struct kvm_xml *xml, xmlNode *domain)
 
 	if (xml->facts->hosted) /* its libvirtd has a user for QEMU */
 		return;
+	if (xml->facts->label && !xml->facts->embedded) {
+		label = kvm_xml_with(xml, domain, "seclabel", "type", "static");
+		kvm_xml_set(xml, label, "model", "selinux");
+		kvm_xml_set(xml, label, "relabel", "no");
+		kvm_xml_text(xml, label, "label", xml->facts->label);
+	}
 	label = kvm_xml_with(xml, domain, "seclabel", "type", "static");
 	kvm_xml_set(xml, label, "model", "dac");
 	kvm_xml_set(xml, label, "relabel", "no");

@@ -45,6 +45,7 @@ struct kvm_facts {
 	bool hosted;            /* a libvirtd on another host: see hosted.h */
 	const char *genid;      /* number of its generation, as a uuid; NULL: it has none.  Left out
 				 * where kvm_domain_takes_genid() says no */
+	const char *label;      /* SELinux label of QEMU, for a libvirtd; NULL: none */
 	const char *password;   /* of the display; NULL for none.  Never in a plan */
 };
 

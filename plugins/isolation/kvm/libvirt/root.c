@@ -198,36 +198,51 @@ void kvm_root_keep_capabilities(struct kvm_instance *kvm, const char *root)
 	copy_capabilities(from, to);
 }
 
-static int make_directories(const struct hyfw_host *host, int root, const char *path,
-			    const struct hyfw_idmap *ids, struct hyfw_error **err)
+static const struct {
+	const char *path;
+	mode_t mode;
+	bool of_qemu;
+} directories[] = {
+	{ "etc", 0755, false },        { "cache", 0755, false },
+	{ "cache/qemu", 0755, false }, { CAPABILITIES, 0755, false },
+	{ "lib", 0755, false },        { "lib/qemu", 0751, true },
+	{ "lib/qemu/channel", 0755, true }, { "lib/qemu/channel/target", 0755, true },
+	{ "lib/qemu/checkpoint", 0755, true }, { "lib/qemu/dump", 0755, true },
+	{ "lib/qemu/nvram", 0755, true }, { "lib/qemu/ram", 0755, true },
+	{ "lib/qemu/save", 0755, true }, { "lib/qemu/snapshot", 0755, true },
+	{ "log", 0755, false },        { "log/qemu", 0755, false },
+	{ "run", 0755, false },        { "run/qemu", 0755, false },
+	{ "run/qemu/dbus", 0770, true }, { "run/qemu/passt", 0755, true },
+	{ "run/qemu/slirp", 0755, true }, { KVM_ROOT_SOCKETS, 0700, true },
+};
+
+/* Those of QEMU's own, in which it makes sockets and files. */
+static int label_directories(const struct hyfw_host *host, const char *root, const char *label, struct hyfw_error **err)
 {
-	static const struct {
-		const char *path;
-		mode_t mode;
-		bool of_qemu;
-	} all[] = {
-		{ "etc", 0755, false },        { "cache", 0755, false },
-		{ "cache/qemu", 0755, false }, { CAPABILITIES, 0755, false },
-		{ "lib", 0755, false },        { "lib/qemu", 0751, true },
-		{ "lib/qemu/channel", 0755, true }, { "lib/qemu/channel/target", 0755, true },
-		{ "lib/qemu/checkpoint", 0755, true }, { "lib/qemu/dump", 0755, true },
-		{ "lib/qemu/nvram", 0755, true }, { "lib/qemu/ram", 0755, true },
-		{ "lib/qemu/save", 0755, true }, { "lib/qemu/snapshot", 0755, true },
-		{ "log", 0755, false },        { "log/qemu", 0755, false },
-		{ "run", 0755, false },        { "run/qemu", 0755, false },
-		{ "run/qemu/dbus", 0770, true }, { "run/qemu/passt", 0755, true },
-		{ "run/qemu/slirp", 0755, true }, { KVM_ROOT_SOCKETS, 0700, true },
-	};
+	struct hyfw_arena *arena = host->arena_new();
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < KVM_COUNT(directories); i++)
+		if (directories[i].of_qemu)
+			r = kvm_label_file(host, host->format(arena, "%s/%s", root, directories[i].path), label, err);
+	host->arena_free(arena);
+	return r;
+}
+
+static int make_directories(const struct hyfw_host *host, int root, const char *path,
+			    const struct hyfw_idmap *ids, const char *label, struct hyfw_error **err)
+{
 	size_t i;
 
 	/* libvirt makes most of these only when it is initialised, which is once for a
 	 * process; a machine that starts again in the same monitor finds them here. */
-	for (i = 0; i < KVM_COUNT(all); i++)
-		if (mkdirat(root, all[i].path, all[i].mode) < 0 ||
-		    (all[i].of_qemu && ids->count &&
-		     fchownat(root, all[i].path, ids->host_uid, ids->host_gid, AT_SYMLINK_NOFOLLOW) < 0))
-			return host->fail(err, errno, "%s/%s: %s", path, all[i].path, strerror(errno));
-	return 0;
+	for (i = 0; i < KVM_COUNT(directories); i++)
+		if (mkdirat(root, directories[i].path, directories[i].mode) < 0 ||
+		    (directories[i].of_qemu && ids->count &&
+		     fchownat(root, directories[i].path, ids->host_uid, ids->host_gid, AT_SYMLINK_NOFOLLOW) < 0))
+			return host->fail(err, errno, "%s/%s: %s", path, directories[i].path, strerror(errno));
+	return label ? label_directories(host, path, label, err) : 0;
 }
 
 static int write_workload(int root, const char *name)
@@ -247,7 +262,7 @@ const char *kvm_root_workload(const struct hyfw_host *host, struct hyfw_arena *a
 }
 
 int kvm_root_make(struct kvm_instance *kvm, const char *path, const char *workload, const struct hyfw_idmap *ids,
-		  struct hyfw_error **err)
+		  const char *label, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = kvm->host;
 	KVM_AUTO_CLOSE int store = open_store(host, false);
@@ -265,7 +280,7 @@ int kvm_root_make(struct kvm_instance *kvm, const char *path, const char *worklo
 	r = write_workload(root, workload);
 	if (r < 0)
 		return host->fail(err, -r, "%s/workload: %s", path, strerror(-r));
-	r = make_directories(host, root, path, ids, err);
+	r = make_directories(host, root, path, ids, label, err);
 	if (r < 0)
 		return r;
 	r = write_configuration(root, ids);

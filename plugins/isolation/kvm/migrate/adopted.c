@@ -29,7 +29,7 @@ static int make_root(struct adopting *adopting, struct hyfw_error **err)
 
 	if (r == 0)
 		r = adopting->host->note(adopting->call, KVM_NOTE_ROOT, run->root, err);
-	return r < 0 ? r : kvm_root_make(run->kvm, run->root, adopting->workload->name, &adopting->workload->idmap, err);
+	return r < 0 ? r : kvm_root_make(run->kvm, run->root, adopting->workload->name, &adopting->workload->idmap, NULL, err);
 }
 
 static int find_domain(struct adopting *adopting, struct hyfw_error **err)

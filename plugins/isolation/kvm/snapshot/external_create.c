@@ -191,6 +191,10 @@ static int change_live(struct kvm_external *external, struct hyfw_error **err)
 		r = write_xml(external, disks, &xml, err);
 	if (r < 0)
 		return r;
+	if (external->memory)
+		r = kvm_label_file(external->host, external->memory, external->operation->run->file_label, err);
+	if (r < 0)
+		return r;
 	snapshot = virDomainSnapshotCreateXML(external->operation->domain, xml, flags);
 	if (!snapshot)
 		return kvm_fail_libvirt(external->host, err, "snapshot");

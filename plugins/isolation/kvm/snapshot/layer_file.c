@@ -150,6 +150,8 @@ int kvm_layer_make(struct kvm_layers *layers, const char *on, const char *base, 
 		r = finish_file(layers, *ret_path, &owner, err);
 	if (r < 0)
 		unlink(*ret_path);
+	else
+		kvm_label_like(*ret_path, on);
 	return r;
 }
 
@@ -248,6 +250,7 @@ int kvm_layer_give(struct kvm_layers *layers, const char *path, uid_t uid, gid_t
 			return fail_file(layers, err, fd < 0 ? errno : EINVAL, path);
 		if ((st.st_uid != uid || st.st_gid != gid) && fchown(fd, uid, gid) < 0)
 			return fail_file(layers, err, errno, path);
+		kvm_label_like(path, kvm_layer_base(layers->kept, path));
 		path = kvm_keep_text(layer, "on");
 	}
 	return 0;

@@ -119,7 +119,12 @@ int kvm_save(struct kvm_operation *operation, struct hyfw_error **err)
 	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return host->fail(err, errno, "%s: %s", fresh, strerror(errno));
+	r = kvm_label_fd(host, fd, operation->run->file_label, err);
 	close(fd);
+	if (r < 0) {
+		unlink(fresh);
+		return r;
+	}
 	if (virDomainSaveFlags(operation->domain, fresh, NULL, 0) < 0) {
 		unlink(fresh);
 		return kvm_fail_libvirt(host, err, "save");

@@ -149,13 +149,17 @@ static int check_overlay(struct kvm_clone *clone, const char *base, const char *
 static int settle(struct kvm_clone *clone, struct json_object *disk, const char *directory, struct hyfw_error **err)
 {
 	const struct hyfw_idmap *ids = &clone->workload->idmap;
+	const char *label = clone->workload->confinement.mount_label;
 	const char *base = kvm_template_disk_path(clone->host, clone->arena, clone->template->directory, disk);
 	const char *path = kvm_template_disk_path(clone->host, clone->arena, directory, disk);
 	int r = geteuid() == 0 && ids->count ? kvm_template_let_read(clone->host, base, ids->host_uid, err) : 0;
 
+	if (r == 0)
+		r = kvm_label_file(clone->host, base, kvm_label_shared(clone->host, clone->arena, label), err);
 	if (r < 0 || kvm_keep_bool(disk, "read_only"))
 		return r;
-	return clone->begun ? check_overlay(clone, base, path, err) : make_overlay(clone, disk, base, path, err);
+	r = clone->begun ? check_overlay(clone, base, path, err) : make_overlay(clone, disk, base, path, err);
+	return r < 0 ? r : kvm_label_file(clone->host, path, label, err);
 }
 
 int kvm_clone_prepare(struct kvm_clone *clone, struct hyfw_error **err)

@@ -239,7 +239,11 @@ static int write_memory(const struct making *making, struct hyfw_error **err)
 	xml = snapshot_xml(making->memory, live);
 	if (!xml)
 		return operation->kvm->host->fail(err, ENOMEM, "out of memory");
+	r = kvm_label_begin(operation->run, err);
+	if (r < 0)
+		return r;
 	snapshot = virDomainSnapshotCreateXML(operation->domain, xml, VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA);
+	kvm_label_end(operation->run);
 	if (!snapshot)
 		return kvm_fail_libvirt(operation->kvm->host, err, "write the machine's memory");
 	virDomainSnapshotFree(snapshot);

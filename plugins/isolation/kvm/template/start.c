@@ -133,8 +133,15 @@ static int restore(struct kvm_run *run, struct hyfw_arena *arena, const struct k
 				       facts->uuid, own.genid, &image, err);
 	if (r < 0)
 		return r;
-	if (virDomainRestoreFlags(run->connection, host->format(arena, "/proc/%d/fd/%d", (int)getpid(), image), xml,
-				  VIR_DOMAIN_SAVE_PAUSED) < 0)
+	r = kvm_label_fd(host, image, run->file_label, err);
+	if (r == 0)
+		r = kvm_label_begin(run, err);
+	if (r < 0)
+		return r;
+	r = virDomainRestoreFlags(run->connection, host->format(arena, "/proc/%d/fd/%d", (int)getpid(), image), xml,
+				  VIR_DOMAIN_SAVE_PAUSED);
+	kvm_label_end(run);
+	if (r < 0)
 		return refused(run, arena, template, err);
 	run->domain = virDomainLookupByUUIDString(run->connection, facts->uuid);
 	return run->domain ? 0 : kvm_fail_libvirt(host, err, "the machine that starts from a template");
