@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/userns.h"
 #include "build_config.h"
 
 static struct hyfw_context *current;
@@ -31,6 +32,15 @@ static uint32_t digest(const char *text)
 	return hash;
 }
 
+/* Root of the machine, or of a container that is a machine of its own.  Who is root in a user
+ * namespace of theirs, as Podman makes one, is still the user whom the session is of. */
+static bool is_root(void)
+{
+	const char *session = geteuid() == 0 ? getenv("XDG_RUNTIME_DIR") : NULL;
+
+	return geteuid() == 0 && !(session && session[0] == '/' && hyfw_in_user_namespace());
+}
+
 /* $VARIABLE/hyfw, or 'fallback' (free()d when not used) where it is not set. */
 static char *user_directory(const char *variable, char *fallback)
 {
@@ -44,7 +54,7 @@ static char *user_directory(const char *variable, char *fallback)
 
 static char *default_runtime(void)
 {
-	if (geteuid() == 0)
+	if (is_root())
 		return hyfw_dup("/run/hyfw");
 	return user_directory("XDG_RUNTIME_DIR", hyfw_format("/run/user/%u/hyfw", (unsigned)geteuid()));
 }
@@ -53,7 +63,7 @@ static char *default_data(void)
 {
 	const char *home = getenv("HOME");
 
-	if (geteuid() == 0)
+	if (is_root())
 		return hyfw_dup("/var/lib/hyfw");
 	return user_directory("XDG_DATA_HOME",
 			      hyfw_format("%s/.local/share/hyfw", home && home[0] == '/' ? home : ""));

@@ -18,7 +18,8 @@ struct hyfw_context {
 };
 
 /* What the command line or an embedding program wants; NULL members take the
- * defaults of the user (root: /run/hyfw, /var/lib/hyfw; others: XDG). */
+ * defaults of the user (root: /run/hyfw, /var/lib/hyfw; others, also as root of a user
+ * namespace: XDG). */
 struct hyfw_context_options {
 	const char *runtime, *data, *config_file, *plugin_path;
 };

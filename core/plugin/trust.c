@@ -9,6 +9,8 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/userns.h"
+#include "build_config.h"
 
 #define NAME_LONGEST 64
 
@@ -41,16 +43,30 @@ static void record(struct hyfw_trust_trail *trail, const char *path, const struc
 	step->refusal = hyfw_dup(refusal);
 }
 
+/* In a user namespace root of the machine has no number, and neither has any other user
+ * outside.  Below the directory that this hyfw was built for it can be no other than who
+ * installed hyfw itself; everywhere else nobody can tell. */
+static bool is_installers(int fd, const struct stat *st, const char *path)
+{
+	const size_t length = strlen(path);
+	const char *built = HYFW_PLUGIN_DIRECTORY;
+
+	if (strncmp(path, built, strlen(built)) == 0)
+		return (!path[strlen(built)] || path[strlen(built)] == '/') && hyfw_owner_is_outside(fd, st);
+	return strncmp(built, path, length) == 0 && (length == 1 || built[length] == '/') &&
+	       hyfw_owner_is_outside(fd, st);
+}
+
 /* Why 'st' is not trusted (free()), NULL when it is.  A directory like /tmp, that
  * everybody may write but only owners may delete from, is not: what is missing
  * there can be put there. */
-static char *refusal_of(const struct stat *st, mode_t type)
+static char *refusal_of(int fd, const struct stat *st, const char *path, mode_t type)
 {
 	if (S_ISLNK(st->st_mode))
 		return hyfw_dup("is a symbolic link");
 	if ((st->st_mode & S_IFMT) != type)
 		return hyfw_dup(type == S_IFDIR ? "is not a directory" : "is not a regular file");
-	if (st->st_uid != 0 && st->st_uid != geteuid())
+	if (st->st_uid != 0 && st->st_uid != geteuid() && !is_installers(fd, st, path))
 		return hyfw_format("is owned by user %u, not by root", (unsigned)st->st_uid);
 	if (st->st_mode & S_IWOTH)
 		return hyfw_dup("is writable by everybody");
@@ -67,7 +83,7 @@ static int judge(int fd, const char *path, mode_t type, struct hyfw_trust_trail 
 
 	if (fstat(fd, &st) < 0)
 		return hyfw_fail_errno(err, errno, "%s", path);
-	refusal = refusal_of(&st, type);
+	refusal = refusal_of(fd, &st, path, type);
 	record(trail, path, &st, refusal);
 	return refusal ? hyfw_fail(err, EPERM, "not trusted: %s %s", path, refusal) : 0;
 }

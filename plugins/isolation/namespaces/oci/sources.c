@@ -84,8 +84,9 @@ static int take_bind(struct oci_room *room, size_t index)
 		return 0;
 	made->fd = open_tree(AT_FDCWD, made->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | nofollow |
 			     (recursive ? AT_RECURSIVE : 0u));
-	/* In a user namespace, mounts of the host's cannot be taken off what they cover. */
-	if (made->fd < 0 && errno == EINVAL && room->late && !recursive) {
+	/* In a user namespace (ours, or the one we were called in) mounts of the host's cannot be
+	 * taken off what they cover. */
+	if (made->fd < 0 && errno == EINVAL && !recursive) {
 		recursive = true;
 		made->fd = open_tree(AT_FDCWD, made->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | nofollow |
 				     AT_RECURSIVE);
