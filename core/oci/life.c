@@ -159,10 +159,15 @@ int hyfw_oci_kill(struct hyfw_oci_container *container, int signal, bool all, st
 
 	if (result < 0)
 		return result;
-	if (all && !container->no_cgroups && !own_pid_namespace(&container->spec.config))
+	if (all && !container->no_cgroups && !own_pid_namespace(&container->spec.config)) {
 		result = oci_signal_group(container, signal, err);
-	else
+		if (result == -EOPNOTSUPP) { /* its first process is all that can be told */
+			hyfw_forget(err);
+			result = signal_first(container, signal, false, err);
+		}
+	} else {
 		result = signal_first(container, signal, all && own_pid_namespace(&container->spec.config), err);
+	}
 	/* What stands still dies when it goes on. */
 	if (result == 0 && signal == SIGKILL && container->paused)
 		result = freeze(container, false, err);

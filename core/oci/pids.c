@@ -71,8 +71,9 @@ int hyfw_oci_pids(struct hyfw_oci_container *container, pid_t **ret_pids, size_t
 	result = oci_confine(container, container->arena, &confinement, err);
 	if (result < 0)
 		return result;
-	if (confinement.cgroup_count > 0)
-		read_group(AT_FDCWD, confinement.cgroups[0].path, 0, &found);
+	if (confinement.cgroup_count == 0) /* of a user who may have none */
+		return hyfw_fail(err, EOPNOTSUPP, "the container has no control groups to tell its processes");
+	read_group(AT_FDCWD, confinement.cgroups[0].path, 0, &found);
 	*ret_pids = found.pids;
 	*ret_count = found.count;
 	return 0;

@@ -5,7 +5,7 @@
 load helpers
 
 HOME_DIR=$DATA/home        # where the user may go, unlike bats' own directories
-SESSION=$DATA/session      # their XDG_RUNTIME_DIR
+SESSION=$HYFW_TEST_STATE/user # their XDG_RUNTIME_DIR: Podman has room for 50 characters
 RUNTIME=$HYFW_PREFIX/bin/hyfw-oci
 NAME=hyfwt${HYFW_TEST_DATA##*-}
 
@@ -40,12 +40,12 @@ make_settings() {
 }
 
 setup_file() {
-	rm -rf --one-file-system "$DATA" "$STATE"
+	rm -rf --one-file-system "$DATA" "$STATE" "$SESSION"
 	mkdir -p "$HOME_DIR" "$SESSION" "$STATE"
 	userdel "$NAME" 2>/dev/null || true
 	useradd --no-create-home --home-dir "$HOME_DIR" --shell /bin/sh "$NAME"
 	make_settings
-	tar -C "$ROOTFS" -c . >"$HOME_DIR/box.tar"
+	tar -C "$ROOTFS" --exclude ./lib --exclude ./lib64 --exclude ./usr -c . >"$HOME_DIR/box.tar"
 	chown -R "$NAME:$NAME" "$HOME_DIR" "$SESSION"
 	chmod 700 "$SESSION"
 	! command -v podman >/dev/null || podman import box.tar box >/dev/null
@@ -56,7 +56,7 @@ teardown_file() {
 		podman system migrate >/dev/null 2>&1 || true # ends the process that holds the namespace
 	fi
 	userdel "$NAME" 2>/dev/null || true
-	rm -rf --one-file-system "$DATA" "$STATE"
+	rm -rf --one-file-system "$DATA" "$STATE" "$SESSION"
 }
 teardown() {
 	! command -v podman >/dev/null || podman rm -f -t 0 -a >/dev/null
@@ -90,7 +90,7 @@ teardown() {
 	[ "$output" = 1$'\n'tmpfs ]
 	run -0 box --userns keep-id box id -u
 	[ "$output" = "$uid" ]
-	run -0 podman run --rm --network host --pid host --ipc host --uts host box readlink /proc/self/ns/net
+	run -0 podman run --rm --network host --pid host --uts host box readlink /proc/self/ns/net
 	[ "$output" = "$(readlink /proc/self/ns/net)" ]
 }
 
@@ -109,7 +109,8 @@ teardown() {
 	podman stop -t 0 life
 	podman rm life
 	podman run -d --name shared --network none --pid host box sleep 1002
-	podman stop -t 0 shared
+	as_user "$RUNTIME" kill --all "$(podman ps -q --no-trunc)" KILL # no control group tells its processes
+	[ "$(podman wait shared)" = 137 ]
 	podman pod create --name pod --network none --share pid,ipc,net,uts --infra-image localhost/box \
 		--infra-command '/bin/sleep 1000'
 	podman run -d --pod pod --name member box sleep 1001
