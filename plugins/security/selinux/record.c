@@ -53,7 +53,7 @@ int record_add(const struct hyfw_host *host, struct record_writer *writer, const
 	return result == 0 ? put(host, writer, label, err) : result;
 }
 
-static int sync_parent(const char *path)
+int path_sync_parent(const char *path)
 {
 	AUTO_FREE char *parent = strdup(path);
 	AUTO_CLOSE int fd = -1;
@@ -73,7 +73,7 @@ int record_commit(const struct hyfw_host *host, struct record_writer *writer, st
 	if (result < 0)
 		return result;
 	if (fflush(writer->file) != 0 || fsync(fileno(writer->file)) < 0 ||
-	    rename(writer->temporary, writer->path) < 0 || sync_parent(writer->path) < 0)
+	    rename(writer->temporary, writer->path) < 0 || path_sync_parent(writer->path) < 0)
 		return host->fail(err, errno, "%s: %s", writer->path, strerror(errno));
 	return 0;
 }

@@ -112,7 +112,8 @@ static int enter_restore(struct walk *walk, int fd, const char *path, const char
 int relabel_restore(const struct hyfw_host *host, const char *attribute, int fd, const struct record *record,
 		    struct hyfw_error **err)
 {
-	struct walk walk = { .host = host, .attribute = attribute, .root = record->path,
+	/* Its users could make directories since: no depth of these holds their removal up. */
+	struct walk walk = { .host = host, .attribute = attribute, .root = record->path, .lenient = true,
 			     .data = (void *)(uintptr_t)record, .enter = enter_restore };
 
 	return walk_tree(&walk, fd, err);

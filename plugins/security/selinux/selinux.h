@@ -167,6 +167,7 @@ struct walk {
 	const char *root;       /* its path, for messages */
 	dev_t device;
 	uint64_t seen;
+	bool lenient, told;     /* what is too deep is left out, and that is logged once; else it is -ELOOP */
 	void *data;
 	/* Called before a node's children, with what it said for its parent; 'path' is relative
 	 * to the root, "" for itself.  '*ret_mark' (malloc) is for the children. */
@@ -212,6 +213,8 @@ void record_abandon(struct record_writer *writer); /* after commit too */
 int record_read(const struct hyfw_host *host, const char *path, struct record *ret_record, struct hyfw_error **err);
 const char *record_find(const struct record *record, const char *path); /* NULL: as its directory */
 void record_finish(struct record *record);
+/* That there is a file of this name, or none any more, outlives a reboot.  0 or -1 with errno. */
+int path_sync_parent(const char *path);
 
 /* ---- relabel.c ---- */
 

@@ -6,7 +6,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 
 #define DEPTH_MOST 256 /* each level holds two descriptors */
@@ -59,21 +61,30 @@ int label_set(const struct walk *walk, int fd, const char *path, const char *lab
 static int walk_node(struct walk *walk, int fd, const char *path, const char *mark, unsigned depth,
 		     struct hyfw_error **err);
 
+/* Nothing that is mounted there: a mount of the same file system has the same device, so it is the
+ * kernel that tells (openat2(2), -EXDEV). */
+static int open_child(int directory, const char *name)
+{
+	const struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_NO_XDEV };
+
+	return (int)syscall(SYS_openat2, directory, name, &how, sizeof(how));
+}
+
 static int walk_child(struct walk *walk, int directory, const char *path, const char *name, const char *mark,
 		      unsigned depth, struct hyfw_error **err)
 {
-	AUTO_CLOSE int fd = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_CLOSE int fd = open_child(directory, name);
 	AUTO_FREE char *longer = NULL;
 	struct stat status;
 
-	if (fd < 0 && errno == ENOENT)
-		return 0; /* gone meanwhile */
+	if (fd < 0 && (errno == ENOENT || errno == EXDEV))
+		return 0; /* gone meanwhile, or a mount: not what was handed in */
 	if (asprintf(&longer, "%s%s%s", path, *path ? "/" : "", name) < 0)
 		return walk->host->fail(err, ENOMEM, "out of memory");
 	if (fd < 0 || fstat(fd, &status) < 0)
 		return fail(walk, errno, longer, err);
 	if (status.st_dev != walk->device)
-		return 0; /* a mount: not what was handed in */
+		return 0; /* a subvolume */
 	return walk_node(walk, fd, longer, mark, depth + 1, err);
 }
 
@@ -99,6 +110,17 @@ static int walk_children(struct walk *walk, int fd, const char *path, const char
 	return result;
 }
 
+static int too_deep(struct walk *walk, struct hyfw_error **err)
+{
+	if (!walk->lenient)
+		return walk->host->fail(err, ELOOP, "%s has directories that are more than %d deep", walk->root, DEPTH_MOST);
+	if (!walk->told)
+		walk->host->log(HYFW_LOG_WARNING, "labels of %s: what is more than %d directories deep keeps its own", walk->root,
+				DEPTH_MOST);
+	walk->told = true;
+	return 0;
+}
+
 static int walk_node(struct walk *walk, int fd, const char *path, const char *mark, unsigned depth,
 		     struct hyfw_error **err)
 {
@@ -107,7 +129,7 @@ static int walk_node(struct walk *walk, int fd, const char *path, const char *ma
 	int result;
 
 	if (depth > DEPTH_MOST)
-		return fail(walk, ELOOP, path, err);
+		return too_deep(walk, err);
 	if (fstat(fd, &status) < 0)
 		return fail(walk, errno, path, err);
 	if (++walk->seen % TELL_EVERY == 0)
