@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/files.h"
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/session.h"
@@ -122,15 +123,16 @@ static void add_json(struct asked *asked, const char *module, const struct hyfw_
 /* Never over a file that is there. */
 static int write_file(const char *path, const char *text)
 {
-	const size_t length = strlen(text);
 	const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-	bool done = fd >= 0 && write(fd, text, length) == (ssize_t)length;
+	int result = fd < 0 ? -errno : hyfw_write_all(fd, text, strlen(text));
 
-	if (fd >= 0 && close(fd) < 0)
-		done = false;
-	if (done)
+	if (fd >= 0 && close(fd) < 0 && result == 0)
+		result = -errno;
+	if (result == 0)
 		return 0;
-	fprintf(stderr, "hyfw: %s: %s\n", path, strerror(errno));
+	if (fd >= 0) /* no half of a policy */
+		unlink(path);
+	fprintf(stderr, "hyfw: %s: %s\n", path, strerror(-result));
 	return HYFW_EXIT_FAILED;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Records of denials, which hold words that a workload chose: what is read from them, what
  * is told, and what goes into a policy module. */
+#include <errno.h>
 #include <selinux/selinux.h>
 
 #include "selinux_fixture.h"
@@ -53,6 +54,32 @@ static void lines_of_both_logs_are_read(void **state)
 	assert_string_equal(record.text, "avc:  denied  { read }");
 	assert_false(audit_record_parse(others, 0, &record));
 	assert_false(audit_record_parse(none, 0, &record));
+}
+
+static int count_record(void *data, const struct audit_record *record)
+{
+	(void)record;
+	++*(int *)data;
+	return 0;
+}
+
+/* Names of files can make a line as long as they like. */
+static void the_rest_of_a_long_line_is_no_record(void **state)
+{
+	FILE *file = fopen(path("audit.log"), "w");
+	int records = 0, i;
+
+	(void)state;
+	assert_non_null(file);
+	fputs("type=SYSCALL msg=audit(1700000000.123:45): ", file);
+	for (i = 0; i < RECORD_BYTES - 1 - 43; i++) /* the second piece begins behind it */
+		fputc('x', file);
+	fputs("type=AVC msg=audit(1700000000.124:46): avc:  denied  { read } for  pid=7\n"
+	      "type=AVC msg=audit(1700000000.125:47): avc:  denied  { read } for  pid=7\n", file);
+	fclose(file);
+	assert_int_equal(audit_log_read(path("audit.log"), count_record, &records), 0);
+	assert_int_equal(records, 1);
+	assert_int_equal(audit_log_read(path("no.log"), count_record, &records), -ENOENT);
 }
 
 static void fields_are_bounded_and_shown_safely(void **state)
@@ -185,6 +212,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(lines_of_both_logs_are_read),
+		TEST(the_rest_of_a_long_line_is_no_record),
 		TEST(fields_are_bounded_and_shown_safely),
 		TEST(only_those_of_the_workload),
 		TEST(permissions_come_together),

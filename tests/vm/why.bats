@@ -138,10 +138,12 @@ why() { hyfw --format json why "$1" | json "${@:2}"; }
 	run inside one -- cat "/data/$name"
 	[ "$status" -ne 0 ]
 	run inside one -- cat "/data/secret"
-	hyfw why --policy "$BATS_TEST_TMPDIR/hyfw_name" one >"$BATS_TEST_TMPDIR/out"
+	hyfw why --policy "$BATS_TEST_TMPDIR/hyfw_name" one >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/said"
 	cat -v "$BATS_TEST_TMPDIR/out"
-	! grep -q $'\033' "$BATS_TEST_TMPDIR/out"
+	run grep -q $'\033' "$BATS_TEST_TMPDIR/out"
+	[ "$status" -eq 1 ]
 	[ ! -e "$BATS_TEST_TMPDIR/hyfw_name.cil" ] # a volume's option is less
+	grep -q 'nothing of it takes a policy module' "$BATS_TEST_TMPDIR/said"
 	run hyfw why --policy "$BATS_TEST_TMPDIR/not-a-name" one
 	[ "$status" -eq 125 ]
 }

@@ -51,7 +51,7 @@ int kernel_log_lines(kernel_line_taker *take, void *data);
 
 /* A socket that gets what comes from now on, or a negative errno; close() it. */
 int audit_netlink_open(void);
-/* Those that came; waits for one at most 'milliseconds'. */
+/* Those that came, a thousand at most; waits for one at most 'milliseconds'. */
 int audit_netlink_read(int fd, int milliseconds, audit_taker *take, void *data);
 
 #endif

@@ -29,15 +29,19 @@ int audit_log_read(const char *path, audit_taker *take, void *data)
 	char line[RECORD_BYTES];
 	struct audit_record record;
 	FILE *file = fopen(path, "re");
+	bool begins = true, ends;
 	int result;
 
 	if (!file)
 		return -errno;
 	result = seek_to_end_part(file);
-	/* A longer line comes in pieces, of which none but the first is a record. */
-	while (result == 0 && fgets(line, sizeof(line), file))
-		if (audit_record_parse(line, 0, &record))
+	/* A longer line comes in pieces, of which none but the first is a record, whatever they say. */
+	while (result == 0 && fgets(line, sizeof(line), file)) {
+		ends = strchr(line, '\n') != NULL;
+		if (begins && audit_record_parse(line, 0, &record))
 			result = take(data, &record);
+		begins = ends;
+	}
 	fclose(file);
 	return result;
 }

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define AT_ONCE 1000 /* a flood ends no call otherwise, and the caller may want to stop */
+
 int audit_netlink_open(void)
 {
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 1 << (AUDIT_NLGRP_READLOG - 1) };
@@ -50,12 +52,12 @@ static int take_message(int fd, audit_taker *take, void *data)
 int audit_netlink_read(int fd, int milliseconds, audit_taker *take, void *data)
 {
 	struct pollfd wait = { .fd = fd, .events = POLLIN };
-	int result = poll(&wait, 1, milliseconds);
+	int result = poll(&wait, 1, milliseconds), left = AT_ONCE;
 
 	if (result <= 0)
 		return result == 0 || errno == EINTR ? 0 : -errno;
 	do
 		result = take_message(fd, take, data);
-	while (result == 0);
+	while (result == 0 && --left > 0);
 	return result == -EAGAIN ? 0 : result;
 }

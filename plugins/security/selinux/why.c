@@ -131,8 +131,11 @@ static int add_module(struct rows *rows, const struct denials *denials, const bo
 		return rows->host->fail(err, EINVAL, "%s: a policy module's name is of letters, digits and _", name);
 	for (i = 0; i < denials->count; i++)
 		count += chosen[i];
-	if (count == 0)
+	if (count == 0) {
+		note(rows, rows->host->format(rows->arena, "SELinux: nothing of it takes a policy module, so %s is not written",
+					      name));
 		return 0;
+	}
 	add(rows, "row", "policy");
 	add(rows, "te", module_te(denials, chosen, name));
 	add(rows, "cil", module_cil(denials, chosen, name));
