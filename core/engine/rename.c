@@ -27,7 +27,8 @@ static int rename_by_drivers(struct renaming *renaming, struct hyfw_error **err)
 {
 	int result = hyfw_rename_root(renaming, renaming->from, renaming->to, err);
 
-	renaming->begun = result == 0;
+	if (result == 0)
+		renaming->begun = true;
 	hyfw_crash_point();
 	if (result == 0)
 		result = hyfw_rename_kept(renaming, renaming->from, renaming->to, false, err);
@@ -282,6 +283,7 @@ static int go_on(struct renaming *renaming, struct hyfw_error **err)
 	if (!to)
 		return hyfw_fail(err, ESTALE, "there is nothing to finish");
 	renaming->to = to;
+	renaming->begun = true; /* by who was cut off, for all that is known */
 	result = load(renaming, err);
 	if (result == -ENOENT) { /* it was removed, under either name */
 		hyfw_forget(err);

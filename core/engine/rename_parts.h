@@ -15,7 +15,7 @@ struct renaming {
 	const char *from, *to;
 	struct hyfw_definition *definition; /* under the old name until all is done */
 	struct hyfw_arena *arena;
-	bool begun; /* the first step is done, which fails as a whole */
+	bool begun; /* the first step, which fails as a whole, is done, or may be */
 	struct hyfw_map storage, isolation; /* what notes and arguments of their steps are now */
 };
 

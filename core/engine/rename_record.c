@@ -41,7 +41,9 @@ void hyfw_rename_forget(const struct renaming *renaming)
 {
 	HYFW_AUTO_FREE char *directory = record_path(NULL), *path = record_path(renaming->from);
 
-	unlink(path);
+	/* After a reboot it must not speak of another workload that has the old name by then. */
+	if (unlink(path) == 0)
+		hyfw_rename_sync(directory, NULL);
 	rmdir(directory); /* stays while there are others */
 }
 

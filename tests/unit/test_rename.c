@@ -180,6 +180,54 @@ static void wherever_a_crash_comes_it_has_one_name(void **state)
 	assert_true(renamed > 5);
 }
 
+static void recover_and_expect(size_t failures)
+{
+	struct hyfw_recovery recovery = { 0 };
+
+	must(hyfw_recover(false, &recovery, err));
+	assert_int_equal(recovery.failed.count, failures);
+	hyfw_recovery_finish(&recovery);
+}
+
+static void set_stored(const char *fail_in)
+{
+	HYFW_AUTO_DEFINITION struct hyfw_definition *stored = NULL;
+
+	must(hyfw_store_definition("web", &stored, err));
+	if (stored->plugins.count == 0)
+		drivers_set(stored, "fake-storage", "fail_in", fail_in);
+	else
+		hyfw_pairs_set(&stored->plugin_settings[0], "fail_in", fail_in);
+	must(hyfw_store_save(stored, err));
+}
+
+/* Killed when its root has the new name already; then the driver fails for a while. */
+static void what_cannot_be_finished_yet_is_not_forgotten(void **state)
+{
+	HYFW_AUTO_FREE char *directory = hyfw_format("%s/crash", fixture_context.runtime);
+	unsigned point;
+
+	(void)state;
+	drivers_need_root();
+	must(hyfw_make_directories(directory, 0700, err));
+	for (point = 1; !has_root("shop") || !exists("web"); point++) {
+		if (exists("web") || exists("shop")) {
+			recover_and_expect(0);
+			must(hyfw_workload_remove(exists("shop") ? "shop" : "web", false, err));
+		}
+		must(hyfw_workload_create(definition, 0, err));
+		assert_true(dies_at(directory, point));
+	}
+	set_stored("rename");
+	recover_and_expect(1);
+	assert_true(hyfw_rename_pending());
+	recover_and_expect(1);
+	set_stored("none");
+	recover_and_expect(0);
+	assert_whole("shop", "web");
+	must(hyfw_workload_remove("shop", false, err));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -191,6 +239,7 @@ int main(void)
 		TEST(a_driver_that_fails_changes_nothing),
 		TEST(a_range_of_ids_changes_hands_once),
 		TEST(wherever_a_crash_comes_it_has_one_name),
+		TEST(what_cannot_be_finished_yet_is_not_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, drivers_set_up, fixture_tear_down);
