@@ -128,6 +128,13 @@ int kvm_keep_write(const struct hyfw_host *host, struct hyfw_arena *arena, const
 	return host->fail(err, -r, "%s: %s", path, strerror(-r));
 }
 
+int kvm_sync_directory(const char *path)
+{
+	KVM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
 int kvm_keep_store(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload,
 		   struct json_object *kept, struct hyfw_error **err)
 {

@@ -39,6 +39,8 @@ int kvm_keep_store(const struct hyfw_host *host, struct hyfw_arena *arena, const
 		   struct json_object *kept, struct hyfw_error **err);
 int kvm_keep_write(const struct hyfw_host *host, struct hyfw_arena *arena, const char *path,
 		   struct json_object *object, struct hyfw_error **err);
+/* What a directory of ours has outlives a reboot: 0 or a negative errno. */
+int kvm_sync_directory(const char *path);
 int kvm_keep_read(const struct hyfw_host *host, const char *path, struct json_object **ret_object,
 		  struct hyfw_error **err);
 

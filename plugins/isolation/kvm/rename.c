@@ -99,6 +99,30 @@ static int move_state(const struct renaming *renaming, struct hyfw_error **err)
 	return r < 0 ? r : move(renaming, clones_of(renaming, renaming->from), clones_of(renaming, renaming->to), err);
 }
 
+/* What has moved lasts, before it is told that it has. */
+static int sync_all(const struct renaming *renaming, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = renaming->host;
+	const char *data = host->directory("kvm", HYFW_DIRECTORY_DATA);
+	const char *const paths[] = {
+		host->format(renaming->arena, "%s/" KVM_KEPT, data),
+		host->format(renaming->arena, "%s/" KVM_NVRAM, data),
+		kvm_tpm_state(host, renaming->arena, "."),
+		kvm_clone_store(host, renaming->arena),
+	};
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < KVM_COUNT(paths); i++) {
+		r = kvm_sync_directory(paths[i]);
+		if (r == -ENOENT) /* it keeps none of these */
+			r = 0;
+		if (r < 0)
+			host->fail(err, -r, "%s: %s", paths[i], strerror(-r));
+	}
+	return r;
+}
+
 /* Where the disk is now: the one that its storage driver has renamed, and those on a template's. */
 static const char *place_of(const struct renaming *renaming, const char *path)
 {
@@ -194,6 +218,8 @@ int kvm_rename(struct kvm_operation *operation, struct hyfw_error **err)
 			r = move_state(&renaming, err);
 		if (r == 0)
 			r = write_disks(&renaming, err);
+		if (r == 0)
+			r = sync_all(&renaming, err);
 	}
 	if (r == 0)
 		tell(&renaming, uuid);

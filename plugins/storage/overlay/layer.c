@@ -215,6 +215,8 @@ static int rename_layer(struct overlay *overlay, const char *from, const char *t
 	if (renameat2(layers, from, layers, to, RENAME_NOREPLACE) < 0 &&
 	    (errno != ENOENT || faccessat(layers, to, F_OK, AT_SYMLINK_NOFOLLOW) < 0))
 		result = overlay->host->fail(err, errno, "writable layer %s: %s", to, strerror(errno));
+	else if (fsync(layers) < 0)
+		result = overlay->host->fail(err, errno, "writable layers: %s", strerror(errno));
 	close(layers);
 	return result;
 }

@@ -67,13 +67,6 @@ static int make_directory(const char *path)
 	return chmod(path, 0711) < 0 ? -errno : 0;
 }
 
-static int sync_directory(const char *path)
-{
-	KVM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
 static int hand_over(const char *path, const struct hyfw_idmap *ids)
 {
 	KVM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -162,6 +155,22 @@ static int settle(struct kvm_clone *clone, struct json_object *disk, const char 
 	return r < 0 ? r : kvm_label_file(clone->host, path, label, err);
 }
 
+/* Before the machine is noted to have begun, and its disks are all that it has. */
+static int sync_all(struct kvm_clone *clone, const char *directory, struct hyfw_error **err)
+{
+	const char *const paths[] = { directory, kvm_clone_store(clone->host, clone->arena),
+				      clone->host->directory("kvm", HYFW_DIRECTORY_DATA) };
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < KVM_COUNT(paths); i++) {
+		r = kvm_sync_directory(paths[i]);
+		if (r < 0)
+			clone->host->fail(err, -r, "%s: %s", paths[i], strerror(-r));
+	}
+	return r;
+}
+
 int kvm_clone_prepare(struct kvm_clone *clone, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = clone->host;
@@ -175,7 +184,7 @@ int kvm_clone_prepare(struct kvm_clone *clone, struct hyfw_error **err)
 	for (i = 0; r == 0 && i < count; i++)
 		r = settle(clone, json_object_array_get_idx(template->disks, i), directory, err);
 	if (r == 0 && count && !clone->begun)
-		r = sync_directory(directory) < 0 ? host->fail(err, errno, "%s: %s", directory, strerror(errno)) : 0;
+		r = sync_all(clone, directory, err);
 	if (r == 0)
 		kvm_template_attach(host, clone->arena, template, directory, clone->workload);
 	return r;

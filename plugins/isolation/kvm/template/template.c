@@ -4,7 +4,6 @@
 
 #include <ctype.h>
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -153,7 +152,6 @@ int kvm_template_has_disks(const struct hyfw_host *host, struct hyfw_arena *aren
 {
 	const char *path = kvm_keep_path(host, arena, workload, "template.json");
 	KVM_AUTO_PUT struct json_object *use = NULL;
-	KVM_AUTO_CLOSE int fd = -1;
 	int r = kvm_keep_read(host, path, &use, err);
 
 	if (r < 0)
@@ -163,9 +161,8 @@ int kvm_template_has_disks(const struct hyfw_host *host, struct hyfw_arena *aren
 	if (r < 0)
 		return r;
 	/* What it writes from now on must not be taken for a start that was cut short. */
-	fd = open(host->format(arena, "%s/" KVM_KEPT, host->directory("kvm", HYFW_DIRECTORY_DATA)),
-		  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 || fsync(fd) < 0 ? host->fail(err, errno, "%s: %s", path, strerror(errno)) : 0;
+	r = kvm_sync_directory(host->format(arena, "%s/" KVM_KEPT, host->directory("kvm", HYFW_DIRECTORY_DATA)));
+	return r < 0 ? host->fail(err, -r, "%s: %s", path, strerror(-r)) : 0;
 }
 
 void kvm_template_leave(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload)
