@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Who may read the disks of a template: the users of the machines that start from it,
  * each named in the file's access list, and nobody else of this host.  (What the disks
- * of a machine hold that ran already is more than an image has.)
+ * of a machine hold that ran already is more than an image has.)  Where the file system has
+ * no such lists everybody can, and that is logged.
  *
  * The list as linux/posix_acl_xattr.h has it: a version, then entries of a tag, rights
  * and an id, ordered by tag; little-endian. */
@@ -102,7 +103,11 @@ int kvm_template_let_read(const struct hyfw_host *host, const char *path, uid_t 
 	if (!has(users, count, uid))
 		r = write_list(fd, users, count, uid);
 	/* A file system without such lists. */
-	if (r == -EOPNOTSUPP)
+	if (r == -EOPNOTSUPP) {
 		r = fchmod(fd, 0604) < 0 ? -errno : 0;
+		if (r == 0 && !(st.st_mode & S_IROTH))
+			host->log(HYFW_LOG_WARNING, "%s: its file system has no access lists, so every user of this host can read it "
+				  "now", path);
+	}
 	return r < 0 ? host->fail(err, -r, "let user %u read %s: %s", (unsigned)uid, path, strerror(-r)) : 0;
 }
