@@ -91,6 +91,11 @@ why() { hyfw --format json why "$1" | json "${@:2}"; }
 	hyfw stop one
 	[ "$(why one 0 permit 0 by)" = volume ] # of one that does not run, too
 	hyfw rm one
+	box two -v "$DIR:/data:ro"
+	run inside two -- cat /data/secret
+	[ "$status" -ne 0 ]
+	[[ $(why two 0 permit 0 how) == "volume = $DIR:/data:ro,Z, or :ro,z"* ]] # no more than was asked for
+	hyfw rm -f two
 	[ "$(run_box -v "$DIR:/data:Z" -- cat /data/secret)" = secret ]
 }
 

@@ -104,16 +104,20 @@ static bool is_below(const char *path, const char *directory)
 
 struct part {
 	const char *source, *target;
-	char flag; /* 'z', 'Z' or 0 */
+	const char *mode; /* "ro," or "": what stands before the flag */
+	char flag;        /* 'z', 'Z' or 0 */
 };
 
 static bool part_of(const struct hyfw_host *host, struct hyfw_arena *arena, const char *setting, struct part *ret_part)
 {
 	char *rest = host->format(arena, "%s", setting);
+	const char *mode;
 
 	ret_part->flag = plan_volume(host, arena, setting, &ret_part->source);
 	strsep(&rest, "|");
 	ret_part->target = strsep(&rest, "|");
+	mode = strsep(&rest, "|");
+	ret_part->mode = mode && strcmp(mode, "ro") == 0 ? "ro," : "";
 	return ret_part->target != NULL;
 }
 
@@ -175,10 +179,11 @@ static void add_volume(struct list *list, const struct part *part, bool parted)
 		ADD(list, REMEDY_NOTHING, "%s belongs to the system and is not relabelled: copy what is needed into a directory "
 		    "of its own, and give the workload that", part->source);
 	else if (parted)
-		ADD(list, REMEDY_VOLUME, "volume = %s:%s:z in each workload that has it, as it holds files of another one",
-		    part->source, part->target);
+		ADD(list, REMEDY_VOLUME, "volume = %s:%s:%sz in each workload that has it, as it holds files of another one",
+		    part->source, part->target, part->mode);
 	else
-		ADD(list, REMEDY_VOLUME, "volume = %s:%s:Z, or :z when other workloads have it too", part->source, part->target);
+		ADD(list, REMEDY_VOLUME, "volume = %s:%s:%sZ, or :%sz when other workloads have it too", part->source, part->target,
+		    part->mode, part->mode);
 }
 
 static void add_booleans(struct list *list, const struct denial *denial)
