@@ -5,6 +5,7 @@
 #include <linux/keyctl.h>
 #include <sys/syscall.h>
 
+#include "isolation/namespaces/ns.h"
 #include "plugin/host.h"
 
 static void said(char *output, const char *expected)
@@ -154,6 +155,26 @@ static void hyfw_cannot_be_reached_from_inside(void **state)
 	cannot_be_reached(false);
 }
 
+/* As the kernel writes them; as many as there may be, and what is no map at all. */
+static void numbers_are_found_in_an_id_map(void **state)
+{
+	char text[340 * 33 + 1];
+	size_t size = 0;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 340; i++)
+		size += (size_t)snprintf(text + size, sizeof(text) - size, "%10u %10u %10u\n", 2 * i, 100000 + i, 1u);
+	assert_int_equal(ns_idmap_find(text, 0), 100000);
+	assert_int_equal(ns_idmap_find(text, 678), 100339);
+	assert_int_equal(ns_idmap_find(text, 677), UINT32_MAX);
+	text[33 + 5] = '\0'; /* in the spaces of the second line */
+	assert_int_equal(ns_idmap_find(text, 2), UINT32_MAX);
+	assert_int_equal(ns_idmap_find("", 0), UINT32_MAX);
+	assert_int_equal(ns_idmap_find("0 100000", 0), UINT32_MAX);
+	assert_int_equal(ns_idmap_find("         0          0 4294967295\n", 7), 7);
+}
+
 static void the_plan_has_two_steps(void **state)
 {
 	struct hyfw_pair settings[] = { { "rootfs", "/srv/my root" }, { "command", "echo" }, { "command", "it's" },
@@ -207,6 +228,7 @@ int namespaces_exec_tests(void)
 		cmocka_unit_test(exec_gives_a_terminal),
 		cmocka_unit_test(exec_reports_what_it_cannot_run),
 		cmocka_unit_test(hyfw_cannot_be_reached_from_inside),
+		cmocka_unit_test(numbers_are_found_in_an_id_map),
 		cmocka_unit_test(the_plan_has_two_steps),
 		cmocka_unit_test(the_probe_finds_this_machine_fit),
 	};

@@ -104,28 +104,6 @@ static int find_namespaces(struct executing *executing, struct hyfw_error **err)
 	return 0;
 }
 
-/* The host's number of 'inside' by an id map of the workload; UINT32_MAX for none. */
-static uint32_t id_outside(const struct executing *executing, const char *file, uint32_t inside)
-{
-	char path[64], text[4096] = "", *at = text;
-	NS_AUTO_CLOSE int fd = -1;
-	unsigned long first, outside, count;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)executing->target_pid, file);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
-		return UINT32_MAX;
-	while (*at) {
-		first = strtoul(at, &at, 10);
-		outside = strtoul(at, &at, 10);
-		count = strtoul(at, &at, 10);
-		if (inside >= first && inside - first < count)
-			return (uint32_t)(outside + (inside - first));
-		at += strspn(at, "\n");
-	}
-	return UINT32_MAX;
-}
-
 /* What is not given is /dev/null of the host: that of the workload may be a trap. */
 static int open_stdio(struct executing *executing, const struct hyfw_exec *exec, struct hyfw_error **err)
 {
@@ -136,8 +114,8 @@ static int open_stdio(struct executing *executing, const struct hyfw_exec *exec,
 		return ns_fail(executing->host, err, errno, "open", "/dev/null");
 	for (i = 0; i < NS_COUNT(exec->stdio); i++)
 		executing->job.stdio[i] = exec->stdio[i] >= 0 ? exec->stdio[i] : executing->null_fd;
-	ns_give_stdio(&executing->job, id_outside(executing, "uid_map", executing->job.board->uid),
-		      id_outside(executing, "gid_map", executing->job.board->gid));
+	ns_give_stdio(&executing->job, ns_idmap_outside(executing->target_pid, "uid_map", executing->job.board->uid),
+		      ns_idmap_outside(executing->target_pid, "gid_map", executing->job.board->gid));
 	return 0;
 }
 

@@ -2,6 +2,41 @@
  * The id maps of a new user namespace, user_namespaces(7). */
 #include "ns.h"
 
+#include <inttypes.h>
+
+#define MAP_BYTES (340 * 33 + 1) /* UID_GID_MAP_MAX_EXTENTS lines of "%10u %10u %10u\n" */
+
+uint32_t ns_idmap_find(const char *text, uint32_t inside)
+{
+	uint32_t first, outside, count;
+	int length = 0;
+
+	while (sscanf(text, "%" SCNu32 "%" SCNu32 "%" SCNu32 "%n", &first, &outside, &count, &length) == 3) {
+		if (inside >= first && inside - first < count)
+			return outside + (inside - first);
+		text += length;
+	}
+	return UINT32_MAX;
+}
+
+uint32_t ns_idmap_outside(pid_t pid, const char *file, uint32_t inside)
+{
+	char path[64], text[MAP_BYTES];
+	NS_AUTO_CLOSE int fd = -1;
+	size_t size = 0;
+	ssize_t got;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return UINT32_MAX;
+	/* The kernel gives a page at a time. */
+	while ((got = read(fd, text + size, sizeof(text) - 1 - size)) > 0)
+		size += (size_t)got;
+	text[size] = '\0';
+	return ns_idmap_find(text, inside);
+}
+
 static int write_map(pid_t pid, const char *file, uint32_t first, uint32_t count)
 {
 	char path[64], text[64];

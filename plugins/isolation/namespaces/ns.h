@@ -221,6 +221,9 @@ struct ns_instance {
 	struct ns_handle *handles; /* what create() made and wait() did not see yet */
 };
 
+/* The number outside of 'inside' by what /proc/PID/uid_map says; UINT32_MAX: none, or no such text. */
+uint32_t ns_idmap_find(const char *text, uint32_t inside);
+uint32_t ns_idmap_outside(pid_t pid, const char *file, uint32_t inside);
 int ns_idmap_write(const struct hyfw_host *host, pid_t pid, const struct hyfw_idmap *idmap,
 		   struct hyfw_error **err);
 
