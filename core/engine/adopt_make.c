@@ -37,11 +37,11 @@ static int check_offer(const struct hyfw_adoption *adoption, const struct hyfw_d
 		       struct hyfw_error **err)
 {
 	const char *isolation = hyfw_definition_isolation(offered), *image = hyfw_definition_get(offered, "image");
-	const char *template = hyfw_definition_get(offered, "template");
+	const char *template = hyfw_definition_get(offered, "template"), *foreign = hyfw_adopt_foreign(offered);
 
-	if (strcmp(isolation, hyfw_driver_name(adoption->driver)) != 0 || offered->volume_count > 0)
-		return hyfw_fail(err, EINVAL, "its definition is not one of a machine of %s",
-				 hyfw_driver_name(adoption->driver));
+	if (strcmp(isolation, hyfw_driver_name(adoption->driver)) != 0 || foreign)
+		return hyfw_fail(err, EINVAL, "its definition is not one of a machine of %s%s%s",
+				 hyfw_driver_name(adoption->driver), foreign ? ": it has " : "", foreign ? foreign : "");
 	if (hyfw_definition_get(offered, "failover"))
 		return hyfw_fail(err, ENOTSUP, "it has failover, and its lease is where it was; stop it there and "
 				 "`hyfw failover %s` here", offered->name);

@@ -7,6 +7,17 @@
 #include "config/normalize.h"
 #include "engine/adopt_parts.h"
 
+const char *hyfw_adopt_foreign(const struct hyfw_definition *offered)
+{
+	static const char *const keys[] = { "rootfs", "volume", "tmpfs" };
+	size_t i;
+
+	for (i = 0; i < HYFW_COUNT(keys); i++)
+		if (hyfw_definition_get(offered, keys[i]))
+			return keys[i];
+	return offered->volume_count > 0 ? "volume" : NULL;
+}
+
 static void swap_uses(struct hyfw_use **one, size_t *one_count, struct hyfw_use **other, size_t *other_count)
 {
 	struct hyfw_use *uses = *one;

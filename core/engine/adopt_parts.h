@@ -6,6 +6,10 @@
 
 #include "engine/adopt.h"
 
+/* A key of what came that no machine has, and that would hand directories of this host to
+ * drivers; NULL: none. */
+const char *hyfw_adopt_foreign(const struct hyfw_definition *offered);
+
 /* The settings of drivers, which are each host's own. */
 void hyfw_adopt_plugins(struct hyfw_definition *definition, struct hyfw_definition *made);
 

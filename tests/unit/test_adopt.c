@@ -152,6 +152,21 @@ static void keys_that_were_set_are_as_this_host_reads_them(void **state)
 	assert_string_equal(hyfw_definition_get(came, "vcpus"), "2");
 }
 
+/* It is data of another host, and may say what no hyfw would. */
+static void what_no_machine_has_is_found(void **state)
+{
+	(void)state;
+	assert_null(hyfw_adopt_foreign(came));
+	hyfw_pairs_add(&came->settings, "volume", "/srv/x|/x|rw|Z");
+	assert_string_equal(hyfw_adopt_foreign(came), "volume");
+	hyfw_pairs_add(&came->settings, "rootfs", "/srv/root");
+	assert_string_equal(hyfw_adopt_foreign(came), "rootfs");
+	hyfw_pairs_remove(&came->settings, "rootfs");
+	hyfw_pairs_remove(&came->settings, "volume");
+	add_use(&came->volumes, &came->volume_count, "/srv/x", "dir");
+	assert_string_equal(hyfw_adopt_foreign(came), "volume");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +174,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_root_becomes_the_last_disk_and_is_booted_from, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(with_an_order_of_kinds_the_root_is_the_first_disk, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(without_an_image_there_is_no_further_disk, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_no_machine_has_is_found, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(keys_that_were_set_are_as_this_host_reads_them, set_up, tear_down),
 	};
 
