@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * The disks of templates, without machines and without qemu-img: which there are, what
  * they must look like, how much they may come to. */
+#include <sys/mman.h>
+
 #include "kvm_template_fixture.h"
 
 /* ---- which there are ---- */
@@ -179,6 +181,31 @@ static void all_that_there_is_counts_as_a_guest_sees_it(void **state)
 	assert_int_equal(lock, -1);
 }
 
+static void a_disk_that_somebody_keeps_open_is_none_of_a_template(void **state)
+{
+	HYFW_AUTO_ERROR struct hyfw_error *err = NULL;
+	HYFW_AUTO_CLOSE int fd = -1;
+	int kept;
+	char *map;
+
+	(void)state;
+	write_qcow2("disk.qcow2", NULL);
+	fd = open(path_of("disk.qcow2"), O_RDONLY | O_CLOEXEC);
+	if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
+		skip(); /* a file system without leases */
+	fcntl(fd, F_SETLEASE, F_UNLCK);
+	kept = open(path_of("disk.qcow2"), O_RDWR | O_CLOEXEC);
+	assert_int_equal(kvm_template_disk_own(host, path_of("disk.qcow2"), &fd, &err), -EBUSY);
+	assert_non_null(strstr(err->message, "somebody has it open to write"));
+	map = mmap(NULL, 512, PROT_READ | PROT_WRITE, MAP_SHARED, kept, 0);
+	close(kept);
+	assert_ptr_not_equal(map, MAP_FAILED);
+	assert_int_equal(kvm_template_disk_own(host, path_of("disk.qcow2"), &fd, NULL), -EBUSY);
+	munmap(map, 512);
+	assert_int_equal(kvm_template_disk_own(host, path_of("disk.qcow2"), &fd, NULL), 0);
+	assert_int_equal(fcntl(fd, F_GETLEASE), F_UNLCK);
+}
+
 static void disks_that_only_read_count_once(void **state)
 {
 	KVM_AUTO_PUT struct json_object *disks = live("[{\"size\":10},{\"size\":5,\"read_only\":true},{\"size\":-1},{}]");
@@ -197,6 +224,7 @@ int kvm_template_disks_tests(void)
 		cmocka_unit_test_setup_teardown(a_disk_with_the_name_of_a_path_is_refused, begin, end),
 		cmocka_unit_test_setup_teardown(what_was_written_while_it_was_copied_is_no_copy, begin, end),
 		cmocka_unit_test_setup_teardown(all_that_there_is_counts_as_a_guest_sees_it, begin, end),
+		cmocka_unit_test_setup_teardown(a_disk_that_somebody_keeps_open_is_none_of_a_template, begin, end),
 		cmocka_unit_test_setup_teardown(disks_that_only_read_count_once, begin, end),
 	};
 

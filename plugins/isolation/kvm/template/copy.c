@@ -5,6 +5,7 @@
 #include "template.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -40,6 +41,25 @@ static int convert(struct kvm_operation *operation, struct json_object *disk, co
 	return kvm_qemu_img(host, operation->asked->arena, st.st_uid, st.st_gid, argv, operation->asked, err);
 }
 
+/* Who had it while it was written, and may be a guest that has QEMU in its hand, could have kept it open,
+ * and written to what other machines lie on.  The kernel lends a file for reading (F_SETLEASE in fcntl(2))
+ * only when nobody has it open, or mapped, to write. */
+int kvm_template_disk_own(const struct hyfw_host *host, const char *path, int *fd, struct hyfw_error **err)
+{
+	if ((geteuid() == 0 && fchown(*fd, geteuid(), getegid()) < 0) || fchmod(*fd, 0600) < 0)
+		return host->fail(err, errno, "%s: %s", path, strerror(errno));
+	close(*fd);
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (*fd < 0)
+		return host->fail(err, errno, "%s: %s", path, strerror(errno));
+	fcntl(*fd, F_SETSIG, SIGURG); /* which is ignored, should anybody open it just now */
+	if (fcntl(*fd, F_SETLEASE, F_RDLCK) == 0)
+		return fcntl(*fd, F_SETLEASE, F_UNLCK) < 0 ? host->fail(err, errno, "%s: %s", path, strerror(errno)) : 0;
+	/* Other errors: a file system without leases, such as one of the network. */
+	return errno == EAGAIN ? host->fail(err, EBUSY, "%s: somebody has it open to write: the machine is not to be trusted",
+					    path) : 0;
+}
+
 /* Nothing is to be written to it any more; what cannot be marked is found out when it is
  * used. */
 static void mark(struct kvm_operation *operation, int fd)
@@ -61,8 +81,8 @@ static int copy_disk(struct kvm_operation *operation, struct json_object *kept, 
 
 	if (r == 0)
 		r = convert(operation, disk, path, fd, err);
-	if (r == 0 && ((geteuid() == 0 && fchown(fd, geteuid(), getegid()) < 0) || fchmod(fd, 0600) < 0))
-		r = host->fail(err, errno, "%s: %s", path, strerror(errno));
+	if (r == 0)
+		r = kvm_template_disk_own(host, path, &fd, err);
 	if (r == 0)
 		mark(operation, fd);
 	return r < 0 ? r : kvm_template_disk_note(host, disk, path, fd, err);

@@ -145,6 +145,9 @@ int kvm_template_create(struct kvm_operation *operation, struct hyfw_error **err
 /* All of 'disks' to 'directory', or a failure, which may leave some there. */
 int kvm_template_copy_disks(struct kvm_operation *operation, struct json_object *disks, const char *directory,
 			    struct hyfw_error **err);
+/* '*fd' (of 'path', and for reading afterwards) belongs to us alone again.  -EBUSY: somebody can still
+ * write to it. */
+int kvm_template_disk_own(const struct hyfw_host *host, const char *path, int *fd, struct hyfw_error **err);
 int kvm_template_copy_file(const struct hyfw_host *host, const char *from, const char *to, struct hyfw_error **err);
 
 /* ---- template/image.c ---- */
