@@ -16,6 +16,7 @@ static inline uint32_t number_of(const cond_expr_t *expression)
 
 #include <dlfcn.h>
 #include <selinux/selinux.h>
+#include <stdlib.h>
 
 #define LIBRARY "libsepol.so.2"
 #define STACK_MOST 10 /* COND_EXPR_MAXDEPTH */
@@ -217,26 +218,49 @@ static bool ask(const struct hyfw_host *host, struct hyfw_arena *arena, const po
 	return asked->source && asked->target && asked->class && asked->permissions && policy->bool_val_to_struct;
 }
 
-size_t booleans_for(const struct hyfw_host *host, struct hyfw_arena *arena, const struct denial *denial,
-		    const char *names[BOOLEANS_MOST], bool values[BOOLEANS_MOST])
-{
+/* Some megabytes that take their time: once, however many denials there are. */
+struct policy_copy {
 	struct sepol sepol;
-	sepol_policydb_t *policy = sepol_open(&sepol) ? read_policy(&sepol) : NULL;
+	sepol_policydb_t *policy; /* NULL: it cannot be read */
+};
+
+static const policydb_t *policy_of(struct policy_copy **copy)
+{
+	if (!*copy) {
+		*copy = calloc(1, sizeof(**copy));
+		if (*copy && sepol_open(&(*copy)->sepol))
+			(*copy)->policy = read_policy(&(*copy)->sepol);
+	}
+	return *copy && (*copy)->policy ? &(*copy)->policy->p : NULL;
+}
+
+void policy_copy_free(struct policy_copy **copy)
+{
+	if (!*copy)
+		return;
+	if ((*copy)->policy)
+		(*copy)->sepol.policydb_free((*copy)->policy);
+	if ((*copy)->sepol.library)
+		dlclose((*copy)->sepol.library);
+	free(*copy);
+	*copy = NULL;
+}
+
+size_t booleans_for(const struct hyfw_host *host, struct hyfw_arena *arena, struct policy_copy **copy,
+		    const struct denial *denial, const char *names[BOOLEANS_MOST], bool values[BOOLEANS_MOST])
+{
+	const policydb_t *policy = policy_of(copy);
 	const cond_node_t *node;
 	struct asked asked;
 	size_t count = 0;
 
-	if (policy && ask(host, arena, &policy->p, denial, &asked)) {
-		for (node = policy->p.cond_list; node; node = node->next) {
-			if (list_permits(&asked, node->true_list))
-				count = flips(host, arena, &policy->p, node, 1, names, values, count);
-			else if (list_permits(&asked, node->false_list))
-				count = flips(host, arena, &policy->p, node, 0, names, values, count);
-		}
+	if (!policy || !ask(host, arena, policy, denial, &asked))
+		return 0;
+	for (node = policy->cond_list; node; node = node->next) {
+		if (list_permits(&asked, node->true_list))
+			count = flips(host, arena, policy, node, 1, names, values, count);
+		else if (list_permits(&asked, node->false_list))
+			count = flips(host, arena, policy, node, 0, names, values, count);
 	}
-	if (policy)
-		sepol.policydb_free(policy);
-	if (sepol.library)
-		dlclose(sepol.library);
 	return count;
 }

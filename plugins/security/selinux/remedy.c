@@ -186,11 +186,11 @@ static void add_volume(struct list *list, const struct part *part, bool parted)
 		    part->mode, part->mode);
 }
 
-static void add_booleans(struct list *list, const struct denial *denial)
+static void add_booleans(struct list *list, struct policy_copy **policy, const struct denial *denial)
 {
 	const char *names[BOOLEANS_MOST];
 	bool values[BOOLEANS_MOST];
-	const size_t count = booleans_for(list->host, list->arena, denial, names, values);
+	const size_t count = booleans_for(list->host, list->arena, policy, denial, names, values);
 	size_t i;
 
 	for (i = 0; i < count; i++)
@@ -198,7 +198,7 @@ static void add_booleans(struct list *list, const struct denial *denial)
 }
 
 size_t remedies_for(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_subject *subject,
-		    const struct denial *denial, struct remedy remedies[REMEDIES_MOST])
+		    struct policy_copy **policy, const struct denial *denial, struct remedy remedies[REMEDIES_MOST])
 {
 	struct list list = { host, arena, remedies, 0 };
 	const char *level = NULL;
@@ -216,7 +216,7 @@ size_t remedies_for(const struct hyfw_host *host, struct hyfw_arena *arena, cons
 		    "away", level);
 		return list.count;
 	}
-	add_booleans(&list, denial);
+	add_booleans(&list, policy, denial);
 	ADD(&list, REMEDY_POLICY, "a policy module, for every workload of type %s: hyfw why --policy FILE %s writes it",
 	    type_in(host, arena, denial->source), subject->name);
 	return list.count;

@@ -100,10 +100,11 @@ static const char *words_of(const struct rows *rows, const struct denial *denial
 }
 
 /* Whether nothing less than a policy module permits it. */
-static bool add_denial(struct rows *rows, const struct hyfw_subject *subject, const struct denial *denial)
+static bool add_denial(struct rows *rows, const struct hyfw_subject *subject, struct policy_copy **policy,
+		       const struct denial *denial)
 {
 	struct remedy remedies[REMEDIES_MOST];
-	const size_t count = remedies_for(rows->host, rows->arena, subject, denial, remedies);
+	const size_t count = remedies_for(rows->host, rows->arena, subject, policy, denial, remedies);
 	size_t i;
 
 	add(rows, "row", "avc");
@@ -146,11 +147,13 @@ static int explain(struct rows *rows, const struct denials *denials, const struc
 		   const struct hyfw_operation *operation, struct hyfw_error **err)
 {
 	const char *name = hyfw_map_get(&operation->args, "policy");
+	struct policy_copy *policy = NULL;
 	bool chosen[DENIALS_MOST];
 	size_t i;
 
 	for (i = 0; i < denials->count; i++)
-		chosen[i] = add_denial(rows, subject, &denials->items[i]);
+		chosen[i] = add_denial(rows, subject, &policy, &denials->items[i]);
+	policy_copy_free(&policy);
 	return name ? add_module(rows, denials, chosen, name, err) : 0;
 }
 

@@ -62,19 +62,23 @@ struct remedy {
 	const char *text;
 };
 
+/* The policy in force as libsepol reads it; see conditional.c. */
+struct policy_copy;
+
 #define REMEDIES_MOST 8
 const char *remedy_name(enum remedy_kind kind);
-/* The least first; how many. */
+/* The least first; how many.  '*policy' is NULL for the first denial, and kept for the next ones. */
 size_t remedies_for(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_subject *subject,
-		    const struct denial *denial, struct remedy remedies[REMEDIES_MOST]);
+		    struct policy_copy **policy, const struct denial *denial, struct remedy remedies[REMEDIES_MOST]);
 
 /* ---- conditional.c ---- */
 
 #define BOOLEANS_MOST 4
 /* Booleans of the policy in force, each of which, when it is 'values' of its place, permits it.  How many; none
  * as well where libsepol is not there. */
-size_t booleans_for(const struct hyfw_host *host, struct hyfw_arena *arena, const struct denial *denial,
-		    const char *names[BOOLEANS_MOST], bool values[BOOLEANS_MOST]);
+size_t booleans_for(const struct hyfw_host *host, struct hyfw_arena *arena, struct policy_copy **policy,
+		    const struct denial *denial, const char *names[BOOLEANS_MOST], bool values[BOOLEANS_MOST]);
+void policy_copy_free(struct policy_copy **policy);
 
 /* ---- module_text.c ---- */
 
