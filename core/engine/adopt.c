@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * What goes along with a machine, and taking one in; the workload that it becomes is made
  * in adopt_make.c and adopt_merge.c. */
-#include "engine/adopt.h"
+#include "engine/adopt_parts.h"
 
 #include <errno.h>
 #include <string.h>
@@ -117,6 +117,34 @@ static int store_known(const struct hyfw_adoption *adoption, struct hyfw_error *
 	return runs_here(adoption->definition->name) ? 0 : hyfw_store_save(adoption->definition, err);
 }
 
+int hyfw_adopt_check_other(const char *uuid, struct hyfw_error **err)
+{
+	struct hyfw_strings all = { 0 };
+	size_t i;
+	int result = hyfw_store_workloads(&all, err);
+
+	for (i = 0; result == 0 && i < all.count; i++) {
+		HYFW_AUTO_DEFINITION struct hyfw_definition *other = NULL;
+		const char *own = hyfw_store_definition(all.items[i], &other, NULL) == 0
+					  ? hyfw_definition_get(other, "uuid") : NULL;
+
+		if (own && uuid && strcmp(own, uuid) == 0)
+			result = hyfw_fail(err, EEXIST, "it is workload %s already", other->name);
+	}
+	hyfw_strings_finish(&all);
+	return result;
+}
+
+/* One at a time: it is offered until one of them has it, and that is too late. */
+static int create(const struct hyfw_adoption *adoption, struct hyfw_error **err)
+{
+	HYFW_AUTO_CLOSE int lock = hyfw_store_lock("adopt", "all", err);
+	int result = lock < 0 ? -(*err)->errnum
+			      : hyfw_adopt_check_other(hyfw_map_get(&adoption->facts, "uuid"), err);
+
+	return result == 0 ? hyfw_workload_create(adoption->definition, adoption->step_timeout_ms, err) : result;
+}
+
 int hyfw_adopt_take(struct hyfw_adoption *adoption, struct hyfw_error **err)
 {
 	const char *name = adoption->definition->name;
@@ -126,7 +154,7 @@ int hyfw_adopt_take(struct hyfw_adoption *adoption, struct hyfw_error **err)
 	if (adoption->known)
 		result = store_known(adoption, err);
 	else
-		result = hyfw_workload_create(adoption->definition, adoption->step_timeout_ms, err);
+		result = create(adoption, err);
 	if (result < 0)
 		return result;
 	if (go_on_with(adoption, err) < 0)

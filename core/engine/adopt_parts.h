@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * What adopt_make.c and adopt_merge.c share.  'made' is what a section of this host came
+ * What adopt.c, adopt_make.c and adopt_merge.c share.  'made' is what a section of this host came
  * to, and is left with what was taken from 'definition'. */
 #ifndef HYFW_ENGINE_ADOPT_PARTS_H
 #define HYFW_ENGINE_ADOPT_PARTS_H
 
 #include "engine/adopt.h"
+
+/* Whether no workload of this host is the machine of this uuid: -EEXIST. */
+int hyfw_adopt_check_other(const char *uuid, struct hyfw_error **err);
 
 /* A key of what came that no machine has, and that would hand directories of this host to
  * drivers; NULL: none. */

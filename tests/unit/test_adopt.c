@@ -3,6 +3,7 @@
 #include "engine_fixture.h"
 
 #include "engine/adopt_parts.h"
+#include "engine/store.h"
 
 static struct hyfw_pairs facts, set;
 static struct hyfw_definition *came, *made;
@@ -152,6 +153,23 @@ static void keys_that_were_set_are_as_this_host_reads_them(void **state)
 	assert_string_equal(hyfw_definition_get(came, "vcpus"), "2");
 }
 
+/* Adopted twice at once it would have two monitors. */
+static void a_machine_is_one_workload(void **state)
+{
+	static const char uuid[] = "11111111-2222-8333-8444-555555555555";
+	HYFW_AUTO_FREE char *directory = hyfw_path_workload(false, "web", NULL);
+
+	(void)state;
+	must(hyfw_adopt_check_other(uuid, err));
+	must(hyfw_make_directories(directory, 0700, err));
+	must(hyfw_store_save(came, err));
+	must(hyfw_adopt_check_other(uuid, err));
+	hyfw_pairs_set(&came->settings, "uuid", uuid);
+	must(hyfw_store_save(came, err));
+	must_fail(hyfw_adopt_check_other(uuid, err), EEXIST, "it is workload web already");
+	must(hyfw_adopt_check_other("21111111-2222-8333-8444-555555555555", err));
+}
+
 /* It is data of another host, and may say what no hyfw would. */
 static void what_no_machine_has_is_found(void **state)
 {
@@ -174,6 +192,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_root_becomes_the_last_disk_and_is_booted_from, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(with_an_order_of_kinds_the_root_is_the_first_disk, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(without_an_image_there_is_no_further_disk, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_machine_is_one_workload, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_no_machine_has_is_found, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(keys_that_were_set_are_as_this_host_reads_them, set_up, tear_down),
 	};
