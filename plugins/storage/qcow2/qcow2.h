@@ -10,6 +10,7 @@
  *     redo.c        what must not stay half done
  *     image.c, import.c, config.c   the image store
  *     root.c        writable overlays on images
+ *     roots.c       all of them
  *     volume.c      named disks
  *     handover.c    a disk's file as the machine's user may use it, and back
  *     operate.c     the table of verbs; verb_*.c are the verbs
@@ -208,13 +209,18 @@ int qcow2_root_rename(struct qcow2 *qcow2, const struct hyfw_subject *subject, c
 		      struct hyfw_arena *arena, struct hyfw_map *ret_notes, struct hyfw_error **err);
 int qcow2_root_attachment(struct qcow2 *qcow2, const struct hyfw_subject *subject, struct hyfw_arena *arena,
 			  struct hyfw_attachment *ret_attachment, struct hyfw_error **err);
-int qcow2_roots_gc(struct qcow2 *qcow2, const struct hyfw_alive *alive, struct hyfw_error **err);
+/* roots/WORKLOAD+IMAGE.qcow2 */
+#define QCOW2_ROOT_SEPARATOR '+'
+#define QCOW2_ROOT_SUFFIX ".qcow2"
+bool qcow2_root_is(const char *name);
+/* What roots/NAME may be based on; NULL when the name is none of ours. */
+const char *qcow2_root_base(struct qcow2 *qcow2, const char *name, struct hyfw_arena *arena);
+
+/* ---- roots.c ---- */
 
 /* The path of the root disk of 'workload', whatever its image; NULL when there is none. */
 const char *qcow2_root_path(struct qcow2 *qcow2, const char *workload, struct hyfw_arena *arena);
-
-/* What roots/NAME may be based on; NULL when the name is none of ours. */
-const char *qcow2_root_base(struct qcow2 *qcow2, const char *name, struct hyfw_arena *arena);
+int qcow2_roots_gc(struct qcow2 *qcow2, const struct hyfw_alive *alive, struct hyfw_error **err);
 
 /* -EBUSY, naming the workload, when one has an overlay on image 'key'; the one at path
  * 'but' (may be NULL) does not count. */

@@ -3,7 +3,6 @@
  * that its hypervisor runs as.  Its virtual size bounds what a guest can fill. */
 #include "redo.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,18 +13,17 @@
 #define NOTE_ROOT "root"
 #define NOTE_DEVICE "device"
 #define NOTE_INODE "inode"
-#define SEPARATOR '+'
-#define SUFFIX ".qcow2"
 #define VERB_USE "use-root"
 
 /* ---- names ---- */
 
-static bool is_root(const char *name)
+bool qcow2_root_is(const char *name)
 {
 	size_t length = name ? strlen(name) : 0;
 
-	return length > strlen(SUFFIX) && name[0] != '.' && !strchr(name, '/') && strchr(name, SEPARATOR) &&
-	       strcmp(name + length - strlen(SUFFIX), SUFFIX) == 0;
+	return length > strlen(QCOW2_ROOT_SUFFIX) && name[0] != '.' && !strchr(name, '/') &&
+	       strchr(name, QCOW2_ROOT_SEPARATOR) &&
+	       strcmp(name + length - strlen(QCOW2_ROOT_SUFFIX), QCOW2_ROOT_SUFFIX) == 0;
 }
 
 static int root_name(struct qcow2 *qcow2, const char *workload, const char *key,
@@ -33,10 +31,11 @@ static int root_name(struct qcow2 *qcow2, const char *workload, const char *key,
 {
 	int length;
 
-	if (!workload || !workload[0] || workload[0] == '.' || strchr(workload, '/') || strchr(workload, SEPARATOR))
+	if (!workload || !workload[0] || workload[0] == '.' || strchr(workload, '/') ||
+	    strchr(workload, QCOW2_ROOT_SEPARATOR))
 		return qcow2->host->fail(err, EINVAL, "root disk of '%s': not the name of a workload",
 					 workload ? workload : "");
-	length = snprintf(ret_name, NAME_MAX + 1, "%s%c%s" SUFFIX, workload, SEPARATOR, key);
+	length = snprintf(ret_name, NAME_MAX + 1, "%s%c%s" QCOW2_ROOT_SUFFIX, workload, QCOW2_ROOT_SEPARATOR, key);
 	if (length > NAME_MAX)
 		return qcow2->host->fail(err, ENAMETOOLONG, "root disk of %s: its name is too long", workload);
 	return 0;
@@ -44,12 +43,12 @@ static int root_name(struct qcow2 *qcow2, const char *workload, const char *key,
 
 const char *qcow2_root_base(struct qcow2 *qcow2, const char *name, struct hyfw_arena *arena)
 {
-	const char *key = strchr(name, SEPARATOR);
+	const char *key = strchr(name, QCOW2_ROOT_SEPARATOR);
 
-	if (!is_root(name))
+	if (!qcow2_root_is(name))
 		return NULL;
 	return qcow2->host->format(arena, "%s/images/%.*s/disk.qcow2", qcow2_data(qcow2),
-				   (int)(strlen(key + 1) - strlen(SUFFIX)), key + 1);
+				   (int)(strlen(key + 1) - strlen(QCOW2_ROOT_SUFFIX)), key + 1);
 }
 
 /* Name in roots/ of 'workload' on the image of 'settings'. */
@@ -213,7 +212,7 @@ static int apply_use(struct qcow2 *qcow2, struct hyfw_call *call, struct hyfw_er
 
 	if (roots < 0)
 		return roots;
-	fd = is_root(name) ? openat(roots, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	fd = qcow2_root_is(name) ? openat(roots, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
 	close(roots);
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		result = host->fail(err, errno, "root disk of %s: %s", workload, strerror(errno));
@@ -270,7 +269,7 @@ int qcow2_root_undo(struct qcow2 *qcow2, struct hyfw_call *call, struct hyfw_err
 					 (ino_t)hyfw_map_int(&call->record, NOTE_INODE, 0), workload);
 		return 0;
 	}
-	if (!is_root(name))
+	if (!qcow2_root_is(name))
 		return 0;
 	roots = qcow2_data_open(qcow2, "roots", false, &missing);
 	qcow2->host->forget(&missing);
@@ -350,95 +349,4 @@ int qcow2_root_rename(struct qcow2 *qcow2, const struct hyfw_subject *subject, c
 	notes[2] = (struct hyfw_pair){ "disk_to", new_path };
 	*ret_notes = (struct hyfw_map){ 3, notes };
 	return 0;
-}
-
-/* ---- all of them ---- */
-
-static DIR *list_roots(struct qcow2 *qcow2)
-{
-	struct hyfw_error *missing = NULL;
-	int fd = qcow2_data_open(qcow2, "roots", false, &missing);
-	DIR *listing = fd >= 0 ? fdopendir(fd) : NULL;
-
-	qcow2->host->forget(&missing);
-	if (fd >= 0 && !listing)
-		close(fd);
-	return listing;
-}
-
-const char *qcow2_root_path(struct qcow2 *qcow2, const char *workload, struct hyfw_arena *arena)
-{
-	DIR *listing = list_roots(qcow2);
-	const char *path = NULL;
-	struct dirent *entry;
-
-	while (listing && !path && (entry = readdir(listing))) {
-		size_t length = strcspn(entry->d_name, (const char[]){ SEPARATOR, '\0' });
-
-		if (is_root(entry->d_name) && strlen(workload) == length &&
-		    memcmp(entry->d_name, workload, length) == 0)
-			path = qcow2->host->format(arena, "%s/roots/%s", qcow2_data(qcow2), entry->d_name);
-	}
-	if (listing)
-		closedir(listing);
-	return path;
-}
-
-int qcow2_image_unused(struct qcow2 *qcow2, const char *key, const char *but, struct hyfw_error **err)
-{
-	const char *but_name = but ? strrchr(but, '/') : NULL;
-	DIR *listing = list_roots(qcow2);
-	struct dirent *entry;
-	int result = 0;
-
-	while (listing && result == 0 && (entry = readdir(listing))) {
-		const char *image = strchr(entry->d_name, SEPARATOR);
-		int length = image ? (int)(image - entry->d_name) : 0;
-
-		if (but_name && strcmp(but_name + 1, entry->d_name) == 0)
-			continue;
-		if (is_root(entry->d_name) && strlen(image + 1) == strlen(key) + strlen(SUFFIX) &&
-		    strncmp(image + 1, key, strlen(key)) == 0)
-			result = qcow2->host->fail(err, EBUSY, "the image is used by workload %.*s; `hyfw rm %.*s` first",
-						   length, entry->d_name, length, entry->d_name);
-	}
-	if (listing)
-		closedir(listing);
-	return result;
-}
-
-static bool is_alive(const struct hyfw_alive *alive, const char *name)
-{
-	return hyfw_names_have(alive->workloads, name, strcspn(name, (const char[]){ SEPARATOR, '\0' }));
-}
-
-/* Based on nothing: not made here of an image, but the copy of one that came from another
- * host with its machine, which nobody here knows by this name, or not yet. */
-static bool stands_alone(int roots, const char *name)
-{
-	int fd = openat(roots, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	struct qcow2_header header;
-	const char *why;
-	bool alone;
-
-	if (fd < 0)
-		return false;
-	alone = qcow2_header_read(fd, "qcow2", &header, &why) == 0 && !header.backing[0];
-	close(fd);
-	return alone;
-}
-
-int qcow2_roots_gc(struct qcow2 *qcow2, const struct hyfw_alive *alive, struct hyfw_error **err)
-{
-	DIR *listing = list_roots(qcow2);
-	struct dirent *entry;
-	int result = 0;
-
-	while (listing && (entry = readdir(listing)))
-		if (is_root(entry->d_name) && !is_alive(alive, entry->d_name) && !stands_alone(dirfd(listing), entry->d_name) &&
-		    unlinkat(dirfd(listing), entry->d_name, 0) < 0 && errno != ENOENT && result == 0)
-			result = qcow2->host->fail(err, errno, "remove root disk %s: %s", entry->d_name, strerror(errno));
-	if (listing)
-		closedir(listing);
-	return result;
 }
