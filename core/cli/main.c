@@ -195,12 +195,18 @@ static bool take_flags(int argc, char **argv, struct hyfw_cli *cli, struct hyfw_
 	return true;
 }
 
-/* The name that clients know an OCI runtime by. */
+/* The name that clients know an OCI runtime by, or those of the runtimes that it can stand
+ * in for by a link. */
 static bool is_runtime(const char *typed)
 {
-	const char *slash = strrchr(typed, '/');
+	static const char *const names[] = { "hyfw-oci", "runc", "crun" };
+	const char *slash = strrchr(typed, '/'), *name = slash ? slash + 1 : typed;
+	size_t i;
 
-	return strcmp(slash ? slash + 1 : typed, "hyfw-oci") == 0;
+	for (i = 0; i < HYFW_COUNT(names); i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
 }
 
 static int be_runtime(struct hyfw_cli *cli, int argc, char **argv)

@@ -131,8 +131,8 @@ static int resume_main(struct oci_cli *cli, int argc, char **argv)
 	return freeze(cli, &oci_verb_resume, argc, argv, false);
 }
 
-const struct oci_verb oci_verb_kill = { "kill", "kill [--all] ID [SIGNAL]", "Send a signal (TERM) to a container", kill_main };
-const struct oci_verb oci_verb_delete = { "delete", "delete [--force] [--regex] ID...",
-					  "Delete a container that has stopped", delete_main };
-const struct oci_verb oci_verb_pause = { "pause", "pause ID", "Stop all processes of a container", pause_main };
-const struct oci_verb oci_verb_resume = { "resume", "resume ID", "Continue all processes of a container", resume_main };
+const struct oci_verb oci_verb_kill = { "kill", "kill [OPTION]... CONTAINER [SIGNAL]", "Send a signal (TERM) to a container", kill_main };
+const struct oci_verb oci_verb_delete = { "delete", "delete CONTAINER...",
+					  "Delete a container that has stopped, or was not started", delete_main };
+const struct oci_verb oci_verb_pause = { "pause", "pause CONTAINER", "Stop all processes of a container", pause_main };
+const struct oci_verb oci_verb_resume = { "resume", "resume CONTAINER", "Continue all processes of a container", resume_main };

@@ -11,16 +11,18 @@
 struct making {
 	struct hyfw_oci_request request;
 	char *bundle, *config_file;
+	const char *preserve;          /* --preserve-fds, as it stands */
 	bool keep; /* --keep: not deleted at its end */
 };
 
-enum { PID_FILE = 256, CONSOLE_SOCKET, PRESERVE_FDS, NO_PIVOT, NO_NEW_KEYRING, NO_SUBREAPER, KEEP };
+enum { PID_FILE = 256, CONSOLE_SOCKET, PIDFD_SOCKET, PRESERVE_FDS, NO_PIVOT, NO_NEW_KEYRING, NO_SUBREAPER, KEEP };
 
 static const struct option create_flags[] = {
 	{ "bundle", required_argument, NULL, 'b' },
 	{ "config", required_argument, NULL, 'f' },
 	{ "pid-file", required_argument, NULL, PID_FILE },
 	{ "console-socket", required_argument, NULL, CONSOLE_SOCKET },
+	{ "pidfd-socket", required_argument, NULL, PIDFD_SOCKET },
 	{ "preserve-fds", required_argument, NULL, PRESERVE_FDS },
 	{ "no-pivot", no_argument, NULL, NO_PIVOT },
 	{ "no-new-keyring", no_argument, NULL, NO_NEW_KEYRING },
@@ -41,7 +43,8 @@ static void take_flag(int flag, struct making *making)
 	case 'd': request->detached = true; break;
 	case PID_FILE: request->pid_file = optarg; break;
 	case CONSOLE_SOCKET: request->console_socket = optarg; break;
-	case PRESERVE_FDS: request->preserve_fds = (uint32_t)strtoul(optarg, NULL, 10); break;
+	case PIDFD_SOCKET: request->pidfd_socket = optarg; break;
+	case PRESERVE_FDS: making->preserve = optarg; break;
 	case NO_PIVOT: request->no_pivot = true; break;
 	case NO_NEW_KEYRING: request->no_new_keyring = true; break;
 	case KEEP: making->keep = true; break;
@@ -49,10 +52,26 @@ static void take_flag(int flag, struct making *making)
 	}
 }
 
+/* Descriptors that are the command's, and the socket of a service manager. */
+static int take_environment(struct making *making, struct hyfw_error **err)
+{
+	struct hyfw_oci_request *request = &making->request;
+	const char *notify = getenv("NOTIFY_SOCKET");
+	int result = making->preserve ? oci_preserve_asked(making->preserve, &request->preserve_fds, err) : 0;
+
+	if (result < 0)
+		return result;
+	request->listen_fds = oci_listen_fds();
+	request->preserve_fds = oci_preserve(request->preserve_fds + request->listen_fds);
+	request->notify_socket = notify && *notify ? notify : NULL;
+	return 0;
+}
+
 static int parse(struct oci_cli *cli, const struct oci_verb *verb, int argc, char **argv, struct making *making,
 		 int *ret_status)
 {
 	struct hyfw_oci_request *request = &making->request;
+	struct hyfw_error *err = NULL;
 	int flag;
 
 	while ((flag = oci_flag(cli, verb, argc, argv, "+b:f:dh", create_flags, 1, 1, ret_status)) >= 0)
@@ -70,8 +89,10 @@ static int parse(struct oci_cli *cli, const struct oci_verb *verb, int argc, cha
 	request->config_file = making->config_file;
 	request->systemd_cgroup = cli->systemd_cgroup;
 	request->no_cgroups = cli->no_cgroups;
-	request->listen_fds = oci_listen_fds();
-	request->preserve_fds = oci_preserve(request->preserve_fds + request->listen_fds);
+	if (take_environment(making, &err) < 0) {
+		*ret_status = oci_log_error(cli, err);
+		return -1;
+	}
 	return 0;
 }
 
@@ -99,18 +120,48 @@ static int create(struct oci_cli *cli, int argc, char **argv)
 	return status;
 }
 
+/* The container's end, before its command can look for it. */
+static int listen_for_notices(const struct hyfw_oci_container *container, struct oci_notify *notify,
+			      struct hyfw_error **err)
+{
+	int result;
+
+	notify->listener = -1;
+	notify->host = getenv("NOTIFY_SOCKET");
+	if (!notify->host || !*notify->host) {
+		notify->host = NULL;
+		return 0;
+	}
+	result = hyfw_oci_notify_listen(container, err);
+	if (result == -ENOENT && !*err) { /* it was created without */
+		notify->host = NULL;
+		return 0;
+	}
+	notify->listener = result < 0 ? -1 : result;
+	return result < 0 ? result : 0;
+}
+
 static int start(struct oci_cli *cli, int argc, char **argv)
 {
 	static const struct option flags[] = { OCI_FLAG_HELP, { 0 } };
 	HYFW_AUTO_OCI struct hyfw_oci_container *container = NULL;
+	struct oci_notify notify = { .listener = -1 };
 	struct hyfw_error *err = NULL;
 	int status = 0;
+	pid_t pid;
 
 	if (oci_flag(cli, &oci_verb_start, argc, argv, "+h", flags, 1, 1, &status) == -2)
 		return status;
 	if (hyfw_oci_open(cli->root, argv[optind], true, &container, &err) < 0 ||
-	    hyfw_oci_start(container, NULL, &err) < 0)
+	    listen_for_notices(container, &notify, &err) < 0 || hyfw_oci_start(container, NULL, &err) < 0) {
+		hyfw_cleanup_close(&notify.listener);
 		return oci_log_error(cli, err);
+	}
+	pid = hyfw_oci_pid(container);
+	hyfw_oci_close(HYFW_STEAL(container)); /* others may lock it while this waits */
+	if (notify.host)
+		hyfw_oci_notify_wait(notify.listener, notify.host, pid);
+	hyfw_cleanup_close(&notify.listener);
 	return 0;
 }
 
@@ -133,14 +184,22 @@ static int run_created(struct making *making, struct hyfw_oci_container **contai
 		       int *ret_status, struct hyfw_error **err)
 {
 	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
-	int result = hyfw_oci_start(*container, running, err);
+	struct oci_notify notify;
+	int result = listen_for_notices(*container, &notify, err);
 
+	if (result == 0)
+		result = hyfw_oci_start(*container, running, err);
 	hyfw_oci_close(HYFW_STEAL(*container));
 	*ret_status = 0;
-	if (result == 0 && making->request.detached)
+	if (result == 0 && making->request.detached) {
+		if (notify.host)
+			hyfw_oci_notify_wait(notify.listener, notify.host, running->pid);
+		hyfw_cleanup_close(&notify.listener);
 		return 0;
+	}
 	if (result == 0)
-		result = oci_serve(running, ret_status, err);
+		result = oci_serve(running, &notify, ret_status, err);
+	hyfw_cleanup_close(&notify.listener);
 	if (result == 0 && making->keep)
 		return 0;
 	if (delete_container(&making->request, &failure) < 0 && result == 0) {
@@ -169,10 +228,9 @@ static int run(struct oci_cli *cli, int argc, char **argv)
 }
 
 const struct oci_verb oci_verb_create = {
-	"create", "create [--bundle DIR] [--config FILE] [--pid-file FILE] [--console-socket PATH] [--preserve-fds N] "
-	"[--no-pivot] [--no-new-keyring] ID", "Create a container from a bundle", create
+	"create", "create [OPTION]... CONTAINER", "Create a container from a bundle", create
 };
-const struct oci_verb oci_verb_start = { "start", "start ID", "Start the command of a created container", start };
+const struct oci_verb oci_verb_start = { "start", "start CONTAINER", "Start the command of a created container", start };
 const struct oci_verb oci_verb_run = {
-	"run", "run [--detach] [--keep] [FLAGS OF create] ID", "Create a container, start it and wait for its end", run
+	"run", "run [OPTION]... CONTAINER", "Create a container, start it and wait for its end", run
 };

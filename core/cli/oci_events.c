@@ -19,7 +19,7 @@ static int print(struct hyfw_oci_container *container, const char *type, bool fi
 	if (text)
 		json_object_object_add(event, "data", json_tokener_parse(text));
 	if (result == 0)
-		puts(json_object_to_json_string_ext(event, JSON_C_TO_STRING_PLAIN));
+		puts(json_object_to_json_string_ext(event, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	fflush(stdout);
 	json_object_put(event);
 	return result;
@@ -93,5 +93,5 @@ static int events(struct oci_cli *cli, int argc, char **argv)
 	return print(container, "stats", true, &err) < 0 ? oci_log_error(cli, err) : 0;
 }
 
-const struct oci_verb oci_verb_events = { "events", "events [--stats] [--interval TIME] ID",
+const struct oci_verb oci_verb_events = { "events", "events [OPTION]... CONTAINER",
 					  "Print figures of a container as JSON", events };

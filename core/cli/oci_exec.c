@@ -15,16 +15,17 @@
 #define EXEC_FAILED 255 /* as runc: the command's own may be any other */
 
 struct further {
-	const char *process_file, *pid_file, *console_socket, *cwd, *user, *label, *profile;
-	struct hyfw_strings env, caps;
-	bool terminal, detach, no_new_privileges;
+	const char *process_file, *pid_file, *console_socket, *pidfd_socket, *cwd, *user, *label, *profile, *preserve;
+	struct hyfw_strings env, caps, groups, cgroups;
+	bool terminal, detach, no_new_privileges, ignore_paused;
 	uint32_t preserve_fds;
 	char **argv;
 	struct hyfw_oci_container *container;
 	struct hyfw_oci_command command;
 };
 
-enum { PID_FILE = 256, CONSOLE_SOCKET, PRESERVE_FDS, CWD, NO_NEW_PRIVS, PROCESS_LABEL, APPARMOR, IGNORED };
+enum { PID_FILE = 256, CONSOLE_SOCKET, PRESERVE_FDS, CWD, NO_NEW_PRIVS, PROCESS_LABEL, APPARMOR, PIDFD_SOCKET,
+       IGNORE_PAUSED, CGROUP, IGNORED };
 
 static const struct option exec_flags[] = {
 	{ "process", required_argument, NULL, 'p' },
@@ -40,6 +41,10 @@ static const struct option exec_flags[] = {
 	{ "no-new-privs", no_argument, NULL, NO_NEW_PRIVS },
 	{ "process-label", required_argument, NULL, PROCESS_LABEL },
 	{ "apparmor", required_argument, NULL, APPARMOR },
+	{ "additional-gids", required_argument, NULL, 'g' },
+	{ "pidfd-socket", required_argument, NULL, PIDFD_SOCKET },
+	{ "ignore-paused", no_argument, NULL, IGNORE_PAUSED },
+	{ "cgroup", required_argument, NULL, CGROUP },
 	{ "no-subreaper", no_argument, NULL, IGNORED },
 	OCI_FLAG_HELP,
 	{ 0 },
@@ -56,7 +61,11 @@ static void take_flag(int flag, struct further *further)
 	case 'c': hyfw_strings_add(&further->caps, optarg); break;
 	case PID_FILE: further->pid_file = optarg; break;
 	case CONSOLE_SOCKET: further->console_socket = optarg; break;
-	case PRESERVE_FDS: further->preserve_fds = (uint32_t)strtoul(optarg, NULL, 10); break;
+	case 'g': hyfw_strings_add(&further->groups, optarg); break;
+	case PRESERVE_FDS: further->preserve = optarg; break;
+	case PIDFD_SOCKET: further->pidfd_socket = optarg; break;
+	case IGNORE_PAUSED: further->ignore_paused = true; break;
+	case CGROUP: hyfw_strings_add(&further->cgroups, optarg); break;
 	case CWD: further->cwd = optarg; break;
 	case NO_NEW_PRIVS: further->no_new_privileges = true; break;
 	case PROCESS_LABEL: further->label = optarg; break;
@@ -75,10 +84,15 @@ static int read_process(struct further *further, struct hyfw_error **err)
 
 	if (result == 0)
 		result = hyfw_oci_command_read(text, size, further->container->arena, &further->command, err);
-	return result < 0 ? hyfw_wrap(err, "%s", further->process_file) : 0;
+	if (result < 0)
+		return hyfw_wrap(err, "%s", further->process_file);
+	result = hyfw_oci_load_config(further->container, err);
+	if (result == 0)
+		hyfw_oci_command_complete(&further->command, &further->container->spec.command);
+	return result;
 }
 
-/* "1000" or "1000:100". */
+/* "1000", in the group of the container's command, or "1000:100". */
 static int set_user(struct further *further, struct hyfw_error **err)
 {
 	struct hyfw_oci_process *process = &further->command.process;
@@ -87,7 +101,6 @@ static int set_user(struct further *further, struct hyfw_error **err)
 	if (!further->user)
 		return 0;
 	process->uid = (uint32_t)strtoul(further->user, &end, 10);
-	process->gid = 0;
 	if (end != further->user && *end == ':')
 		process->gid = (uint32_t)strtoul(end + 1, &end, 10);
 	if (end == further->user || *end)
@@ -97,43 +110,67 @@ static int set_user(struct further *further, struct hyfw_error **err)
 	return 0;
 }
 
-static int add_capabilities(struct further *further, struct hyfw_error **err)
+static int add_groups(struct further *further, struct hyfw_error **err)
+{
+	struct hyfw_oci_process *process = &further->command.process;
+	uint32_t *groups;
+	size_t i;
+
+	if (!further->groups.count)
+		return 0;
+	groups = hyfw_arena_alloc(further->container->arena,
+				  (process->group_count + further->groups.count) * sizeof(*groups));
+	if (process->group_count)
+		memcpy(groups, process->groups, process->group_count * sizeof(*groups));
+	for (i = 0; i < further->groups.count; i++) {
+		const char *text = further->groups.items[i];
+		char *end;
+		const unsigned long gid = strtoul(text, &end, 10);
+
+		if (end == text || *end || gid >= UINT32_MAX)
+			return hyfw_fail(err, EINVAL, "--additional-gids %s: not a group id", text);
+		groups[process->group_count++] = (uint32_t)gid;
+	}
+	process->groups = groups;
+	return 0;
+}
+
+/* One that there is not here is left out, as in config.json. */
+static void add_capabilities(const struct oci_cli *cli, struct further *further)
 {
 	struct hyfw_confinement *confinement = &further->command.confinement;
 	uint64_t bit;
 	size_t i;
 
 	for (i = 0; i < further->caps.count; i++) {
-		if (!hyfw_oci_capability(further->caps.items[i], &bit))
-			return hyfw_fail(err, EINVAL, "unknown capability `%s`", further->caps.items[i]);
+		if (!hyfw_oci_capability(further->caps.items[i], &bit)) {
+			HYFW_AUTO_FREE char *text = hyfw_format("left out the unknown capability `%s`",
+								further->caps.items[i]);
+
+			oci_log_text(cli, "warning", text);
+			continue;
+		}
 		confinement->bounding |= bit;
 		confinement->permitted |= bit;
 		confinement->effective |= bit;
 		if (confinement->inheritable) /* without it nothing is ambient */
 			confinement->ambient |= confinement->inheritable & bit;
 	}
-	return 0;
 }
 
-static void add_environment(struct further *further)
+/* In the form that lists of texts have elsewhere; NULL for none. */
+static const char *const *list_of(struct hyfw_arena *arena, const struct hyfw_strings *strings)
 {
-	const char *const *before = further->command.envp;
-	size_t count = 0, i;
-	const char **all;
+	const char **list = hyfw_arena_alloc(arena, (strings->count + 1) * sizeof(*list));
 
-	if (!further->env.count)
-		return;
-	while (before[count])
-		count++;
-	all = hyfw_arena_alloc(further->container->arena, (count + further->env.count + 1) * sizeof(*all));
-	memcpy(all, before, count * sizeof(*all));
-	for (i = 0; i < further->env.count; i++)
-		all[count + i] = further->env.items[i];
-	further->command.envp = all;
+	if (strings->count)
+		memcpy(list, strings->items, strings->count * sizeof(*list));
+	return strings->count ? list : NULL;
 }
 
-static int from_flags(struct further *further, struct hyfw_error **err)
+static int from_flags(const struct oci_cli *cli, struct further *further, struct hyfw_error **err)
 {
+	struct hyfw_arena *arena = further->container->arena;
 	int result = hyfw_oci_load_config(further->container, err);
 
 	if (result < 0)
@@ -149,9 +186,10 @@ static int from_flags(struct further *further, struct hyfw_error **err)
 		further->command.confinement.process_label = further->label;
 	if (further->no_new_privileges)
 		further->command.confinement.no_new_privileges = true;
-	add_environment(further);
+	further->command.envp = hyfw_oci_environment(arena, further->command.envp, list_of(arena, &further->env));
+	add_capabilities(cli, further);
 	result = set_user(further, err);
-	return result < 0 ? result : add_capabilities(further, err);
+	return result < 0 ? result : add_groups(further, err);
 }
 
 /* ---- running it ---- */
@@ -165,16 +203,21 @@ static int hand_over(const struct further *further, struct hyfw_running *running
 		hyfw_cleanup_close(&running->console_fd);
 		running->console_fd = -1;
 	}
+	if (result == 0 && further->pidfd_socket)
+		result = hyfw_oci_send_pidfd(further->pidfd_socket, running->pid, err);
 	if (result == 0 && further->pid_file)
 		result = oci_write_pid(further->pid_file, running->pid, err);
 	return result;
 }
 
-static int run(struct further *further, int *ret_status, struct hyfw_error **err)
+static int run(const struct oci_cli *cli, struct further *further, int *ret_status, struct hyfw_error **err)
 {
+	const struct hyfw_oci_exec_options options = { .ignore_paused = further->ignore_paused,
+						       .cgroups = list_of(further->container->arena,
+									  &further->cgroups) };
 	struct hyfw_running running = OCI_NOTHING_RUNS;
 	struct hyfw_exec exec = { .size = sizeof(exec), .stdio = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO } };
-	int result = further->process_file ? read_process(further, err) : from_flags(further, err);
+	int result = further->process_file ? read_process(further, err) : from_flags(cli, further, err);
 
 	if (result < 0)
 		return result;
@@ -184,15 +227,29 @@ static int run(struct further *further, int *ret_status, struct hyfw_error **err
 	exec.envp = further->command.envp;
 	exec.workdir = further->command.cwd;
 	exec.terminal = further->command.terminal;
+	if (further->detach && exec.terminal && !further->console_socket)
+		return hyfw_fail(err, EINVAL, "cannot allocate tty if runc will detach without setting console socket: "
+				 "--console-socket is missing");
 	exec.detached = further->detach;
-	exec.preserve_fds = oci_preserve(further->preserve_fds);
-	result = hyfw_oci_exec(further->container, &further->command, &exec, &running, err);
+	exec.preserve_fds = further->preserve_fds;
+	result = hyfw_oci_exec(further->container, &further->command, &options, &exec, &running, err);
 	if (result == 0)
 		result = hand_over(further, &running, err);
 	if (result == 0 && !further->detach)
-		result = oci_serve(&running, ret_status, err);
+		result = oci_serve(&running, NULL, ret_status, err);
 	oci_running_close(&running);
 	return result;
+}
+
+/* The descriptors that are the command's come before anything of ours is opened. */
+static int open_container(const struct oci_cli *cli, const char *id, struct further *further, struct hyfw_error **err)
+{
+	int result = further->preserve ? oci_preserve_asked(further->preserve, &further->preserve_fds, err) : 0;
+
+	if (result < 0)
+		return result;
+	oci_preserve(further->preserve_fds);
+	return hyfw_oci_open(cli->root, id, false, &further->container, err);
 }
 
 static int exec_main(struct oci_cli *cli, int argc, char **argv)
@@ -201,7 +258,7 @@ static int exec_main(struct oci_cli *cli, int argc, char **argv)
 	struct hyfw_error *err = NULL;
 	int flag, status = 0;
 
-	while ((flag = oci_flag(cli, &oci_verb_exec, argc, argv, "+p:tde:u:c:h", exec_flags, 1, -1, &status)) >= 0)
+	while ((flag = oci_flag(cli, &oci_verb_exec, argc, argv, "+p:tde:u:c:g:h", exec_flags, 1, -1, &status)) >= 0)
 		take_flag(flag, &further);
 	if (flag == -2)
 		return status ? EXEC_FAILED : 0;
@@ -211,19 +268,18 @@ static int exec_main(struct oci_cli *cli, int argc, char **argv)
 		return EXEC_FAILED;
 	}
 	status = 0;
-	if (hyfw_oci_open(cli->root, argv[optind], false, &further.container, &err) < 0 ||
-	    run(&further, &status, &err) < 0) {
+	if (open_container(cli, argv[optind], &further, &err) < 0 || run(cli, &further, &status, &err) < 0) {
 		oci_log_error(cli, err);
 		status = EXEC_FAILED;
 	}
 	hyfw_oci_close(further.container);
 	hyfw_strings_finish(&further.env);
 	hyfw_strings_finish(&further.caps);
+	hyfw_strings_finish(&further.groups);
+	hyfw_strings_finish(&further.cgroups);
 	return status;
 }
 
 const struct oci_verb oci_verb_exec = {
-	"exec", "exec [--process FILE] [--tty] [--detach] [--cwd DIR] [--env KEY=VALUE] [--user UID[:GID]] [--cap CAP] "
-	"[--pid-file FILE] [--console-socket PATH] [--preserve-fds N] ID [COMMAND...]",
-	"Run a further command in a container", exec_main
+	"exec", "exec [OPTION]... CONTAINER [COMMAND...]", "Run a further command in a container", exec_main
 };

@@ -27,6 +27,9 @@ static const char *const filter_flags[] = { "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_
 					    "SECCOMP_FILTER_FLAG_TSYNC",
 					    "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", NULL };
 
+/* Those that change what the runtime does. */
+static const char *const unsafe_annotations[] = { "run.oci.pidfd_receiver", NULL };
+
 static struct json_object *child(struct json_object *parent, const char *name)
 {
 	struct json_object *object = json_object_new_object();
@@ -103,7 +106,7 @@ static void add_linux(struct json_object *features)
 static int features(struct oci_cli *cli, int argc, char **argv)
 {
 	static const struct option flags[] = { OCI_FLAG_HELP, { 0 } };
-	struct json_object *object;
+	struct json_object *object, *notes;
 	int status;
 
 	if (oci_flag(cli, &oci_verb_features, argc, argv, "h", flags, 0, 0, &status) == -2)
@@ -114,7 +117,10 @@ static int features(struct oci_cli *cli, int argc, char **argv)
 	add_list(object, "hooks", hooks);
 	add_mount_options(object);
 	add_linux(object);
-	hyfw_json_add_text(child(object, "annotations"), "org.hyfw.version", HYFW_VERSION);
+	notes = child(object, "annotations");
+	hyfw_json_add_text(notes, "org.hyfw.version", HYFW_VERSION);
+	hyfw_json_add_text(notes, "org.opencontainers.runc.checkpoint.enabled", "false");
+	add_list(object, "potentiallyUnsafeConfigAnnotations", unsafe_annotations);
 	hyfw_cli_print_json(object);
 	json_object_put(object);
 	return 0;

@@ -2,8 +2,10 @@
  * Errors as clients parse them: a JSON object or logrus' text, a line each. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,16 +46,46 @@ static char *line_of(bool json, const char *level, const char *text)
 	return line;
 }
 
-void oci_log_text(const struct oci_cli *cli, const char *level, const char *text)
+/* Into the file of --log; false when there is none. */
+static bool to_file(const struct oci_cli *cli, const char *line)
 {
-	HYFW_AUTO_FREE char *line = line_of(cli->log_json, level, text);
 	HYFW_AUTO_CLOSE int fd = -1;
 
 	if (cli->log && *cli->log && strcmp(cli->log, "/dev/stderr") != 0)
 		fd = open(cli->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
-	if (fd >= 0)
-		hyfw_write_all(fd, line, strlen(line));
-	if (cli->log_json && fd < 0)
+	return fd >= 0 && hyfw_write_all(fd, line, strlen(line)) == 0;
+}
+
+void oci_log_debug(const struct oci_cli *cli, const char *format, ...)
+{
+	HYFW_AUTO_FREE char *text = NULL, *line = NULL;
+	va_list args;
+
+	if (!cli->debug)
+		return;
+	va_start(args, format);
+	text = hyfw_vformat(format, args);
+	va_end(args);
+	line = line_of(cli->log_json, "debug", text);
+	if (!to_file(cli, line))
+		hyfw_write_all(STDERR_FILENO, line, strlen(line));
+}
+
+static void to_syslog(const char *name, const char *level, const char *text)
+{
+	openlog(*name ? name : "hyfw-oci", LOG_PID, LOG_USER);
+	syslog(strcmp(level, "error") == 0 ? LOG_ERR : LOG_WARNING, "%s", text);
+	closelog();
+}
+
+void oci_log_text(const struct oci_cli *cli, const char *level, const char *text)
+{
+	HYFW_AUTO_FREE char *line = line_of(cli->log_json, level, text);
+	const bool filed = to_file(cli, line);
+
+	if (cli->syslog)
+		to_syslog(cli->syslog, level, text);
+	if (cli->log_json && !filed)
 		hyfw_write_all(STDERR_FILENO, line, strlen(line));
 	else
 		fprintf(stderr, "hyfw oci: %s%s\n", strcmp(level, "error") == 0 ? "" : "warning: ", text);

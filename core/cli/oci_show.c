@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/json.h"
@@ -89,8 +88,8 @@ static void list_all(const struct oci_cli *cli, const struct hyfw_strings *ids, 
 	}
 	if (table)
 		hyfw_table_print(table);
-	if (all)
-		hyfw_cli_print_json(all);
+	if (all) /* one line, which the callers of runc look for */
+		puts(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(all);
 }
 
@@ -133,35 +132,6 @@ static void print_pids(const pid_t *pids, size_t count)
 	json_object_put(all);
 }
 
-/* ps(1) shows them, with the client's own options. */
-__attribute__((noreturn))
-static void be_ps(const pid_t *pids, size_t count, char **options)
-{
-	HYFW_AUTO_FREE char *list = hyfw_dup("");
-	struct hyfw_strings argv = { 0 };
-	size_t i;
-
-	for (i = 0; i < count; i++) {
-		char *longer = hyfw_format("%s%s%d", list, i ? "," : "", (int)pids[i]);
-
-		free(list);
-		list = longer;
-	}
-	hyfw_strings_add(&argv, "ps");
-	if (!*options)
-		hyfw_strings_add(&argv, "-f");
-	for (; *options; options++)
-		if (strcmp(*options, "-ef") == 0) /* not of everybody */
-			hyfw_strings_add(&argv, "-f");
-		else
-			hyfw_strings_add(&argv, *options);
-	hyfw_strings_add(&argv, "-p");
-	hyfw_strings_add(&argv, count ? list : "2147483647");
-	execvp("ps", argv.items);
-	perror("hyfw oci: ps");
-	_exit(1);
-}
-
 static int ps(struct oci_cli *cli, int argc, char **argv)
 {
 	static const struct option flags[] = { { "format", required_argument, NULL, 'f' }, OCI_FLAG_HELP, { 0 } };
@@ -185,12 +155,12 @@ static int ps(struct oci_cli *cli, int argc, char **argv)
 	if (argc > optind + 1 && strcmp(argv[optind + 1], "--") == 0)
 		optind++;
 	if (!json)
-		be_ps(pids, count, argv + optind + 1);
+		return oci_ps_table(cli, argv + optind + 1, pids, count);
 	print_pids(pids, count);
 	return 0;
 }
 
-const struct oci_verb oci_verb_state = { "state", "state ID", "Print the state of a container as JSON", state };
-const struct oci_verb oci_verb_list = { "list", "list [--quiet] [--format table|json]", "List containers", list };
-const struct oci_verb oci_verb_ps = { "ps", "ps [--format table|json] ID [OPTIONS OF ps]",
+const struct oci_verb oci_verb_state = { "state", "state CONTAINER", "Print the state of a container as JSON", state };
+const struct oci_verb oci_verb_list = { "list", "list [OPTION]...", "List containers", list };
+const struct oci_verb oci_verb_ps = { "ps", "ps [OPTION]... CONTAINER [OPTIONS OF ps]",
 				      "List the processes of a container", ps };

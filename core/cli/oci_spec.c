@@ -210,5 +210,5 @@ static int spec_main(struct oci_cli *cli, int argc, char **argv)
 	return status;
 }
 
-const struct oci_verb oci_verb_spec = { "spec", "spec [--bundle DIR] [--rootless]", "Write a config.json to begin with",
+const struct oci_verb oci_verb_spec = { "spec", "spec [OPTION]...", "Write a config.json to begin with",
 					spec_main };

@@ -16,6 +16,7 @@
 
 struct serving {
 	struct hyfw_running *running;
+	struct oci_notify notify;
 	int signals;
 	bool input_open;
 	bool raw;
@@ -122,6 +123,7 @@ static void serve(struct serving *serving)
 			{ .fd = serving->signals, .events = POLLIN },
 			{ .fd = running->console_fd, .events = POLLIN },
 			{ .fd = serving->input_open ? STDIN_FILENO : -1, .events = POLLIN },
+			{ .fd = serving->notify.host ? serving->notify.listener : -1, .events = POLLIN },
 		};
 
 		if (poll(fds, HYFW_COUNT(fds), -1) < 0)
@@ -137,13 +139,16 @@ static void serve(struct serving *serving)
 			serving->input_open = false;
 			hyfw_write_all(running->console_fd, &end_of_file, 1);
 		}
+		if (fds[4].revents && hyfw_oci_notify_forward(serving->notify.listener, serving->notify.host, 0))
+			serving->notify.host = NULL;
 		if (fds[0].revents)
 			break;
 	}
 	drain(serving);
 }
 
-int oci_serve(struct hyfw_running *running, int *ret_status, struct hyfw_error **err)
+int oci_serve(struct hyfw_running *running, const struct oci_notify *notify, int *ret_status,
+	      struct hyfw_error **err)
 {
 	struct hyfw_exit ended = { .size = sizeof(ended) };
 	struct serving serving = { .running = running };
@@ -152,6 +157,8 @@ int oci_serve(struct hyfw_running *running, int *ret_status, struct hyfw_error *
 
 	if (result < 0)
 		return result;
+	if (notify)
+		serving.notify = *notify;
 	serving.signals = catch_signals();
 	begin_terminal(&serving);
 	serve(&serving);

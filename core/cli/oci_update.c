@@ -155,7 +155,5 @@ static int update(struct oci_cli *cli, int argc, char **argv)
 }
 
 const struct oci_verb oci_verb_update = {
-	"update", "update [--resources FILE|-] [--memory BYTES] [--memory-swap BYTES] [--memory-reservation BYTES] "
-	"[--cpu-quota N] [--cpu-period N] [--cpu-share N] [--cpuset-cpus LIST] [--cpuset-mems LIST] [--pids-limit N] "
-	"[--blkio-weight N] ID", "Change the limits of a container", update
+	"update", "update [OPTION]... CONTAINER", "Change the limits of a container", update
 };

@@ -64,6 +64,7 @@ void oci_read_capabilities(const struct oci_node *process, struct hyfw_oci_comma
 	confinement->have_capabilities = true;
 	if (!oci_member(process, "capabilities", json_type_object, &sets))
 		return;
+	command->capabilities_said = true;
 	confinement->bounding = read_set(&sets, "bounding", command);
 	confinement->effective = read_set(&sets, "effective", command);
 	confinement->permitted = read_set(&sets, "permitted", command);

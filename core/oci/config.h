@@ -18,6 +18,7 @@ struct hyfw_oci_command {
 	struct hyfw_oci_process process;
 	struct hyfw_confinement confinement; /* capabilities, no_new_privileges, process_label */
 	const char *unknown_capabilities;    /* " CAP_NEW ..."; ignored; NULL for none */
+	bool capabilities_said;              /* the member was there */
 };
 
 struct hyfw_oci_spec {
@@ -33,6 +34,15 @@ int hyfw_oci_spec_read(const char *text, size_t size, const char *id, const char
 /* Text of an object of the form of the member 'process'. */
 int hyfw_oci_command_read(const char *text, size_t size, struct hyfw_arena *arena,
 			  struct hyfw_oci_command *ret_command, struct hyfw_error **err);
+
+/* What 'command' does not say of capabilities, limits, labels, scheduling and processors is
+ * as with the container's own, 'first': what `exec --process` is given may be short. */
+void hyfw_oci_command_complete(struct hyfw_oci_command *command, const struct hyfw_oci_command *first);
+
+/* Both lists of "NAME=VALUE", each name once with its last value, in the arena; either may
+ * be NULL. */
+const char *const *hyfw_oci_environment(struct hyfw_arena *arena, const char *const *before,
+					const char *const *added);
 
 /* Text of an object of the form of linux.resources. */
 int hyfw_oci_resources_read(const char *text, size_t size, struct hyfw_arena *arena,

@@ -32,6 +32,7 @@ struct hyfw_oci_container {
 	struct hyfw_journal *journal; /* NULL while it is being made */
 	struct hyfw_arena *arena;
 	const char *bundle, *created, *owner, *version; /* of state.json, in the arena */
+	const char *freezer;         /* the kernel's file that tells whether it stands still; NULL: unknown */
 	bool paused, systemd_cgroup, no_cgroups;
 	char *config_text;           /* config.json; NULL until it is asked for */
 	size_t config_size;
@@ -43,7 +44,8 @@ struct hyfw_oci_request {
 	const char *root, *id;
 	const char *bundle;          /* absolute */
 	const char *config_file;     /* NULL: BUNDLE/config.json */
-	const char *pid_file, *console_socket; /* NULL: none */
+	const char *pid_file, *console_socket, *pidfd_socket; /* NULL: none */
+	const char *notify_socket;   /* NOTIFY_SOCKET, sd_notify(3); NULL: none */
 	uint32_t preserve_fds;       /* with those of 'listen_fds' */
 	uint32_t listen_fds;         /* LISTEN_FDS, which the command is told */
 	bool no_pivot, no_new_keyring;
@@ -51,7 +53,7 @@ struct hyfw_oci_request {
 	bool systemd_cgroup, no_cgroups;
 };
 
-/* A file name of letters, digits and "_+-."; -EINVAL. */
+/* A file name of letters, digits and "_+-.", a dot not first; -EINVAL. */
 int hyfw_oci_id_check(const char *id, struct hyfw_error **err);
 
 /* Makes the container up to the point where only the exec of its command is missing, and
@@ -71,9 +73,14 @@ int hyfw_oci_load_config(struct hyfw_oci_container *container, struct hyfw_error
 enum hyfw_oci_status hyfw_oci_status(const struct hyfw_oci_container *container);
 pid_t hyfw_oci_pid(const struct hyfw_oci_container *container); /* 0 when there is none (any more) */
 
-/* 'running' is NULL in another process than that of hyfw_oci_create(). */
+/* 'running' is NULL in another process than that of hyfw_oci_create().  A poststart hook
+ * that fails is the end of the container: it is deleted. */
 int hyfw_oci_start(struct hyfw_oci_container *container, struct hyfw_running *running, struct hyfw_error **err);
+
+/* 0 sends nothing and only looks.  -ESRCH when nobody is there. */
 int hyfw_oci_kill(struct hyfw_oci_container *container, int signal, bool all, struct hyfw_error **err);
+
+/* Of one that has stopped or was never started; with 'force' of any. */
 int hyfw_oci_delete(struct hyfw_oci_container *container, bool force, struct hyfw_error **err);
 int hyfw_oci_freeze(struct hyfw_oci_container *container, bool frozen, struct hyfw_error **err);
 int hyfw_oci_update(struct hyfw_oci_container *container, const struct hyfw_oci_resources *resources,
@@ -84,10 +91,17 @@ int hyfw_oci_stats(struct hyfw_oci_container *container, struct hyfw_stats *ret_
  * container's arena, NULL without control groups. */
 int hyfw_oci_report(struct hyfw_oci_container *container, const char **ret_json, struct hyfw_error **err);
 
+/* How a further command differs from what exec says. */
+struct hyfw_oci_exec_options {
+	bool ignore_paused;
+	const char *const *cgroups; /* "[CONTROLLERS:]PATH", groups below the container's; NULL: its own */
+};
+
 /* A further command; 'exec' needs argv, envp, workdir, terminal, stdio, detached and
  * preserve_fds, 'command' says the rest. */
 int hyfw_oci_exec(struct hyfw_oci_container *container, const struct hyfw_oci_command *command,
-		  struct hyfw_exec *exec, struct hyfw_running *ret_running, struct hyfw_error **err);
+		  const struct hyfw_oci_exec_options *options, struct hyfw_exec *exec,
+		  struct hyfw_running *ret_running, struct hyfw_error **err);
 
 /* Ids of the processes inside, as the machine sees them. */
 int hyfw_oci_pids(struct hyfw_oci_container *container, pid_t **ret_pids, size_t *ret_count,
@@ -101,6 +115,17 @@ char *hyfw_oci_state_json(const struct hyfw_oci_container *container);
 
 /* Sends 'fd' over the listening socket at 'path' with 'text' beside it. */
 int hyfw_oci_send_fd(const char *path, int fd, const char *text, struct hyfw_error **err);
+/* The same with a descriptor of process 'pid'. */
+int hyfw_oci_send_pidfd(const char *path, pid_t pid, struct hyfw_error **err);
+
+/* notify.c: the container's end of NOTIFY_SOCKET, a socket of ours in its directory; a
+ * descriptor, -ENOENT when the container was created without one. */
+int hyfw_oci_notify_listen(const struct hyfw_oci_container *container, struct hyfw_error **err);
+/* Hands the first "READY=" that comes over 'listener' on to 'host', with MAINPID= where 'main_pid'
+ * is not 0.  True once that is done or nothing can come any more. */
+bool hyfw_oci_notify_forward(int listener, const char *host, pid_t main_pid);
+/* The same, waiting until it is done or 'pid' is gone. */
+void hyfw_oci_notify_wait(int listener, const char *host, pid_t pid);
 
 static inline void hyfw_cleanup_oci(struct hyfw_oci_container **container)
 {

@@ -48,17 +48,10 @@ static int read_bundle(const struct hyfw_oci_request *request, char **ret_text, 
 /* sd_listen_fds(3): the command is process 1 inside. */
 static void add_listen_fds(struct hyfw_oci_container *container, uint32_t count)
 {
-	const char *const *before = container->spec.command.envp;
-	size_t length = 0;
-	const char **all;
+	const char *const added[] = { hyfw_arena_format(container->arena, "LISTEN_FDS=%u", count), "LISTEN_PID=1",
+				      NULL };
 
-	while (before[length])
-		length++;
-	all = hyfw_arena_alloc(container->arena, (length + 3) * sizeof(*all));
-	memcpy(all, before, length * sizeof(*all));
-	all[length++] = hyfw_arena_format(container->arena, "LISTEN_FDS=%u", count);
-	all[length] = "LISTEN_PID=1";
-	container->spec.command.envp = all;
+	container->spec.command.envp = hyfw_oci_environment(container->arena, container->spec.command.envp, added);
 }
 
 static void warn_of_capabilities(const struct hyfw_oci_command *command)
@@ -144,13 +137,17 @@ static int do_create(struct hyfw_call *call, struct creating *creating, struct h
 
 	if (result == 0)
 		result = oci_confine(container, creating->arena, &workload.confinement, err);
+	container->freezer = oci_freezer_of(&workload.confinement, container->arena);
+	if (result == 0 && container->freezer)
+		result = oci_store_save(container, err);
 	if (result < 0)
 		return result;
+	creating->hooks.begun = true;
 	config->core = &creating->hooks;
 	if (config->hooks[HYFW_OCI_PRESTART].count || config->hooks[HYFW_OCI_CREATE_RUNTIME].count)
 		config->run_hooks = oci_run_early_hooks;
 	result = hyfw_isolation_create(driver, call, &workload, creating->running, err);
-	oci_command_failed(result, err);
+	oci_command_failed(result, container->spec.command.argv[0], err);
 	if (result == 0 && config->run_hooks)
 		result = config->run_hooks(config, creating->running->pid, err);
 	config->core = NULL;
@@ -210,6 +207,14 @@ static int apply_plan(struct creating *creating, const struct hyfw_plan *plan, s
 
 /* ---- after them ---- */
 
+/* crun's way to ask for what --pidfd-socket is. */
+static const char *pidfd_receiver(const struct hyfw_oci_container *container)
+{
+	const char *path = hyfw_map_get(&container->spec.config.annotations, "run.oci.pidfd_receiver");
+
+	return path && *path ? path : NULL;
+}
+
 static int hand_over(struct creating *creating, struct hyfw_error **err)
 {
 	const struct hyfw_oci_request *request = creating->request;
@@ -228,6 +233,10 @@ static int hand_over(struct creating *creating, struct hyfw_error **err)
 		hyfw_cleanup_close(&running->seccomp_listener_fd);
 		running->seccomp_listener_fd = -1;
 	}
+	if (result == 0 && request->pidfd_socket)
+		result = hyfw_oci_send_pidfd(request->pidfd_socket, running->pid, err);
+	if (result == 0 && pidfd_receiver(creating->container))
+		result = hyfw_oci_send_pidfd(pidfd_receiver(creating->container), running->pid, err);
 	if (result == 0 && request->pid_file) {
 		HYFW_AUTO_FREE char *text = hyfw_format("%d", (int)running->pid);
 
@@ -267,12 +276,16 @@ static int bring_up(struct creating *creating, struct hyfw_error **err)
 }
 
 /* What cannot be undone now stays in the journal for the next command. */
-static void take_down(struct hyfw_oci_container *container)
+static void take_down(struct hyfw_oci_container *container, const struct creating *creating)
 {
 	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
 
-	if (hyfw_undo(container->journal, NULL, HYFW_ALL_LIFETIMES, 0, &failure) == 0)
-		oci_store_forget(container, &failure);
+	if (hyfw_undo(container->journal, NULL, HYFW_ALL_LIFETIMES, 0, &failure) < 0)
+		return;
+	/* As after any other end, runtime.md, "Lifecycle". */
+	if (creating->hooks.begun)
+		oci_run_last_hooks(&container->spec.config);
+	oci_store_forget(container, &failure);
 }
 
 int hyfw_oci_create(const struct hyfw_oci_request *request, struct hyfw_oci_container **ret_container,
@@ -295,12 +308,14 @@ int hyfw_oci_create(const struct hyfw_oci_request *request, struct hyfw_oci_cont
 		text = NULL; /* the container's */
 		result = check_request(request, &container->spec, err);
 	}
+	if (result == 0 && request->notify_socket)
+		result = oci_notify_prepare(container, err);
 	creating.container = container;
 	creating.arena = container->arena;
 	if (result == 0)
 		result = bring_up(&creating, err);
 	if (result < 0)
-		take_down(container);
+		take_down(container, &creating);
 	else
 		*ret_container = HYFW_STEAL(container);
 	return result;

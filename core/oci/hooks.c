@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Hooks that the runtime runs in its own namespaces: one after the other, the state on
- * standard input, with exactly the environment that was asked for. */
+ * standard input, with exactly the environment that was asked for, and with ours where
+ * none was. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -14,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/files.h"
 #include "oci/private.h"
+#include "plugin/host.h"
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
@@ -40,8 +42,7 @@ static int state_file(const char *state, struct hyfw_error **err)
 __attribute__((noreturn))
 static void be_hook(const struct hyfw_oci_hook *hook, const char *bundle, int input, int failed)
 {
-	static const char *const nothing[] = { NULL };
-	const char *const *envp = hook->envp ? hook->envp : nothing;
+	const char *const *envp = hook->envp ? hook->envp : (const char *const *)(uintptr_t)environ;
 	sigset_t none;
 	int why;
 
@@ -107,7 +108,15 @@ static int run(const struct hyfw_oci_hook *hook, const char *bundle, int input, 
 		return hyfw_fail_errno(err, -result, "run %s", hook->path);
 	if (WIFSIGNALED(status))
 		return hyfw_fail(err, EIO, "%s was ended by signal %d", hook->path, WTERMSIG(status));
-	return WEXITSTATUS(status) ? hyfw_fail(err, EIO, "%s: exit status %d", hook->path, WEXITSTATUS(status)) : 0;
+	return WEXITSTATUS(status) ? hyfw_fail(err, EIO, "%s: hook failed with exit code %d", hook->path,
+					       WEXITSTATUS(status)) : 0;
+}
+
+static int run_with(const struct hyfw_oci_hook *hook, const char *bundle, const char *state, struct hyfw_error **err)
+{
+	HYFW_AUTO_CLOSE int input = state_file(state, err);
+
+	return input < 0 ? -EIO : run(hook, bundle, input, err);
 }
 
 int oci_run_hooks(const struct hyfw_oci_config *config, enum hyfw_oci_phase phase, int32_t pid,
@@ -117,14 +126,25 @@ int oci_run_hooks(const struct hyfw_oci_config *config, enum hyfw_oci_phase phas
 	HYFW_AUTO_FREE char *state = hooks->count ? oci_config_state(config, pid, status) : NULL;
 	size_t i;
 
-	for (i = 0; i < hooks->count; i++) {
-		HYFW_AUTO_CLOSE int input = state_file(state, err);
-		int result = input < 0 ? -EIO : run(&hooks->hooks[i], config->bundle, input, err);
-
-		if (result < 0)
-			return hyfw_wrap(err, "error executing hook: %s", phase_name(phase));
-	}
+	for (i = 0; i < hooks->count; i++)
+		if (run_with(&hooks->hooks[i], config->bundle, state, err) < 0)
+			return hyfw_wrap(err, "error running %s hook #%zu", phase_name(phase), i);
 	return 0;
+}
+
+void oci_run_last_hooks(const struct hyfw_oci_config *config)
+{
+	const struct hyfw_oci_hooks *hooks = &config->hooks[HYFW_OCI_POSTSTOP];
+	HYFW_AUTO_FREE char *state = hooks->count ? oci_config_state(config, 0, "stopped") : NULL;
+	size_t i;
+
+	for (i = 0; i < hooks->count; i++) {
+		HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
+
+		if (run_with(&hooks->hooks[i], config->bundle, state, &failure) < 0)
+			hyfw_host_table()->log(HYFW_LOG_WARNING, "error running poststop hook #%zu: %s", i,
+					       failure->message);
+	}
 }
 
 int oci_run_early_hooks(const struct hyfw_oci_config *config, int32_t pid, struct hyfw_error **err)
@@ -135,6 +155,7 @@ int oci_run_early_hooks(const struct hyfw_oci_config *config, int32_t pid, struc
 	if (run_once->done)
 		return 0;
 	run_once->done = true;
-	result = oci_run_hooks(config, HYFW_OCI_PRESTART, pid, "creating", err);
-	return result < 0 ? result : oci_run_hooks(config, HYFW_OCI_CREATE_RUNTIME, pid, "creating", err);
+	/* The runtime environment is there, so that the state is "created", runtime.md. */
+	result = oci_run_hooks(config, HYFW_OCI_PRESTART, pid, "created", err);
+	return result < 0 ? result : oci_run_hooks(config, HYFW_OCI_CREATE_RUNTIME, pid, "created", err);
 }

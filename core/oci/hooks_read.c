@@ -12,6 +12,8 @@ static void read_hook(const struct oci_node *node, struct hyfw_oci_hook *hook)
 		oci_fail_member(node, "path", "%s is not an absolute path", hook->path);
 	hook->argv = oci_texts(node, "args");
 	hook->envp = oci_texts(node, "env");
+	if (!hook->envp && oci_has(node, "env"))
+		hook->envp = oci_array(node, 0, sizeof(*hook->envp)); /* an empty one */
 	hook->timeout = (uint32_t)oci_number(node, "timeout", 1, UINT32_MAX / 1000).value;
 	if (hook->argv)
 		return;

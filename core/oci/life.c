@@ -34,7 +34,7 @@ static int do_start(struct hyfw_call *call, void *data, struct hyfw_error **err)
 	isolation_record(starting->container, &record);
 	call->record = hyfw_pairs_map(&record);
 	result = hyfw_isolation_start(driver, call, starting->running, err);
-	oci_command_failed(result, err);
+	oci_command_failed(result, starting->container->spec.command.argv[0], err);
 	hyfw_pairs_finish(&record);
 	return result;
 }
@@ -89,8 +89,8 @@ int hyfw_oci_start(struct hyfw_oci_container *container, struct hyfw_running *ru
 	hyfw_cleanup_close(&elsewhere.seccomp_listener_fd);
 	if (result == 0)
 		result = oci_run_hooks(&container->spec.config, HYFW_OCI_POSTSTART, hyfw_oci_pid(container), "running", err);
-	if (result < 0)
-		hyfw_oci_kill(container, SIGKILL, true, &ignored);
+	if (result < 0 && hyfw_oci_delete(container, true, &ignored) < 0)
+		hyfw_host_table()->log(HYFW_LOG_WARNING, "%s", ignored->message);
 	return result;
 }
 
@@ -152,18 +152,21 @@ static bool own_pid_namespace(const struct hyfw_oci_config *config)
 
 /* With a pid namespace of its own the end of its first process is the end of all, and the
  * driver knows whom it has.  Else its control groups tell: whoever is in a shared namespace
- * is not all its own. */
+ * is not all its own, and may be there still when the first is gone. */
 int hyfw_oci_kill(struct hyfw_oci_container *container, int signal, bool all, struct hyfw_error **err)
 {
-	int result = all ? hyfw_oci_load_config(container, err) : 0;
+	const bool more = all || signal == SIGKILL;
+	int result = more ? hyfw_oci_load_config(container, err) : 0;
 
 	if (result < 0)
 		return result;
-	if (all && !container->no_cgroups && !own_pid_namespace(&container->spec.config)) {
+	if (more && !container->no_cgroups && !own_pid_namespace(&container->spec.config)) {
 		result = oci_signal_group(container, signal, err);
 		if (result == -EOPNOTSUPP) { /* its first process is all that can be told */
 			hyfw_forget(err);
 			result = signal_first(container, signal, false, err);
+		} else if (result == -ESRCH && !*err) {
+			result = not_running(err);
 		}
 	} else {
 		result = signal_first(container, signal, all && own_pid_namespace(&container->spec.config), err);
@@ -200,7 +203,8 @@ int hyfw_oci_delete(struct hyfw_oci_container *container, bool force, struct hyf
 	const enum hyfw_oci_status status = hyfw_oci_status(container);
 	int result;
 
-	if (!force && status != HYFW_OCI_STOPPED)
+	/* One that was never started is as good as stopped, to the other runtimes too. */
+	if (!force && status != HYFW_OCI_STOPPED && status != HYFW_OCI_CREATED)
 		return hyfw_fail(err, EBUSY, "cannot delete container `%s` that is not stopped: %s", container->id,
 				 hyfw_oci_status_name(status));
 	/* A frozen process holds up the end of its pid namespace. */
@@ -214,9 +218,8 @@ int hyfw_oci_delete(struct hyfw_oci_container *container, bool force, struct hyf
 	if (result < 0)
 		return hyfw_wrap(err, "delete container `%s`", container->id);
 	/* The rest goes on as if it had succeeded, runtime.md. */
-	if (container->config_text &&
-	    oci_run_hooks(&container->spec.config, HYFW_OCI_POSTSTOP, 0, "stopped", &failure) < 0)
-		hyfw_host_table()->log(HYFW_LOG_WARNING, "%s", failure->message);
+	if (container->config_text)
+		oci_run_last_hooks(&container->spec.config);
 	return oci_store_forget(container, err);
 }
 
@@ -285,7 +288,8 @@ int hyfw_oci_report(struct hyfw_oci_container *container, const char **ret_json,
 /* ---- exec ---- */
 
 int hyfw_oci_exec(struct hyfw_oci_container *container, const struct hyfw_oci_command *command,
-		  struct hyfw_exec *exec, struct hyfw_running *ret_running, struct hyfw_error **err)
+		  const struct hyfw_oci_exec_options *options, struct hyfw_exec *exec,
+		  struct hyfw_running *ret_running, struct hyfw_error **err)
 {
 	struct hyfw_pairs record = { 0 };
 	struct hyfw_driver *driver = NULL;
@@ -294,13 +298,15 @@ int hyfw_oci_exec(struct hyfw_oci_container *container, const struct hyfw_oci_co
 
 	if (result == 0 && hyfw_oci_pid(container) == 0)
 		result = hyfw_fail(err, ESRCH, "cannot exec a container that has stopped: container not running");
-	if (result == 0 && container->paused)
-		result = hyfw_fail(err, EINVAL, "cannot exec in a paused container");
+	if (result == 0 && container->paused && !options->ignore_paused)
+		result = hyfw_fail(err, EINVAL, "cannot exec in a paused container (use --ignore-paused to override)");
 	exec->confinement = command->confinement;
 	exec->oci = &command->process;
 	exec->user = "";
 	if (result == 0)
 		result = oci_confine(container, container->arena, &exec->confinement, err);
+	if (result == 0)
+		result = oci_join_subgroups(options->cgroups, container->arena, &exec->confinement, err);
 	if (result == 0)
 		result = hyfw_registry_get(HYFW_KIND_ISOLATION, OCI_ISOLATION, &driver, err);
 	if (result < 0)
@@ -308,7 +314,7 @@ int hyfw_oci_exec(struct hyfw_oci_container *container, const struct hyfw_oci_co
 	isolation_record(container, &record);
 	map = hyfw_pairs_map(&record);
 	result = hyfw_isolation_exec(driver, &map, exec, container->arena, ret_running, err);
-	oci_command_failed(result, err);
+	oci_command_failed(result, command->argv[0], err);
 	hyfw_pairs_finish(&record);
 	if (result == 0 && ret_running->seccomp_listener_fd >= 0 && container->spec.config.seccomp_listener)
 		result = oci_send_listener(container, ret_running->seccomp_listener_fd, ret_running->pid, "running", err);

@@ -114,10 +114,12 @@ static int signal_once(struct hyfw_oci_container *container, int signal, struct 
 
 int oci_signal_group(struct hyfw_oci_container *container, int signal, struct hyfw_error **err)
 {
-	int rounds, result = 1;
+	int rounds, result = signal_once(container, signal, err);
 
+	if (result == 0)
+		return -ESRCH;
 	/* Again for those that were forked meanwhile. */
-	for (rounds = 0; rounds < (signal == SIGKILL ? 10 : 1) && result > 0; rounds++)
+	for (rounds = 1; rounds < (signal == SIGKILL ? 10 : 1) && result > 0; rounds++)
 		result = signal_once(container, signal, err);
 	return result < 0 ? result : 0;
 }

@@ -22,17 +22,31 @@ int oci_security_record(const struct hyfw_oci_container *container, const char *
 			struct hyfw_driver **ret_driver, struct hyfw_pairs *ret_record, struct hyfw_error **err);
 int oci_confine(const struct hyfw_oci_container *container, struct hyfw_arena *arena,
 		struct hyfw_confinement *confinement, struct hyfw_error **err);
-bool oci_command_failed(int result, struct hyfw_error **err); /* words that clients look for */
+/* Says it in the words that clients look for; false when it was not the command's fault. */
+bool oci_command_failed(int result, const char *command, struct hyfw_error **err);
 
-/* pids.c: to every process in its control groups */
+/* freezer.c */
+const char *oci_freezer_of(const struct hyfw_confinement *confinement, struct hyfw_arena *arena);
+bool oci_is_frozen(const char *freezer);
+
+/* subgroups.c: the groups of 'confinement' become those below it that 'wanted' names. */
+int oci_join_subgroups(const char *const *wanted, struct hyfw_arena *arena, struct hyfw_confinement *confinement,
+		       struct hyfw_error **err);
+
+/* notify.c: into the configuration, before the container is made */
+int oci_notify_prepare(struct hyfw_oci_container *container, struct hyfw_error **err);
+
+/* pids.c: to every process in its control groups; -ESRCH without an error when there are none */
 int oci_signal_group(struct hyfw_oci_container *container, int signal, struct hyfw_error **err);
 
 /* hooks.c */
 int oci_run_hooks(const struct hyfw_oci_config *config, enum hyfw_oci_phase phase, int32_t pid,
 		  const char *status, struct hyfw_error **err);
+/* Those of poststop: a failure is a warning, and the next one runs. */
+void oci_run_last_hooks(const struct hyfw_oci_config *config);
 /* Those of both phases that belong before pivot_root, once: for hyfw_oci_config.run_hooks. */
 struct oci_hooks_run {
-	bool done;
+	bool done, begun; /* begun: the container was being made, so that the last ones have to run too */
 };
 int oci_run_early_hooks(const struct hyfw_oci_config *config, int32_t pid, struct hyfw_error **err);
 

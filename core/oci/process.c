@@ -99,6 +99,41 @@ static void read_console(const struct oci_node *process, struct hyfw_oci_process
 	ret_process->console_columns = oci_number(&size, "width", 0, UINT16_MAX);
 }
 
+static void take_capabilities(struct hyfw_confinement *to, const struct hyfw_confinement *from)
+{
+	to->bounding = from->bounding;
+	to->permitted = from->permitted;
+	to->effective = from->effective;
+	to->inheritable = from->inheritable;
+	to->ambient = from->ambient;
+}
+
+void hyfw_oci_command_complete(struct hyfw_oci_command *command, const struct hyfw_oci_command *first)
+{
+	struct hyfw_oci_process *process = &command->process;
+
+	if (!command->capabilities_said)
+		take_capabilities(&command->confinement, &first->confinement);
+	if (process->rlimit_count == 0) {
+		process->rlimits = first->process.rlimits;
+		process->rlimit_count = first->process.rlimit_count;
+	}
+	if (!process->apparmor_profile)
+		process->apparmor_profile = first->process.apparmor_profile;
+	if (!command->confinement.process_label)
+		command->confinement.process_label = first->confinement.process_label;
+	if (!process->scheduler)
+		process->scheduler = first->process.scheduler;
+	if (!process->io_class.set) {
+		process->io_class = first->process.io_class;
+		process->io_level = first->process.io_level;
+	}
+	if (!process->cpu_affinity_initial && !process->cpu_affinity_final) {
+		process->cpu_affinity_initial = first->process.cpu_affinity_initial;
+		process->cpu_affinity_final = first->process.cpu_affinity_final;
+	}
+}
+
 static const char *empty_is_none(const char *text)
 {
 	return text && *text ? text : NULL;
@@ -106,7 +141,6 @@ static const char *empty_is_none(const char *text)
 
 void oci_read_process(const struct oci_node *process, struct hyfw_oci_command *command)
 {
-	static const char *const nothing[] = { NULL };
 	struct hyfw_oci_process *ret_process = &command->process;
 
 	command->confinement.size = sizeof(command->confinement);
@@ -114,9 +148,7 @@ void oci_read_process(const struct oci_node *process, struct hyfw_oci_command *c
 	command->argv = oci_texts(process, "args");
 	if (!command->argv)
 		oci_fail_member(process, "args", "missing");
-	command->envp = oci_texts(process, "env");
-	if (!command->envp)
-		command->envp = nothing;
+	command->envp = hyfw_oci_environment(process->reader->arena, oci_texts(process, "env"), NULL);
 	command->cwd = oci_text_needed(process, "cwd");
 	if (command->cwd[0] != '/')
 		oci_fail_member(process, "cwd", "%s is not an absolute path", command->cwd);

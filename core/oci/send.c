@@ -3,6 +3,7 @@
  * of a system call filter. */
 #include <errno.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -51,6 +52,15 @@ int hyfw_oci_send_fd(const char *path, int fd, const char *text, struct hyfw_err
 	if (result == 0)
 		result = send_over(socket_fd, fd, text);
 	return result < 0 ? hyfw_fail_errno(err, -result, "send a descriptor to %s", path) : 0;
+}
+
+int hyfw_oci_send_pidfd(const char *path, pid_t pid, struct hyfw_error **err)
+{
+	HYFW_AUTO_CLOSE int fd = pidfd_open(pid, 0);
+
+	if (fd < 0)
+		return hyfw_fail_errno(err, errno, "open process %d", (int)pid);
+	return hyfw_oci_send_fd(path, fd, "pidfd", err);
 }
 
 /* "containerProcessState" of config-linux.md. */

@@ -75,26 +75,41 @@ enum hyfw_oci_status hyfw_oci_status(const struct hyfw_oci_container *container)
 	return start && start->state == HYFW_ENTRY_DONE ? HYFW_OCI_RUNNING : HYFW_OCI_CREATED;
 }
 
-/* ---- as JSON ---- */
+/* ---- as JSON, in runc's order ---- */
 
-struct json_object *oci_state_object(const char *version, const char *id, const char *status, int32_t pid,
-				     const char *bundle, const struct hyfw_map *annotations)
+static struct json_object *state_of(const char *version, const char *id, const char *status, int32_t pid,
+				    const char *bundle)
 {
-	struct json_object *state = json_object_new_object(), *notes;
-	size_t i;
+	struct json_object *state = json_object_new_object();
 
 	hyfw_json_add_text(state, "ociVersion", version ? version : "1.0.2");
 	hyfw_json_add_text(state, "id", id);
+	/* Beyond the specification a stopped one has the pid 0. */
+	hyfw_json_add_number(state, "pid", strcmp(status, "stopped") == 0 ? 0 : pid);
 	hyfw_json_add_text(state, "status", status);
-	if (strcmp(status, "stopped") != 0)
-		hyfw_json_add_number(state, "pid", pid);
 	hyfw_json_add_text(state, "bundle", bundle);
+	return state;
+}
+
+static void add_annotations(struct json_object *state, const struct hyfw_map *annotations)
+{
+	struct json_object *notes;
+	size_t i;
+
 	if (!annotations || !annotations->count)
-		return state;
+		return;
 	notes = json_object_new_object();
 	for (i = 0; i < annotations->count; i++)
 		hyfw_json_add_text(notes, annotations->items[i].key, annotations->items[i].value);
 	json_object_object_add(state, "annotations", notes);
+}
+
+struct json_object *oci_state_object(const char *version, const char *id, const char *status, int32_t pid,
+				     const char *bundle, const struct hyfw_map *annotations)
+{
+	struct json_object *state = state_of(version, id, status, pid, bundle);
+
+	add_annotations(state, annotations);
 	return state;
 }
 
@@ -115,16 +130,14 @@ char *oci_config_state(const struct hyfw_oci_config *config, int32_t pid, const 
 char *hyfw_oci_state_json(const struct hyfw_oci_container *container)
 {
 	const struct hyfw_oci_config *config = container->config_text ? &container->spec.config : NULL;
-	const enum hyfw_oci_status status = hyfw_oci_status(container);
-	struct json_object *state = oci_state_object(container->version, container->id, hyfw_oci_status_name(status),
-						     hyfw_oci_pid(container), container->bundle,
-						     config ? &config->annotations : NULL);
+	struct json_object *state = state_of(container->version, container->id,
+					     hyfw_oci_status_name(hyfw_oci_status(container)),
+					     hyfw_oci_pid(container), container->bundle);
 
 	/* Beyond the specification, as the other runtimes tell it. */
-	if (status == HYFW_OCI_STOPPED)
-		hyfw_json_add_number(state, "pid", 0);
 	hyfw_json_add_text(state, "rootfs", config ? config->root : NULL);
 	hyfw_json_add_text(state, "created", container->created);
+	add_annotations(state, config ? &config->annotations : NULL);
 	hyfw_json_add_text(state, "owner", container->owner);
 	return text_of(state, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
 }

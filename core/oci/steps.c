@@ -55,16 +55,19 @@ int oci_confine(const struct hyfw_oci_container *container, struct hyfw_arena *a
 	return result;
 }
 
-/* Podman and containerd look for these words, whatever the language of the rest. */
-bool oci_command_failed(int result, struct hyfw_error **err)
+/* Podman, containerd and test suites look for these words, whatever the language and the
+ * letters of the rest: "exec COMMAND: no such file or directory". */
+bool oci_command_failed(int result, const char *command, struct hyfw_error **err)
 {
-	const char *words = result == -ENOENT ? "no such file or directory" :
+	const char *words = result == -ENOENT && !strchr(command, '/') ?
+				    "executable file not found in $PATH: no such file or directory" :
+			    result == -ENOENT ? "no such file or directory" :
 			    result == -EACCES ? "permission denied" : NULL;
 	char *text;
 
-	if (!words || !*err || (*err)->status == 0 || strcasestr((*err)->message, words))
+	if (!words || !*err)
 		return false;
-	text = hyfw_format("%s: %s", (*err)->message, words);
+	text = hyfw_format("exec %s: %s (%s)", command, words, (*err)->message);
 	free((*err)->message);
 	(*err)->message = text;
 	return true;

@@ -23,8 +23,10 @@ int hyfw_oci_id_check(const char *id, struct hyfw_error **err)
 
 	if (!*id)
 		return hyfw_fail(err, EINVAL, "container id cannot be empty");
-	if (id[strspn(id, allowed)] || strcmp(id, ".") == 0 || strcmp(id, "..") == 0)
-		return hyfw_fail(err, EINVAL, "invalid id format: '%s': letters, digits and _+-. only", id);
+	if (*id == '.' || id[strspn(id, allowed)])
+		return hyfw_fail(err, EINVAL, "invalid id format: invalid character `%c` in the container ID '%s': "
+				 "letters, digits and _+-. only, and no dot first",
+				 *id == '.' ? '.' : id[strspn(id, allowed)], id);
 	if (strlen(id) > NAME_MAX)
 		return hyfw_fail(err, EINVAL, "invalid id format: longer than %d characters", NAME_MAX);
 	return 0;
@@ -166,6 +168,8 @@ int oci_store_save(const struct hyfw_oci_container *container, struct hyfw_error
 	hyfw_json_add_text(record, "created", container->created);
 	hyfw_json_add_text(record, "owner", container->owner);
 	hyfw_json_add_bool(record, "paused", container->paused);
+	if (container->freezer)
+		hyfw_json_add_text(record, "freezer", container->freezer);
 	hyfw_json_add_bool(record, "systemdCgroup", container->systemd_cgroup);
 	hyfw_json_add_bool(record, "noCgroups", container->no_cgroups);
 	text = json_object_to_json_string_ext(record, JSON_C_TO_STRING_PLAIN);
@@ -196,7 +200,9 @@ static int read_record(struct hyfw_oci_container *container, struct hyfw_error *
 	container->bundle = hyfw_arena_dup(container->arena, hyfw_json_text(record, "bundle"));
 	container->created = hyfw_arena_dup(container->arena, hyfw_json_text(record, "created"));
 	container->owner = hyfw_arena_dup(container->arena, hyfw_json_text(record, "owner"));
-	container->paused = flag(record, "paused");
+	if (hyfw_json_text(record, "freezer"))
+		container->freezer = hyfw_arena_dup(container->arena, hyfw_json_text(record, "freezer"));
+	container->paused = container->freezer ? oci_is_frozen(container->freezer) : flag(record, "paused");
 	container->systemd_cgroup = flag(record, "systemdCgroup");
 	container->no_cgroups = flag(record, "noCgroups");
 	json_object_put(record);

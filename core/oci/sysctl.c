@@ -26,7 +26,7 @@ static uint32_t namespace_of(const char *key)
 		return CLONE_NEWIPC;
 	if (begins(key, "net."))
 		return CLONE_NEWNET;
-	if (strcmp(key, "kernel.domainname") == 0 || strcmp(key, "kernel.hostname") == 0)
+	if (strcmp(key, "kernel.domainname") == 0)
 		return CLONE_NEWUTS;
 	if (begins(key, "user."))
 		return CLONE_NEWUSER;
@@ -64,6 +64,9 @@ void oci_read_sysctl(const struct oci_node *linux_node, struct hyfw_oci_config *
 
 		pair->key = with_dots(linux_node, pair->key);
 		wanted = namespace_of(pair->key);
+		if (strcmp(pair->key, "kernel.hostname") == 0)
+			oci_fail_member(linux_node, "sysctl",
+					"sysctl \"kernel.hostname\" is not allowed: there is the member hostname for it");
 		if (!path_ok(pair->key) || !wanted)
 			oci_fail_member(linux_node, "sysctl", "sysctl \"%s\" is not in a separate kernel namespace",
 					pair->key);

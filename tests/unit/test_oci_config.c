@@ -110,6 +110,8 @@ static const struct {
 	{ LINUX("\"personality\":{\"domain\":\"X\"}"), "linux.personality.domain: there is no X" },
 	{ LINUX("\"sysctl\":{\"kernel.panic\":\"1\"}"),
 	  "linux.sysctl: sysctl \"kernel.panic\" is not in a separate kernel namespace" },
+	{ LINUX("\"namespaces\":[{\"type\":\"uts\"}],\"sysctl\":{\"kernel.hostname\":\"a\"}"),
+	  "linux.sysctl: sysctl \"kernel.hostname\" is not allowed: there is the member hostname for it" },
 	{ LINUX("\"sysctl\":{\"net.ipv4.ip_forward\":\"1\"}"),
 	  "linux.sysctl: sysctl \"net.ipv4.ip_forward\" is not allowed in the hosts network namespace" },
 	{ LINUX("\"namespaces\":[{\"type\":\"network\"}],\"sysctl\":{\"net/../kernel/panic\":\"1\"}"),
@@ -373,6 +375,19 @@ static void hooks_have_an_argument_and_no_environment(void **state)
 	assert_int_equal(spec.config.hooks[HYFW_OCI_POSTSTOP].count, 0);
 }
 
+/* None said is the caller's, an empty list is none. */
+static void an_empty_environment_of_a_hook_is_not_an_absent_one(void **state)
+{
+	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
+	struct hyfw_oci_spec spec = read_good("\"hooks\":{\"poststop\":[{\"path\":\"/h\",\"env\":[]}]}", arena);
+	const struct hyfw_oci_hooks *hooks = &spec.config.hooks[HYFW_OCI_POSTSTOP];
+
+	(void)state;
+	assert_int_equal(hooks->count, 1);
+	assert_non_null(hooks->hooks[0].envp);
+	assert_null(hooks->hooks[0].envp[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -387,6 +402,7 @@ int main(void)
 		cmocka_unit_test(process_is_read),
 		cmocka_unit_test(linux_is_read),
 		cmocka_unit_test(hooks_have_an_argument_and_no_environment),
+		cmocka_unit_test(an_empty_environment_of_a_hook_is_not_an_absent_one),
 	};
 
 	return cmocka_run_group_tests_name("oci-config", tests, NULL, NULL);

@@ -118,7 +118,8 @@ enum hyfw_oci_phase {
 struct hyfw_oci_hook {
 	const char *path;              /* absolute */
 	const char *const *argv;       /* with argv[0] */
-	const char *const *envp;       /* exactly this environment */
+	const char *const *envp;       /* exactly this environment; NULL: of hooks by the core the
+					* caller's, of hooks by the driver none */
 	uint32_t timeout;              /* seconds; 0: none */
 };
 
