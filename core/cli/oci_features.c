@@ -28,7 +28,8 @@ static const char *const filter_flags[] = { "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_
 					    "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", NULL };
 
 /* Those that change what the runtime does. */
-static const char *const unsafe_annotations[] = { "run.oci.pidfd_receiver", NULL };
+static const char *const unsafe_annotations[] = { "run.oci.hooks.stderr", "run.oci.hooks.stdout",
+						  "run.oci.pidfd_receiver", NULL };
 
 static struct json_object *child(struct json_object *parent, const char *name)
 {

@@ -39,8 +39,27 @@ static int state_file(const char *state, struct hyfw_error **err)
 	return hyfw_steal_fd(&fd);
 }
 
+/* Standard files of hooks; -1: the caller's. */
+struct streams {
+	int input, output, error;
+};
+
+/* Where crun's annotations say that hooks' output goes; -1 for the caller's own. */
+static int output_of(const struct hyfw_oci_config *config, const char *annotation)
+{
+	const char *path = hyfw_map_get(&config->annotations, annotation);
+	int fd;
+
+	if (!path || *path != '/')
+		return -1;
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0700);
+	if (fd < 0)
+		hyfw_host_table()->log(HYFW_LOG_WARNING, "annotation %s: %s: %s", annotation, path, strerror(errno));
+	return fd;
+}
+
 __attribute__((noreturn))
-static void be_hook(const struct hyfw_oci_hook *hook, const char *bundle, int input, int failed)
+static void be_hook(const struct hyfw_oci_hook *hook, const char *bundle, const struct streams *streams, int failed)
 {
 	const char *const *envp = hook->envp ? hook->envp : (const char *const *)(uintptr_t)environ;
 	sigset_t none;
@@ -48,10 +67,12 @@ static void be_hook(const struct hyfw_oci_hook *hook, const char *bundle, int in
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* Standard output and error are the caller's.  The bundle may be gone at the end. */
+	/* The bundle may be gone at the end. */
 	if (chdir(bundle) < 0 && chdir("/") < 0)
 		_exit(127);
-	if (dup2(input, STDIN_FILENO) >= 0 && close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) >= 0)
+	if (dup2(streams->input, STDIN_FILENO) >= 0 &&
+	    (streams->output < 0 || dup2(streams->output, STDOUT_FILENO) >= 0) &&
+	    (streams->error < 0 || dup2(streams->error, STDERR_FILENO) >= 0) && close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) >= 0)
 		execve(hook->path, (char *const *)(uintptr_t)hook->argv, (char *const *)(uintptr_t)envp);
 	why = errno;
 	if (write(failed, &why, sizeof(why)) < 0)
@@ -79,7 +100,8 @@ static int await(pid_t pid, uint32_t timeout, int *ret_status)
 	return late;
 }
 
-static int run(const struct hyfw_oci_hook *hook, const char *bundle, int input, struct hyfw_error **err)
+static int run(const struct hyfw_oci_hook *hook, const char *bundle, const struct streams *streams,
+	       struct hyfw_error **err)
 {
 	int failed[2], status = 0, why = 0, result;
 	pid_t pid;
@@ -88,7 +110,7 @@ static int run(const struct hyfw_oci_hook *hook, const char *bundle, int input, 
 		return hyfw_fail_errno(err, errno, "run %s", hook->path);
 	pid = fork();
 	if (pid == 0)
-		be_hook(hook, bundle, input, failed[1]);
+		be_hook(hook, bundle, streams, failed[1]);
 	close(failed[1]);
 	if (pid < 0)
 		result = -errno;
@@ -112,11 +134,15 @@ static int run(const struct hyfw_oci_hook *hook, const char *bundle, int input, 
 					       WEXITSTATUS(status)) : 0;
 }
 
-static int run_with(const struct hyfw_oci_hook *hook, const char *bundle, const char *state, struct hyfw_error **err)
+static int run_with(const struct hyfw_oci_hook *hook, const struct hyfw_oci_config *config, const char *state,
+		    struct hyfw_error **err)
 {
 	HYFW_AUTO_CLOSE int input = state_file(state, err);
+	HYFW_AUTO_CLOSE int output = output_of(config, "run.oci.hooks.stdout");
+	HYFW_AUTO_CLOSE int error = output_of(config, "run.oci.hooks.stderr");
+	const struct streams streams = { input, output, error };
 
-	return input < 0 ? -EIO : run(hook, bundle, input, err);
+	return input < 0 ? -EIO : run(hook, config->bundle, &streams, err);
 }
 
 int oci_run_hooks(const struct hyfw_oci_config *config, enum hyfw_oci_phase phase, int32_t pid,
@@ -127,7 +153,7 @@ int oci_run_hooks(const struct hyfw_oci_config *config, enum hyfw_oci_phase phas
 	size_t i;
 
 	for (i = 0; i < hooks->count; i++)
-		if (run_with(&hooks->hooks[i], config->bundle, state, err) < 0)
+		if (run_with(&hooks->hooks[i], config, state, err) < 0)
 			return hyfw_wrap(err, "error running %s hook #%zu", phase_name(phase), i);
 	return 0;
 }
@@ -141,7 +167,7 @@ void oci_run_last_hooks(const struct hyfw_oci_config *config)
 	for (i = 0; i < hooks->count; i++) {
 		HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
 
-		if (run_with(&hooks->hooks[i], config->bundle, state, &failure) < 0)
+		if (run_with(&hooks->hooks[i], config, state, &failure) < 0)
 			hyfw_host_table()->log(HYFW_LOG_WARNING, "error running poststop hook #%zu: %s", i,
 					       failure->message);
 	}

@@ -56,11 +56,11 @@ teardown() {
 	[ "$(oci state life | jq -r .status)" = created ]
 	[ "$(oci state life | jq -r .bundle)" = "$BUNDLE" ]
 	kill -0 "$(oci state life | jq .pid)"
+	oci start life
+	[ "$(oci state life | jq -r .status)" = running ]
 	run oci delete life
 	[ "$status" -eq 1 ]
 	[[ $output == *"not stopped"* ]]
-	oci start life
-	[ "$(oci state life | jq -r .status)" = running ]
 	run oci start life
 	[ "$status" -eq 1 ]
 	[[ $output == *"cannot start an already running container"* ]]
@@ -147,7 +147,7 @@ status_is() { [ "$(oci state "$1" | jq -r .status)" = "$2" ]; }
 		--arg hook "$WORK/hook" --arg dir "$WORK/hooks"
 	oci run --bundle "$BUNDLE" hooked
 	[ "$(tr '\n' ' ' <"$WORK/hooks/order")" = "prestart createRuntime createContainer poststart poststop " ]
-	[ "$(jq -r '.status + .id + .annotations.a' "$WORK/hooks/prestart")" = creatinghookedb ]
+	[ "$(jq -r '.status + .id + .annotations.a' "$WORK/hooks/prestart")" = createdhookedb ]
 	[ "$(jq -r .status "$WORK/hooks/poststop")" = stopped ]
 	[ "$(jq .pid "$WORK/hooks/createRuntime")" -gt 1 ]
 	[ "$(cat "$WORK/hooks/poststart.env")" = PHASE=poststart ]
@@ -157,7 +157,7 @@ status_is() { [ "$(oci state "$1" | jq -r .status)" = "$2" ]; }
 	bundle '.hooks.createRuntime = [{path: "/bin/false"}]'
 	run oci create --bundle "$BUNDLE" failing
 	[ "$status" -eq 1 ]
-	[[ $output == *"error executing hook: createRuntime: /bin/false: exit status 1"* ]]
+	[[ $output == *"error running createRuntime hook #0: /bin/false: hook failed with exit code 1"* ]]
 	bundle '.hooks.prestart = [{path: "/bin/sleep", args: ["sleep", "100"], timeout: 1}]'
 	run oci create --bundle "$BUNDLE" failing
 	[ "$status" -eq 1 ]
