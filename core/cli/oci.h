@@ -63,6 +63,9 @@ void oci_running_close(struct hyfw_running *running);
 	{ .size = sizeof(struct hyfw_running), .wait_fd = -1, .netns_fd = -1, .console_fd = -1,    \
 	  .changed_fd = -1, .seccomp_listener_fd = -1 }
 
+/* A document of at most OCI_DOCUMENT_LIMIT bytes, "-" is standard input; free(). */
+int oci_read_document(const char *path, char **ret_text, size_t *ret_size, struct hyfw_error **err);
+
 /* An absolute path; free(). */
 char *oci_absolute(const char *path);
 

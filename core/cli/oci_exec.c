@@ -2,15 +2,12 @@
  * `hyfw oci exec`: a further command, as a process of config.json's form says or as the
  * flags change the container's own. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/files.h"
 #include "cli/oci.h"
-#include "oci/node.h"
 
 #define EXEC_FAILED 255 /* as runc: the command's own may be any other */
 
@@ -80,10 +77,11 @@ static int read_process(struct further *further, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *text = NULL;
 	size_t size;
-	int result = hyfw_file_read(AT_FDCWD, further->process_file, OCI_DOCUMENT_LIMIT, &text, &size, err);
+	int result = oci_read_document(further->process_file, &text, &size, err);
 
-	if (result == 0)
-		result = hyfw_oci_command_read(text, size, further->container->arena, &further->command, err);
+	if (result < 0)
+		return result;
+	result = hyfw_oci_command_read(text, size, further->container->arena, &further->command, err);
 	if (result < 0)
 		return hyfw_wrap(err, "%s", further->process_file);
 	result = hyfw_oci_load_config(further->container, err);

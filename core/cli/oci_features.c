@@ -79,6 +79,16 @@ static void add_capabilities(struct json_object *linux_object)
 	json_object_object_add(linux_object, "capabilities", list);
 }
 
+static void add_words(struct json_object *object, const char *name, const char *(*word)(size_t number))
+{
+	struct json_object *list = json_object_new_array();
+	size_t i;
+
+	for (i = 0; word(i); i++)
+		json_object_array_add(list, json_object_new_string(word(i)));
+	json_object_object_add(object, name, list);
+}
+
 static void add_linux(struct json_object *features)
 {
 	struct json_object *linux_object = child(features, "linux"), *part;
@@ -102,6 +112,10 @@ static void add_linux(struct json_object *features)
 	hyfw_json_add_bool(child(linux_object, "selinux"), "enabled", true);
 	hyfw_json_add_bool(child(linux_object, "intelRdt"), "enabled", false);
 	hyfw_json_add_bool(child(child(linux_object, "mountExtensions"), "idmap"), "enabled", true);
+	hyfw_json_add_bool(child(linux_object, "netDevices"), "enabled", true);
+	part = child(linux_object, "memoryPolicy");
+	add_words(part, "modes", hyfw_oci_memory_mode);
+	add_words(part, "flags", hyfw_oci_memory_flag);
 }
 
 static int features(struct oci_cli *cli, int argc, char **argv)

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * `hyfw oci update`: resources as JSON, or each by a flag. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/files.h"
 #include "cli/oci.h"
-#include "oci/node.h"
 
 enum { BLKIO_WEIGHT = 256, CPU_PERIOD, CPU_QUOTA, CPU_BURST, CPU_RT_PERIOD, CPU_RT_RUNTIME, CPU_SHARE, CPU_IDLE,
        CPUSET_CPUS, CPUSET_MEMS, KERNEL_MEMORY, KERNEL_MEMORY_TCP, MEMORY, MEMORY_RESERVATION, MEMORY_SWAP,
@@ -102,23 +97,16 @@ static int take_flag(int flag, struct hyfw_oci_resources *resources, struct hyfw
 	return 0;
 }
 
-/* "-" is standard input. */
 static int read_resources(const char *path, struct hyfw_arena *arena, struct hyfw_oci_resources *resources,
 			  struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *text = NULL;
-	size_t size = 0, got;
-	int result = 0;
+	size_t size = 0;
+	int result = oci_read_document(path, &text, &size, err);
 
-	if (strcmp(path, "-") != 0) {
-		result = hyfw_file_read(AT_FDCWD, path, OCI_DOCUMENT_LIMIT, &text, &size, err);
-	} else {
-		text = hyfw_new(OCI_DOCUMENT_LIMIT + 1);
-		while (size < OCI_DOCUMENT_LIMIT && (got = fread(text + size, 1, OCI_DOCUMENT_LIMIT - size, stdin)) > 0)
-			size += got;
-	}
-	if (result == 0)
-		result = hyfw_oci_resources_read(text, size, arena, resources, err);
+	if (result < 0)
+		return result;
+	result = hyfw_oci_resources_read(text, size, arena, resources, err);
 	return result < 0 ? hyfw_wrap(err, "resources %s", path) : 0;
 }
 

@@ -86,6 +86,8 @@ static void read_top(const struct oci_node *top, struct hyfw_oci_spec *spec)
 	config->annotations = oci_map(top, "annotations");
 	if (oci_member(top, "linux", json_type_object, &member)) {
 		oci_read_linux(&member, config);
+		oci_read_memory_policy(&member, &spec->memory_policy);
+		oci_read_net_devices(&member, config, &spec->net_devices);
 		spec->command.confinement.mount_label = oci_text(&member, "mountLabel");
 	}
 	check_names(top, config);

@@ -21,8 +21,27 @@ struct hyfw_oci_command {
 	bool capabilities_said;              /* the member was there */
 };
 
+/* linux.memoryPolicy, set_mempolicy(2). */
+#define HYFW_OCI_NODES 1024
+struct hyfw_oci_memory_policy {
+	bool set, has_nodes;
+	int mode;                            /* MPOL_* with MPOL_F_* */
+	unsigned long nodes[HYFW_OCI_NODES / (8 * sizeof(unsigned long))];
+};
+
+/* linux.netDevices */
+struct hyfw_oci_net_device {
+	const char *name, *inside;           /* on the machine, in the container */
+};
+struct hyfw_oci_net_devices {
+	const struct hyfw_oci_net_device *items;
+	size_t count;
+};
+
 struct hyfw_oci_spec {
 	struct hyfw_oci_config config;
+	struct hyfw_oci_memory_policy memory_policy;
+	struct hyfw_oci_net_devices net_devices;
 	struct hyfw_oci_command command; /* its process is in 'config' too */
 	const char *version;             /* ociVersion */
 };
@@ -35,7 +54,7 @@ int hyfw_oci_spec_read(const char *text, size_t size, const char *id, const char
 int hyfw_oci_command_read(const char *text, size_t size, struct hyfw_arena *arena,
 			  struct hyfw_oci_command *ret_command, struct hyfw_error **err);
 
-/* What 'command' does not say of capabilities, limits, labels, scheduling and processors is
+/* What 'command' does not say of capabilities, limits, labels, umask, scheduling and processors is
  * as with the container's own, 'first': what `exec --process` is given may be short. */
 void hyfw_oci_command_complete(struct hyfw_oci_command *command, const struct hyfw_oci_command *first);
 
@@ -57,5 +76,7 @@ bool hyfw_oci_has_namespace(const struct hyfw_oci_config *config, uint32_t type)
 /* Lists for `features`. */
 const char *hyfw_oci_capability_name(unsigned number); /* NULL behind the last */
 const char *hyfw_oci_mount_option(size_t number);      /* NULL behind the last */
+const char *hyfw_oci_memory_mode(size_t number);       /* the same, of linux.memoryPolicy */
+const char *hyfw_oci_memory_flag(size_t number);
 
 #endif

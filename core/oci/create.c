@@ -143,10 +143,16 @@ static int do_create(struct hyfw_call *call, struct creating *creating, struct h
 	if (result < 0)
 		return result;
 	creating->hooks.begun = true;
+	creating->hooks.net_devices = &container->spec.net_devices;
 	config->core = &creating->hooks;
-	if (config->hooks[HYFW_OCI_PRESTART].count || config->hooks[HYFW_OCI_CREATE_RUNTIME].count)
+	if (config->hooks[HYFW_OCI_PRESTART].count || config->hooks[HYFW_OCI_CREATE_RUNTIME].count ||
+	    container->spec.net_devices.count)
 		config->run_hooks = oci_run_early_hooks;
+	result = oci_memory_policy_take(&container->spec.memory_policy, err);
+	if (result < 0)
+		return result;
 	result = hyfw_isolation_create(driver, call, &workload, creating->running, err);
+	oci_memory_policy_drop(&container->spec.memory_policy);
 	oci_command_failed(result, container->spec.command.argv[0], err);
 	if (result == 0 && config->run_hooks)
 		result = config->run_hooks(config, creating->running->pid, err);

@@ -72,7 +72,8 @@ static void be_hook(const struct hyfw_oci_hook *hook, const char *bundle, const 
 		_exit(127);
 	if (dup2(streams->input, STDIN_FILENO) >= 0 &&
 	    (streams->output < 0 || dup2(streams->output, STDOUT_FILENO) >= 0) &&
-	    (streams->error < 0 || dup2(streams->error, STDERR_FILENO) >= 0) && close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) >= 0)
+	    (streams->error < 0 || dup2(streams->error, STDERR_FILENO) >= 0) &&
+	    close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) >= 0)
 		execve(hook->path, (char *const *)(uintptr_t)hook->argv, (char *const *)(uintptr_t)envp);
 	why = errno;
 	if (write(failed, &why, sizeof(why)) < 0)
@@ -181,7 +182,9 @@ int oci_run_early_hooks(const struct hyfw_oci_config *config, int32_t pid, struc
 	if (run_once->done)
 		return 0;
 	run_once->done = true;
+	result = oci_net_devices_move(run_once->net_devices, pid, err);
 	/* The runtime environment is there, so that the state is "created", runtime.md. */
-	result = oci_run_hooks(config, HYFW_OCI_PRESTART, pid, "created", err);
+	if (result == 0)
+		result = oci_run_hooks(config, HYFW_OCI_PRESTART, pid, "created", err);
 	return result < 0 ? result : oci_run_hooks(config, HYFW_OCI_CREATE_RUNTIME, pid, "created", err);
 }

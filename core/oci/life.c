@@ -306,14 +306,19 @@ int hyfw_oci_exec(struct hyfw_oci_container *container, const struct hyfw_oci_co
 	if (result == 0)
 		result = oci_confine(container, container->arena, &exec->confinement, err);
 	if (result == 0)
-		result = oci_join_subgroups(options->cgroups, container->arena, &exec->confinement, err);
+		result = oci_join_subgroups(options->cgroups, hyfw_oci_pid(container), container->arena, &exec->confinement,
+					    err);
 	if (result == 0)
 		result = hyfw_registry_get(HYFW_KIND_ISOLATION, OCI_ISOLATION, &driver, err);
+	if (result < 0)
+		return result;
+	result = oci_memory_policy_take(&container->spec.memory_policy, err);
 	if (result < 0)
 		return result;
 	isolation_record(container, &record);
 	map = hyfw_pairs_map(&record);
 	result = hyfw_isolation_exec(driver, &map, exec, container->arena, ret_running, err);
+	oci_memory_policy_drop(&container->spec.memory_policy);
 	oci_command_failed(result, command->argv[0], err);
 	hyfw_pairs_finish(&record);
 	if (result == 0 && ret_running->seccomp_listener_fd >= 0 && container->spec.config.seccomp_listener)

@@ -68,7 +68,6 @@ void oci_read_linux(const struct oci_node *linux_node, struct hyfw_oci_config *c
 	struct oci_node resources;
 
 	refuse(linux_node, "intelRdt", "not supported: hyfw does not manage cache allocation");
-	refuse(linux_node, "netDevices", "not supported: move the device into the network namespace by a hook");
 	oci_read_namespaces(linux_node, config);
 	oci_read_devices(linux_node, config);
 	oci_read_sysctl(linux_node, config);

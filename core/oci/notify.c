@@ -21,6 +21,18 @@
 
 /* ---- the container's end ---- */
 
+/* A client that has put something there itself, such as Podman with a socket of conmon's,
+ * serves it itself. */
+static bool is_taken(const struct hyfw_oci_config *config)
+{
+	size_t i;
+
+	for (i = 0; i < config->mount_count; i++)
+		if (strcmp(config->mounts[i].target, INSIDE) == 0)
+			return true;
+	return false;
+}
+
 static void add_mount(struct hyfw_oci_container *container, const char *source)
 {
 	struct hyfw_oci_config *config = &container->spec.config;
@@ -42,6 +54,8 @@ int oci_notify_prepare(struct hyfw_oci_container *container, struct hyfw_error *
 	static const char *const added[] = { "NOTIFY_SOCKET=" INSIDE "/" SOCKET_NAME, NULL };
 	const char *directory = hyfw_arena_format(container->arena, "%s/notify", container->directory);
 
+	if (is_taken(&container->spec.config))
+		return 0;
 	if (mkdir(directory, 0755) < 0 && errno != EEXIST)
 		return hyfw_fail_errno(err, errno, "make %s", directory);
 	if (chmod(directory, 0755) < 0) /* whatever the umask is: the container's users look into it */

@@ -20,6 +20,9 @@ void oci_read_ids(const struct oci_node *owner, struct hyfw_oci_idmap *idmap);
 void oci_read_devices(const struct oci_node *linux_node, struct hyfw_oci_config *config);
 void oci_read_resources(const struct oci_node *resources, struct hyfw_oci_resources *ret_resources);
 void oci_read_block(const struct oci_node *resources, struct hyfw_oci_resources *ret_resources);
+void oci_read_memory_policy(const struct oci_node *linux_node, struct hyfw_oci_memory_policy *policy);
+void oci_read_net_devices(const struct oci_node *linux_node, const struct hyfw_oci_config *config,
+			  struct hyfw_oci_net_devices *devices);
 void oci_read_sysctl(const struct oci_node *linux_node, struct hyfw_oci_config *config);
 
 /* "rslave" and the like as MS_*; false when it is none. */

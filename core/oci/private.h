@@ -25,13 +25,21 @@ int oci_confine(const struct hyfw_oci_container *container, struct hyfw_arena *a
 /* Says it in the words that clients look for; false when it was not the command's fault. */
 bool oci_command_failed(int result, const char *command, struct hyfw_error **err);
 
+/* memory_policy.c: that of this process, which those that it starts inherit; then the kernel's own again. */
+int oci_memory_policy_take(const struct hyfw_oci_memory_policy *policy, struct hyfw_error **err);
+void oci_memory_policy_drop(const struct hyfw_oci_memory_policy *policy);
+
+/* net_devices.c: into the network namespace of 'pid'; 'devices' may be NULL. */
+int oci_net_devices_move(const struct hyfw_oci_net_devices *devices, int32_t pid, struct hyfw_error **err);
+
 /* freezer.c */
 const char *oci_freezer_of(const struct hyfw_confinement *confinement, struct hyfw_arena *arena);
 bool oci_is_frozen(const char *freezer);
 
-/* subgroups.c: the groups of 'confinement' become those below it that 'wanted' names. */
-int oci_join_subgroups(const char *const *wanted, struct hyfw_arena *arena, struct hyfw_confinement *confinement,
-		       struct hyfw_error **err);
+/* subgroups.c: the groups of 'confinement' become those below it that 'wanted' names, or where
+ * one of its own takes no processes, the one that 'first' is in. */
+int oci_join_subgroups(const char *const *wanted, pid_t first, struct hyfw_arena *arena,
+		       struct hyfw_confinement *confinement, struct hyfw_error **err);
 
 /* notify.c: into the configuration, before the container is made */
 int oci_notify_prepare(struct hyfw_oci_container *container, struct hyfw_error **err);
@@ -47,6 +55,7 @@ void oci_run_last_hooks(const struct hyfw_oci_config *config);
 /* Those of both phases that belong before pivot_root, once: for hyfw_oci_config.run_hooks. */
 struct oci_hooks_run {
 	bool done, begun; /* begun: the container was being made, so that the last ones have to run too */
+	const struct hyfw_oci_net_devices *net_devices; /* moved before them, as they may look for them */
 };
 int oci_run_early_hooks(const struct hyfw_oci_config *config, int32_t pid, struct hyfw_error **err);
 

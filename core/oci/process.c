@@ -122,6 +122,8 @@ void hyfw_oci_command_complete(struct hyfw_oci_command *command, const struct hy
 		process->apparmor_profile = first->process.apparmor_profile;
 	if (!command->confinement.process_label)
 		command->confinement.process_label = first->confinement.process_label;
+	if (!process->umask.set)
+		process->umask = first->process.umask;
 	if (!process->scheduler)
 		process->scheduler = first->process.scheduler;
 	if (!process->io_class.set) {

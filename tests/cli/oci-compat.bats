@@ -1,5 +1,7 @@
 # hyfw as an OCI runtime: what the suites of other runtimes ask of its commands.
 
+# shellcheck disable=SC2016 # expanded inside, or jq's own
+
 load helpers
 load oci-helpers
 
@@ -93,8 +95,9 @@ listener() {
 	run oci exec --cap CAP_UNKNOWN more grep CapBnd /proc/self/status
 	[ "$status" -eq 0 ]
 	[[ $output == *0000000000000020* ]]
-	echo '{"args": ["grep", "CapEff", "/proc/self/status"], "cwd": "/"}' >"$WORK/process.json"
-	[[ "$(oci exec --process "$WORK/process.json" more)" == *0000000000000020* ]]
+	# In pieces, as a pipe may be read.
+	[[ "$(oci exec --process <(echo '{"args": ["grep", "CapEff", '; sleep 0.2; echo '"/proc/self/status"], "cwd": "/"}') \
+		more)" == *0000000000000020* ]]
 	run oci exec --tty --detach more true
 	[ "$status" -eq 255 ]
 	[[ $output == *"without setting console socket"* ]]
@@ -173,6 +176,43 @@ listener() {
 	[[ $output == *PID* && ${#lines[@]} -eq 1 ]]
 	oci delete shared
 	[ ! -e "$group" ]
+}
+
+@test "a memory policy is the container's and its further commands'" {
+	[ -e /proc/self/numa_maps ] || skip "the kernel has no NUMA"
+	run box 'head -n 1 /proc/self/numa_maps' '.linux.memoryPolicy = {mode: "MPOL_BIND", nodes: "0"}'
+	[ "$status" -eq 0 ]
+	[[ $output == *" bind:0 "* ]]
+	sleeper placed '.linux.memoryPolicy = {mode: "MPOL_INTERLEAVE", nodes: "0"}'
+	[[ "$(oci exec placed head -n 1 /proc/self/numa_maps)" == *" interleave:0 "* ]]
+	run box true '.linux.memoryPolicy = {mode: "MPOL_DEFAULT", nodes: "0"}'
+	[ "$status" -eq 1 ]
+	[[ $output == *set_mempolicy*"invalid argument"* ]]
+}
+
+# In a network namespace of the test's own: run SCRIPT, which makes devices, then a container.
+with_devices() { # SCRIPT-OUTSIDE SCRIPT-INSIDE JQ-FILTER
+	bundle '.process.args = ["/bin/sh", "-c", $script] | '"$3" --arg script "$2"
+	unshare --net sh -ec "$1"'; shift; exec "$@"' -- - timeout --foreground -k 5 40 "${HYFW_COMMAND[@]}" oci \
+		--root "$OCI_ROOT" run --bundle "$BUNDLE" moved </dev/null
+}
+
+@test "network devices move into the container with their addresses" {
+	local devices='.linux.netDevices = {"out0": {"name": "in0"}, "out1": {}}'
+	unshare --net ip link add out0 type veth peer name out1 || skip "the kernel has no veth devices"
+	run with_devices 'ip link add out0 mtu 1400 type veth peer name out1
+		ip address add 192.0.2.7/24 broadcast + dev out0; ip -6 address add 2001:db8::7/64 nodad dev out0
+		ip address add 127.0.0.33 scope host dev out0; ip link set out0 up' \
+		'ip address; ip link show out1' "$devices"' | .hooks.prestart = [{path: "/bin/sh",
+			args: ["sh", "-c", "nsenter --net=/proc/$(jq .pid)/ns/net ip link show in0 >&2"], env: ["PATH=/usr/sbin:/usr/bin"]}]'
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"in0"*"mtu 1400"* && $output == *"out1"*UP* ]]
+	[[ $output == *"inet 192.0.2.7/24 brd 192.0.2.255 "*in0* && $output == *"inet6 2001:db8::7/64 "* ]]
+	[[ $output != *127.0.0.33* ]]
+	run with_devices 'ip link add out0 type veth peer name out1; ip link delete out0' true "$devices"
+	[ "$status" -eq 1 ]
+	[[ $output == *"linux.netDevices.out0: find it: No such device"* ]]
 }
 
 @test "ps shows the processes of the container alone, whatever its options" {

@@ -112,6 +112,26 @@ static const struct {
 	  "linux.sysctl: sysctl \"kernel.panic\" is not in a separate kernel namespace" },
 	{ LINUX("\"namespaces\":[{\"type\":\"uts\"}],\"sysctl\":{\"kernel.hostname\":\"a\"}"),
 	  "linux.sysctl: sysctl \"kernel.hostname\" is not allowed: there is the member hostname for it" },
+	{ LINUX("\"memoryPolicy\":{}"), "linux.memoryPolicy.mode: invalid memory policy mode ''" },
+	{ LINUX("\"memoryPolicy\":{\"mode\":\"INTERLEAVE\"}"),
+	  "linux.memoryPolicy.mode: invalid memory policy mode 'INTERLEAVE'" },
+	{ LINUX("\"memoryPolicy\":{\"mode\":\"MPOL_BIND\",\"flags\":[\"bad\"]}"),
+	  "linux.memoryPolicy.flags: invalid memory policy flag bad" },
+	{ LINUX("\"memoryPolicy\":{\"mode\":\"MPOL_BIND\",\"nodes\":\"0-9876543210\"}"),
+	  "linux.memoryPolicy.nodes: invalid memory policy node in '0-9876543210'" },
+	{ LINUX("\"memoryPolicy\":{\"mode\":\"MPOL_BIND\",\"nodes\":\"3-1\"}"),
+	  "linux.memoryPolicy.nodes: invalid memory policy node in '3-1'" },
+	{ LINUX("\"memoryPolicy\":{\"mode\":\"MPOL_BIND\",\"nodes\":\"1,a\"}"),
+	  "linux.memoryPolicy.nodes: invalid memory policy node in '1,a'" },
+	{ LINUX("\"netDevices\":{\"eth1\":{}}"),
+	  "linux.netDevices: unable to move network devices without a private NET namespace" },
+	{ LINUX("\"namespaces\":[{\"type\":\"network\"}],\"netDevices\":{\"eth1\":{\"name\":\"a/b\"}}"),
+	  "linux.netDevices.eth1: invalid network device name \"a/b\"" },
+	{ LINUX("\"namespaces\":[{\"type\":\"network\"}],\"netDevices\":{\"sixteen-letters-\":{\"name\":\"a\"}}"),
+	  "linux.netDevices.sixteen-letters-: invalid network device name \"sixteen-letters-\"" },
+	{ LINUX("\"namespaces\":[{\"type\":\"network\"}],\"netDevices\":{\"a\":{\"name\":\"eth%d\"}}"),
+	  "linux.netDevices.a: invalid network device name \"eth%d\"" },
+	{ LINUX("\"namespaces\":[{\"type\":\"network\"}],\"netDevices\":{\"a\":1}"), "linux.netDevices.a: not an object" },
 	{ LINUX("\"sysctl\":{\"net.ipv4.ip_forward\":\"1\"}"),
 	  "linux.sysctl: sysctl \"net.ipv4.ip_forward\" is not allowed in the hosts network namespace" },
 	{ LINUX("\"namespaces\":[{\"type\":\"network\"}],\"sysctl\":{\"net/../kernel/panic\":\"1\"}"),
@@ -388,6 +408,36 @@ static void an_empty_environment_of_a_hook_is_not_an_absent_one(void **state)
 	assert_null(hooks->hooks[0].envp[0]);
 }
 
+static void a_memory_policy_is_a_mode_and_nodes(void **state)
+{
+	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
+	struct hyfw_oci_spec spec = read_good(LINUX("\"memoryPolicy\":{\"mode\":\"MPOL_BIND\",\"nodes\":\"0-2,70\","
+						    "\"flags\":[\"MPOL_F_STATIC_NODES\"]}"), arena);
+
+	(void)state;
+	assert_true(spec.memory_policy.set && spec.memory_policy.has_nodes);
+	assert_int_equal(spec.memory_policy.mode, 2 | 1 << 15);
+	assert_int_equal(spec.memory_policy.nodes[0], 7);
+	assert_int_equal(spec.memory_policy.nodes[1], 1 << 6);
+	spec = read_good("", arena);
+	assert_false(spec.memory_policy.set);
+}
+
+static void network_devices_keep_their_names_unless_others_are_given(void **state)
+{
+	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
+	struct hyfw_oci_spec spec = read_good(LINUX("\"namespaces\":[{\"type\":\"network\"}],"
+						    "\"netDevices\":{\"eth1\":{},\"eth2\":{\"name\":\"lan\"}}"), arena);
+
+	(void)state;
+	assert_int_equal(spec.net_devices.count, 2);
+	assert_string_equal(spec.net_devices.items[0].inside, "eth1");
+	assert_string_equal(spec.net_devices.items[1].name, "eth2");
+	assert_string_equal(spec.net_devices.items[1].inside, "lan");
+	spec = read_good(LINUX("\"netDevices\":{}"), arena);
+	assert_int_equal(spec.net_devices.count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +452,8 @@ int main(void)
 		cmocka_unit_test(process_is_read),
 		cmocka_unit_test(linux_is_read),
 		cmocka_unit_test(hooks_have_an_argument_and_no_environment),
+		cmocka_unit_test(a_memory_policy_is_a_mode_and_nodes),
+		cmocka_unit_test(network_devices_keep_their_names_unless_others_are_given),
 		cmocka_unit_test(an_empty_environment_of_a_hook_is_not_an_absent_one),
 	};
 

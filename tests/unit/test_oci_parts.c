@@ -104,6 +104,12 @@ static void an_id_is_a_name_that_is_not_hidden(void **state)
 
 /* ---- groups ---- */
 
+static void write_text(const char *path, const char *text)
+{
+	assert_int_equal(hyfw_file_write(path, text, strlen(text), 0600, false, NULL), 0);
+}
+
+
 static const struct hyfw_cgroup *groups_here(struct hyfw_arena *arena)
 {
 	struct hyfw_cgroup *groups = hyfw_arena_alloc(arena, 2 * sizeof(*groups));
@@ -123,7 +129,7 @@ static void join_fails(const char *wanted, const char *words)
 	const char *const list[] = { wanted, NULL };
 	HYFW_AUTO_ERROR struct hyfw_error *err = NULL;
 
-	assert_true(oci_join_subgroups(list, arena, &confinement, &err) < 0);
+	assert_true(oci_join_subgroups(list, getpid(), arena, &confinement, &err) < 0);
 	assert_non_null(strstr(err->message, words));
 }
 
@@ -134,7 +140,7 @@ static void groups_below_the_containers_own_are_joined(void **state)
 	const char *const wanted[] = { "cpu,cpuacct:below", "pids:/", NULL };
 
 	(void)state;
-	assert_int_equal(oci_join_subgroups(wanted, arena, &confinement, NULL), 0);
+	assert_int_equal(oci_join_subgroups(wanted, getpid(), arena, &confinement, NULL), 0);
 	assert_string_equal(strrchr(confinement.cgroups[0].path, '/'), "/below");
 	assert_string_equal(strrchr(confinement.cgroups[1].path, '/'), "/pids");
 	join_fails("..", "bad sub cgroup path");
@@ -145,9 +151,27 @@ static void groups_below_the_containers_own_are_joined(void **state)
 	join_fails(":below", "unknown controller ");
 }
 
-static void write_text(const char *path, const char *text)
+/* Files as cgroup v2 has them, in a directory that is none. */
+static void a_group_that_gives_controllers_on_is_left_to_the_first_process(void **state)
 {
-	assert_int_equal(hyfw_file_write(path, text, strlen(text), 0600, false, NULL), 0);
+	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
+	struct hyfw_cgroup group = { .path = hyfw_arena_format(arena, "%s/cpu", place), .controllers = "", .unified = true };
+	struct hyfw_confinement confinement = { .cgroups = &group, .cgroup_count = 1 };
+	const char *const wanted[] = { "/", NULL };
+	HYFW_AUTO_ERROR struct hyfw_error *err = NULL, *elsewhere = NULL;
+	const char *file = hyfw_arena_format(arena, "%s/cgroup.subtree_control", group.path);
+
+	(void)state;
+	groups_here(arena);
+	write_text(file, "\n");
+	assert_int_equal(oci_join_subgroups(NULL, getpid(), arena, &confinement, NULL), 0);
+	assert_string_equal(confinement.cgroups[0].path, group.path);
+	write_text(file, "memory pids\n");
+	assert_int_equal(oci_join_subgroups(wanted, getpid(), arena, &confinement, &err), -EBUSY);
+	assert_non_null(strstr(err->message, " adding pid "));
+	/* We are not in it, so that there is nowhere to follow us to. */
+	assert_int_equal(oci_join_subgroups(NULL, getpid(), arena, &confinement, &elsewhere), -EBUSY);
+	unlink(file);
 }
 
 static void the_freezer_tells_who_stands_still(void **state)
@@ -232,6 +256,7 @@ int main(void)
 		cmocka_unit_test(a_short_process_takes_over_what_it_does_not_say),
 		cmocka_unit_test(an_id_is_a_name_that_is_not_hidden),
 		cmocka_unit_test(groups_below_the_containers_own_are_joined),
+		cmocka_unit_test(a_group_that_gives_controllers_on_is_left_to_the_first_process),
 		cmocka_unit_test(the_freezer_tells_who_stands_still),
 		cmocka_unit_test(readiness_is_handed_on_and_nothing_else),
 	};
