@@ -32,7 +32,7 @@ struct hyfw_oci_container {
 	struct hyfw_journal *journal; /* NULL while it is being made */
 	struct hyfw_arena *arena;
 	const char *bundle, *created, *owner, *version; /* of state.json, in the arena */
-	const char *freezer;         /* the kernel's file that tells whether it stands still; NULL: unknown */
+	const char *const *freezers; /* the kernel's files that tell whether it stands still; NULL: unknown */
 	bool paused, systemd_cgroup, no_cgroups;
 	char *config_text;           /* config.json; NULL until it is asked for */
 	size_t config_size;

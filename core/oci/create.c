@@ -137,8 +137,8 @@ static int do_create(struct hyfw_call *call, struct creating *creating, struct h
 
 	if (result == 0)
 		result = oci_confine(container, creating->arena, &workload.confinement, err);
-	container->freezer = oci_freezer_of(&workload.confinement, container->arena);
-	if (result == 0 && container->freezer)
+	container->freezers = oci_freezers_of(&workload.confinement, container->arena);
+	if (result == 0 && *container->freezers)
 		result = oci_store_save(container, err);
 	if (result < 0)
 		return result;

@@ -107,6 +107,8 @@ static int freeze(struct hyfw_oci_container *container, bool frozen, struct hyfw
 	map = hyfw_pairs_map(&record);
 	if (result == 0)
 		result = hyfw_security_freeze(driver, &map, frozen, err);
+	if (!frozen)
+		oci_thaw(container->freezers);
 	hyfw_pairs_finish(&record);
 	return result;
 }
@@ -306,8 +308,8 @@ int hyfw_oci_exec(struct hyfw_oci_container *container, const struct hyfw_oci_co
 	if (result == 0)
 		result = oci_confine(container, container->arena, &exec->confinement, err);
 	if (result == 0)
-		result = oci_join_subgroups(options->cgroups, hyfw_oci_pid(container), container->arena, &exec->confinement,
-					    err);
+		result = oci_join_subgroups(options->cgroups, oci_unified_group(container->freezers, container->arena),
+					    container->arena, &exec->confinement, err);
 	if (result == 0)
 		result = hyfw_registry_get(HYFW_KIND_ISOLATION, OCI_ISOLATION, &driver, err);
 	if (result < 0)

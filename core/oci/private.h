@@ -32,13 +32,17 @@ void oci_memory_policy_drop(const struct hyfw_oci_memory_policy *policy);
 /* net_devices.c: into the network namespace of 'pid'; 'devices' may be NULL. */
 int oci_net_devices_move(const struct hyfw_oci_net_devices *devices, int32_t pid, struct hyfw_error **err);
 
-/* freezer.c */
-const char *oci_freezer_of(const struct hyfw_confinement *confinement, struct hyfw_arena *arena);
-bool oci_is_frozen(const char *freezer);
+/* freezer.c: the kernel's files for it, of each version that there is; ends with NULL */
+const char *const *oci_freezers_of(const struct hyfw_confinement *confinement, struct hyfw_arena *arena);
+bool oci_is_frozen(const char *const *freezers);
+/* Those that still stand still, whoever has stopped them. */
+void oci_thaw(const char *const *freezers);
+/* The container's own group of cgroup v2; NULL when it has none. */
+const char *oci_unified_group(const char *const *freezers, struct hyfw_arena *arena);
 
-/* subgroups.c: the groups of 'confinement' become those below it that 'wanted' names, or where
- * one of its own takes no processes, the one that 'first' is in. */
-int oci_join_subgroups(const char *const *wanted, pid_t first, struct hyfw_arena *arena,
+/* subgroups.c: the groups of 'confinement' become those below it that 'wanted' names; 'top' is the
+ * container's own of cgroup v2, NULL when it is not known. */
+int oci_join_subgroups(const char *const *wanted, const char *top, struct hyfw_arena *arena,
 		       struct hyfw_confinement *confinement, struct hyfw_error **err);
 
 /* notify.c: into the configuration, before the container is made */

@@ -156,6 +156,31 @@ int oci_store_claim(const char *root, const char *id, struct hyfw_oci_container 
 
 /* ---- record ---- */
 
+static struct json_object *texts_json(const char *const *texts)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (; *texts; texts++)
+		json_object_array_add(list, json_object_new_string(*texts));
+	return list;
+}
+
+static const char *const *read_texts(struct json_object *record, const char *name, struct hyfw_arena *arena)
+{
+	struct json_object *list;
+	const char **texts;
+	size_t count, i;
+
+	if (!json_object_object_get_ex(record, name, &list) || !json_object_is_type(list, json_type_array) ||
+	    json_object_array_length(list) == 0)
+		return NULL;
+	count = json_object_array_length(list);
+	texts = hyfw_arena_alloc(arena, (count + 1) * sizeof(*texts));
+	for (i = 0; i < count; i++)
+		texts[i] = hyfw_arena_dup(arena, json_object_get_string(json_object_array_get_idx(list, i)));
+	return texts;
+}
+
 int oci_store_save(const struct hyfw_oci_container *container, struct hyfw_error **err)
 {
 	HYFW_AUTO_FREE char *path = oci_store_path(container, "state.json");
@@ -168,8 +193,8 @@ int oci_store_save(const struct hyfw_oci_container *container, struct hyfw_error
 	hyfw_json_add_text(record, "created", container->created);
 	hyfw_json_add_text(record, "owner", container->owner);
 	hyfw_json_add_bool(record, "paused", container->paused);
-	if (container->freezer)
-		hyfw_json_add_text(record, "freezer", container->freezer);
+	if (container->freezers)
+		json_object_object_add(record, "freezers", texts_json(container->freezers));
 	hyfw_json_add_bool(record, "systemdCgroup", container->systemd_cgroup);
 	hyfw_json_add_bool(record, "noCgroups", container->no_cgroups);
 	text = json_object_to_json_string_ext(record, JSON_C_TO_STRING_PLAIN);
@@ -200,9 +225,8 @@ static int read_record(struct hyfw_oci_container *container, struct hyfw_error *
 	container->bundle = hyfw_arena_dup(container->arena, hyfw_json_text(record, "bundle"));
 	container->created = hyfw_arena_dup(container->arena, hyfw_json_text(record, "created"));
 	container->owner = hyfw_arena_dup(container->arena, hyfw_json_text(record, "owner"));
-	if (hyfw_json_text(record, "freezer"))
-		container->freezer = hyfw_arena_dup(container->arena, hyfw_json_text(record, "freezer"));
-	container->paused = container->freezer ? oci_is_frozen(container->freezer) : flag(record, "paused");
+	container->freezers = read_texts(record, "freezers", container->arena);
+	container->paused = container->freezers ? oci_is_frozen(container->freezers) : flag(record, "paused");
 	container->systemd_cgroup = flag(record, "systemdCgroup");
 	container->no_cgroups = flag(record, "noCgroups");
 	json_object_put(record);

@@ -136,7 +136,7 @@ listener() {
 }
 
 @test "paused is what the freezer says, whoever wrote there" {
-	local group
+	local group pid
 	sleeper still
 	group=$(group_of still freezer)
 	if [ -e "$group/freezer.state" ]; then echo FROZEN >"$group/freezer.state"; else echo 1 >"$group/cgroup.freeze"; fi
@@ -147,7 +147,12 @@ listener() {
 	oci resume still
 	status_is still running
 	oci pause still
-	oci exec --ignore-paused --detach still sleep 1
+	oci exec --ignore-paused still echo gone on >"$WORK/said" 3>&- & # it waits with the others
+	pid=$!
+	oci resume still
+	wait "$pid"
+	[ "$(cat "$WORK/said")" = "gone on" ]
+	oci pause still
 	oci delete --force still
 }
 
@@ -205,7 +210,6 @@ with_devices() { # SCRIPT-OUTSIDE SCRIPT-INSIDE JQ-FILTER
 		ip address add 127.0.0.33 scope host dev out0; ip link set out0 up' \
 		'ip address; ip link show out1' "$devices"' | .hooks.prestart = [{path: "/bin/sh",
 			args: ["sh", "-c", "nsenter --net=/proc/$(jq .pid)/ns/net ip link show in0 >&2"], env: ["PATH=/usr/sbin:/usr/bin"]}]'
-	echo "$output"
 	[ "$status" -eq 0 ]
 	[[ $output == *"in0"*"mtu 1400"* && $output == *"out1"*UP* ]]
 	[[ $output == *"inet 192.0.2.7/24 brd 192.0.2.255 "*in0* && $output == *"inet6 2001:db8::7/64 "* ]]
@@ -218,7 +222,7 @@ with_devices() { # SCRIPT-OUTSIDE SCRIPT-INSIDE JQ-FILTER
 @test "ps shows the processes of the container alone, whatever its options" {
 	sleeper watched
 	[[ "$(oci ps watched)" == *UID*PID*PPID*CMD*sleep* ]]
-	run oci ps watched -e -x
+	run oci ps watched aux
 	[ "$status" -eq 0 ]
 	[ "${#lines[@]}" -eq 2 ]
 	[[ ${lines[0]} == *PID*COMMAND* && ${lines[1]} == *sleep* ]]
@@ -255,9 +259,9 @@ with_devices() { # SCRIPT-OUTSIDE SCRIPT-INSIDE JQ-FILTER
 
 @test "a hook without a list has the caller's environment, and its output goes where an annotation says" {
 	bundle '.process.args = ["/bin/true"] | .annotations = {"run.oci.hooks.stdout": $out} |
-		.hooks.prestart = [{path: "/bin/sh", args: ["sh", "-c", "echo $FROM_CALLER"]}]' --arg out "$WORK/out"
+		.hooks.prestart = [{path: "/bin/sh", args: ["sh", "-c", "echo $FROM_CALLER"]}]' --arg out "$WORK/said"
 	FROM_CALLER=kept oci run --bundle "$BUNDLE" hooked
-	[ "$(cat "$WORK/out")" = kept ]
+	[ "$(cat "$WORK/said")" = kept ]
 }
 
 @test "a pidfd is sent to whom a flag or an annotation names" {
@@ -285,7 +289,8 @@ s.sendto(b"STATUS=up\nREADY=1", os.environ["NOTIFY_SOCKET"])
 	# The root file system of the tests has no program that can send it: a child of ours in
 	# the container's mount namespace does.
 	listener "$WORK/notify" dgram "$WORK/told"
-	bundle '.process.args = ["sh", "-c", "echo $NOTIFY_SOCKET >/dev/shm/where; exec sleep 1000"]'
+	bundle '.process.args = ["sh", "-c", "echo $NOTIFY_SOCKET >/dev/shm/where; exec sleep 1000"] |
+		.mounts += [{destination: "/run", type: "tmpfs", source: "tmpfs"}]'
 	NOTIFY_SOCKET=$WORK/notify oci create --bundle "$BUNDLE" ready
 	NOTIFY_SOCKET=$WORK/notify oci start ready 3>&- &
 	local started=$! pid

@@ -129,7 +129,7 @@ static void join_fails(const char *wanted, const char *words)
 	const char *const list[] = { wanted, NULL };
 	HYFW_AUTO_ERROR struct hyfw_error *err = NULL;
 
-	assert_true(oci_join_subgroups(list, getpid(), arena, &confinement, &err) < 0);
+	assert_true(oci_join_subgroups(list, NULL, arena, &confinement, &err) < 0);
 	assert_non_null(strstr(err->message, words));
 }
 
@@ -140,7 +140,7 @@ static void groups_below_the_containers_own_are_joined(void **state)
 	const char *const wanted[] = { "cpu,cpuacct:below", "pids:/", NULL };
 
 	(void)state;
-	assert_int_equal(oci_join_subgroups(wanted, getpid(), arena, &confinement, NULL), 0);
+	assert_int_equal(oci_join_subgroups(wanted, NULL, arena, &confinement, NULL), 0);
 	assert_string_equal(strrchr(confinement.cgroups[0].path, '/'), "/below");
 	assert_string_equal(strrchr(confinement.cgroups[1].path, '/'), "/pids");
 	join_fails("..", "bad sub cgroup path");
@@ -152,51 +152,64 @@ static void groups_below_the_containers_own_are_joined(void **state)
 }
 
 /* Files as cgroup v2 has them, in a directory that is none. */
-static void a_group_that_gives_controllers_on_is_left_to_the_first_process(void **state)
+static void a_group_that_gives_controllers_on_takes_no_command(void **state)
 {
 	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
-	struct hyfw_cgroup group = { .path = hyfw_arena_format(arena, "%s/cpu", place), .controllers = "", .unified = true };
+	const char *top = hyfw_arena_format(arena, "%s/cpu", place);
+	struct hyfw_cgroup group = { .path = hyfw_arena_format(arena, "%s/init", top), .controllers = "", .unified = true };
 	struct hyfw_confinement confinement = { .cgroups = &group, .cgroup_count = 1 };
-	const char *const wanted[] = { "/", NULL };
-	HYFW_AUTO_ERROR struct hyfw_error *err = NULL, *elsewhere = NULL;
-	const char *file = hyfw_arena_format(arena, "%s/cgroup.subtree_control", group.path);
+	const char *const root[] = { "/", NULL }, *const below[] = { "below", NULL };
+	HYFW_AUTO_ERROR struct hyfw_error *err = NULL;
+	const char *file = hyfw_arena_format(arena, "%s/cgroup.subtree_control", top);
 
 	(void)state;
 	groups_here(arena);
-	write_text(file, "\n");
-	assert_int_equal(oci_join_subgroups(NULL, getpid(), arena, &confinement, NULL), 0);
-	assert_string_equal(confinement.cgroups[0].path, group.path);
 	write_text(file, "memory pids\n");
-	assert_int_equal(oci_join_subgroups(wanted, getpid(), arena, &confinement, &err), -EBUSY);
+	assert_int_equal(oci_join_subgroups(root, top, arena, &confinement, &err), -EBUSY);
 	assert_non_null(strstr(err->message, " adding pid "));
-	/* We are not in it, so that there is nowhere to follow us to. */
-	assert_int_equal(oci_join_subgroups(NULL, getpid(), arena, &confinement, &elsewhere), -EBUSY);
+	confinement.cgroups = &group;
+	assert_int_equal(oci_join_subgroups(below, top, arena, &confinement, NULL), 0);
+	assert_string_equal(confinement.cgroups[0].path, hyfw_arena_format(arena, "%s/below", top));
+	confinement.cgroups = &group;
+	assert_int_equal(oci_join_subgroups(NULL, top, arena, &confinement, NULL), 0);
+	assert_string_equal(confinement.cgroups[0].path, group.path);
+	write_text(file, "\n");
+	assert_int_equal(oci_join_subgroups(root, top, arena, &confinement, NULL), 0);
 	unlink(file);
 }
 
-static void the_freezer_tells_who_stands_still(void **state)
+static void the_freezers_tell_who_stands_still(void **state)
 {
 	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
 	struct hyfw_confinement confinement = { .cgroups = groups_here(arena), .cgroup_count = 2 };
 	const char *file = hyfw_arena_format(arena, "%s/pids/cgroup.freeze", place);
 	const char *old = hyfw_arena_format(arena, "%s/cpu/freezer.state", place);
+	const char *const *found = oci_freezers_of(&confinement, arena);
 
 	(void)state;
-	assert_null(oci_freezer_of(&confinement, arena));
+	assert_null(found[0]);
+	assert_false(oci_is_frozen(found));
+	assert_null(oci_unified_group(found, arena));
 	write_text(file, "0\n");
-	assert_string_equal(oci_freezer_of(&confinement, arena), file);
-	assert_false(oci_is_frozen(file));
-	write_text(file, "1\n");
-	assert_true(oci_is_frozen(file));
 	write_text(old, "THAWED\n");
-	assert_string_equal(oci_freezer_of(&confinement, arena), old);
-	assert_false(oci_is_frozen(old));
+	found = oci_freezers_of(&confinement, arena);
+	assert_string_equal(found[0], file);
+	assert_string_equal(found[1], old);
+	assert_null(found[2]);
+	assert_string_equal(oci_unified_group(found, arena), confinement.cgroups[1].path);
+	assert_false(oci_is_frozen(found));
+	write_text(file, "1\n");
+	assert_true(oci_is_frozen(found));
+	write_text(file, "0\n");
 	write_text(old, "FREEZING\n");
-	assert_true(oci_is_frozen(old));
+	assert_true(oci_is_frozen(found));
 	write_text(old, "FROZEN\n");
-	assert_true(oci_is_frozen(old));
+	assert_true(oci_is_frozen(found));
+	oci_thaw(found);
+	assert_false(oci_is_frozen(found));
 	unlink(old);
-	assert_false(oci_is_frozen(old));
+	unlink(file);
+	assert_false(oci_is_frozen(found));
 }
 
 /* ---- sd_notify ---- */
@@ -256,8 +269,8 @@ int main(void)
 		cmocka_unit_test(a_short_process_takes_over_what_it_does_not_say),
 		cmocka_unit_test(an_id_is_a_name_that_is_not_hidden),
 		cmocka_unit_test(groups_below_the_containers_own_are_joined),
-		cmocka_unit_test(a_group_that_gives_controllers_on_is_left_to_the_first_process),
-		cmocka_unit_test(the_freezer_tells_who_stands_still),
+		cmocka_unit_test(a_group_that_gives_controllers_on_takes_no_command),
+		cmocka_unit_test(the_freezers_tell_who_stands_still),
 		cmocka_unit_test(readiness_is_handed_on_and_nothing_else),
 	};
 
