@@ -259,9 +259,9 @@ with_devices() { # SCRIPT-OUTSIDE SCRIPT-INSIDE JQ-FILTER
 
 @test "a hook without a list has the caller's environment, and its output goes where an annotation says" {
 	bundle '.process.args = ["/bin/true"] | .annotations = {"run.oci.hooks.stdout": $out} |
-		.hooks.prestart = [{path: "/bin/sh", args: ["sh", "-c", "echo $FROM_CALLER"]}]' --arg out "$WORK/said"
+		.hooks.prestart = [{path: "/bin/sh", args: ["sh", "-c", "echo $FROM_CALLER"]}]' --arg out "$WORK/hooked"
 	FROM_CALLER=kept oci run --bundle "$BUNDLE" hooked
-	[ "$(cat "$WORK/said")" = kept ]
+	[ "$(cat "$WORK/hooked")" = kept ]
 }
 
 @test "a pidfd is sent to whom a flag or an annotation names" {
