@@ -61,6 +61,7 @@ int hyfw_oci_pids(struct hyfw_oci_container *container, pid_t **ret_pids, size_t
 {
 	struct hyfw_confinement confinement = { .size = sizeof(confinement), .landlock_fd = -1 };
 	struct found found = { 0 };
+	const char *top;
 	int result = hyfw_oci_load_config(container, err);
 
 	if (result == 0 && container->no_cgroups)
@@ -73,7 +74,9 @@ int hyfw_oci_pids(struct hyfw_oci_container *container, pid_t **ret_pids, size_t
 		return result;
 	if (confinement.cgroup_count == 0) /* of a user who may have none */
 		return hyfw_fail(err, EOPNOTSUPP, "the container has no control groups to tell its processes");
-	read_group(AT_FDCWD, confinement.cgroups[0].path, 0, &found);
+	/* The whole of it, see begin_at_top() in subgroups.c. */
+	top = oci_unified_group(container->freezers, container->arena);
+	read_group(AT_FDCWD, confinement.cgroups[0].unified && top ? top : confinement.cgroups[0].path, 0, &found);
 	*ret_pids = found.pids;
 	*ret_count = found.count;
 	return 0;
