@@ -7,7 +7,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
@@ -51,18 +50,12 @@ static int make_directories(const struct hyfw_host *host, struct hyfw_arena *are
 	for (i = 0; i < 2; i++) {
 		const char *path = place(host, arena, directory, kinds[i], "");
 
-		if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		if (mkdir(path, 0700) == 0)
+			path_sync_parent(path);
+		else if (errno != EEXIST)
 			return host->fail(err, errno, "%s: %s", path, strerror(errno));
 	}
 	return 0;
-}
-
-static void sync_directory(const char *path)
-{
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd >= 0)
-		fsync(fd);
 }
 
 const char *pair_of(const struct hyfw_host *host, struct hyfw_arena *arena, const char *directory,
@@ -148,8 +141,8 @@ int pair_take(const struct hyfw_host *host, struct hyfw_arena *arena, const char
 				  "or widen `categories` in [plugin selinux]", (unsigned long long)all, categories->first,
 				  categories->last);
 	}
-	sync_directory(pairs);
-	sync_directory(place(host, arena, directory, "workloads", ""));
+	path_sync_parent(place(host, arena, directory, "pairs", pair));
+	path_sync_parent(mine);
 	*ret_pair = host->format(arena, "%s", pair);
 	return 0;
 }
@@ -191,9 +184,9 @@ static int gc_workloads(const struct hyfw_host *host, const char *directory, DIR
 
 		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 			continue;
-		if (name[0] == '.') /* a choice that was cut off */
+		if (name[0] == '.' && !lives(alive, name + 1)) /* a choice that was cut off; one that lives may be choosing */
 			unlinkat(dirfd(stream), name, 0);
-		else if (!lives(alive, name))
+		else if (name[0] != '.' && !lives(alive, name))
 			result = pair_drop(host, directory, name, err);
 	}
 	return result;

@@ -38,10 +38,12 @@ static int check_overlap(const struct volumes *volumes, struct hyfw_arena *arena
 			 const void *data, struct hyfw_error **err)
 {
 	const struct claim *claim = data;
-	const char *user = place_other_user(volumes->host, arena, place, "");
 	struct record record;
-	int result;
+	const char *user;
+	int result = place_other_user(volumes->host, arena, place, "", &user, err);
 
+	if (result < 0)
+		return result;
 	if (!user || record_read(volumes->host, place->labels, &record, err) < 0) {
 		volumes->host->forget(err);
 		return 0;
@@ -64,11 +66,14 @@ static int look_at_record(const struct volumes *volumes, struct hyfw_arena *aren
 			  const struct claim *claim, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = volumes->host;
-	const char *other = place_other_user(host, arena, place, claim->workload);
+	const char *other;
 	struct record record;
 	bool same;
-	int result = record_read(host, place->labels, &record, err);
+	int result = place_other_user(host, arena, place, claim->workload, &other, err);
 
+	if (result < 0)
+		return result;
+	result = record_read(host, place->labels, &record, err);
 	if (result == -ENOENT) {
 		host->forget(err);
 		if (other)
@@ -95,8 +100,8 @@ static int look_at_record(const struct volumes *volumes, struct hyfw_arena *aren
 		return result < 0 ? result : 1;
 	/* Cut off, or another label of our own. */
 	result = place_restore(volumes, place, err);
-	unlink(place->done);
-	unlink(place->labels);
+	if (result == 0)
+		unlink(place->labels);
 	return result;
 }
 

@@ -29,7 +29,7 @@ const char *place_name(const struct hyfw_host *host, struct hyfw_arena *arena, c
 
 int make_directory(const struct hyfw_host *host, const char *path, struct hyfw_error **err)
 {
-	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+	if (mkdir(path, 0700) == 0 ? path_sync_parent(path) == 0 : errno == EEXIST)
 		return 0;
 	return host->fail(err, errno, "%s: %s", path, strerror(errno));
 }
@@ -38,24 +38,25 @@ int make_file(const struct hyfw_host *host, const char *path, struct hyfw_error 
 {
 	AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-	return fd >= 0 && fsync(fd) == 0 ? 0 : host->fail(err, errno, "%s: %s", path, strerror(errno));
+	return fd >= 0 && path_sync_parent(path) == 0 ? 0 : host->fail(err, errno, "%s: %s", path, strerror(errno));
 }
 
 /* ---- users ---- */
 
-const char *place_other_user(const struct hyfw_host *host, struct hyfw_arena *arena, const struct place *place,
-			     const char *user)
+int place_other_user(const struct hyfw_host *host, struct hyfw_arena *arena, const struct place *place,
+		     const char *user, const char **ret_other, struct hyfw_error **err)
 {
-	const char *found = NULL;
 	struct dirent *entry;
 	DIR *stream = opendir(place->users);
 
-	while (stream && !found && (entry = readdir(stream)))
+	*ret_other = NULL;
+	if (!stream)
+		return errno == ENOENT ? 0 : host->fail(err, errno, "%s: %s", place->users, strerror(errno));
+	while (!*ret_other && (entry = readdir(stream)))
 		if (entry->d_name[0] != '.' && strcmp(entry->d_name, user) != 0)
-			found = host->format(arena, "%s", entry->d_name);
-	if (stream)
-		closedir(stream);
-	return found;
+			*ret_other = host->format(arena, "%s", entry->d_name);
+	closedir(stream);
+	return 0;
 }
 
 const char *place_user(const struct hyfw_host *host, struct hyfw_arena *arena, const struct place *place,
@@ -69,9 +70,13 @@ const char *place_user(const struct hyfw_host *host, struct hyfw_arena *arena, c
 int place_restore(const struct volumes *volumes, const struct place *place, struct hyfw_error **err)
 {
 	struct record record;
-	int result = record_read(volumes->host, place->labels, &record, err);
+	int result;
 	AUTO_CLOSE int fd = -1;
 
+	/* What fails or is cut off half way must not be taken for labelled by who has it next. */
+	if (unlink(place->done) == 0)
+		path_sync_parent(place->done);
+	result = record_read(volumes->host, place->labels, &record, err);
 	if (result == -ENOENT) { /* cut off before anything changed */
 		volumes->host->forget(err);
 		return 0;
@@ -118,10 +123,15 @@ static int drop_one(const struct volumes *volumes, struct hyfw_arena *arena, con
 		    const char *workload, bool unfinished, struct hyfw_error **err)
 {
 	const char *user = place_user(volumes->host, arena, place, workload);
+	const char *other;
+	int result;
 
 	if (access(user, F_OK) < 0 || (unfinished && access(place->done, F_OK) == 0))
 		return 0;
-	if (!place_other_user(volumes->host, arena, place, workload))
+	result = place_other_user(volumes->host, arena, place, workload, &other, err);
+	if (result < 0)
+		return result;
+	if (!other)
 		return give_back(volumes, arena, place, workload, err);
 	if (unlink(user) < 0 && errno != ENOENT)
 		return volumes->host->fail(err, errno, "%s: %s", user, strerror(errno));
@@ -136,7 +146,7 @@ int for_each_place(const struct volumes *volumes, struct hyfw_arena *arena, each
 	const char *path = volumes->host->format(arena, "%s/volumes", volumes->directory);
 	struct dirent *entry;
 	DIR *stream = opendir(path);
-	int result = 0;
+	int result = stream || errno == ENOENT ? 0 : volumes->host->fail(err, errno, "%s: %s", path, strerror(errno));
 
 	while (stream && result == 0 && (entry = readdir(stream))) {
 		struct place place;
@@ -195,7 +205,7 @@ static bool living_users(const struct place *place, const struct hyfw_alive *ali
 {
 	struct dirent *entry;
 	DIR *stream = opendir(place->users);
-	bool found = false;
+	bool found = !stream && errno != ENOENT;
 
 	while (stream && (entry = readdir(stream))) {
 		if (entry->d_name[0] == '.')

@@ -23,11 +23,11 @@ const char *place_name(const struct hyfw_host *host, struct hyfw_arena *arena, c
 int make_directory(const struct hyfw_host *host, const char *path, struct hyfw_error **err);
 int make_file(const struct hyfw_host *host, const char *path, struct hyfw_error **err);
 /* Another user than 'user', in 'arena'; NULL: none. */
-const char *place_other_user(const struct hyfw_host *host, struct hyfw_arena *arena, const struct place *place,
-			     const char *user);
+int place_other_user(const struct hyfw_host *host, struct hyfw_arena *arena, const struct place *place,
+		     const char *user, const char **ret_other, struct hyfw_error **err);
 const char *place_user(const struct hyfw_host *host, struct hyfw_arena *arena, const struct place *place,
 		       const char *user);
-/* Gives the labels back that were there before. */
+/* Gives the labels back that were there before; nothing where there is no record. */
 int place_restore(const struct volumes *volumes, const struct place *place, struct hyfw_error **err);
 
 typedef int (*each_place)(const struct volumes *volumes, struct hyfw_arena *arena, const struct place *place,
