@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * What cannot be had twice: a variable, a path inside, a port of the host. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -62,13 +63,26 @@ static int check_targets(const struct hyfw_config_section *workload, struct hyfw
 	return 0;
 }
 
-/* Two published ports that would take the same address and port of the host. */
+/* The first and last port of the host in "ADDRESS|8000-8010|80-90|tcp"; 0: the driver chooses. */
+static void host_ports(const char *normal, unsigned long *ret_first, unsigned long *ret_last)
+{
+	char *end;
+
+	*ret_first = *ret_last = strtoul(strchr(normal, '|') + 1, &end, 10);
+	if (*end == '-')
+		*ret_last = strtoul(end + 1, NULL, 10);
+}
+
+/* Two published ports, or ranges, that would take the same address and port of the host. */
 static bool same_host_port(const char *one, const char *other)
 {
-	bool any = *one == '|' || *other == '|';
+	const bool any = *one == '|' || *other == '|';
+	unsigned long first, last, other_first, other_last;
 
-	return (any || same_part(one, other, 0)) && same_part(one, other, 1) && same_part(one, other, 3) &&
-	       strncmp(strchr(one, '|'), "|0|", 3) != 0;
+	host_ports(one, &first, &last);
+	host_ports(other, &other_first, &other_last);
+	return (any || same_part(one, other, 0)) && same_part(one, other, 3) && first != 0 && other_first != 0 &&
+	       first <= other_last && other_first <= last;
 }
 
 struct published {

@@ -10,20 +10,49 @@
 #include "config/normalize.h"
 
 #define PUBLISH_FORM "must be [[ADDRESS:]HOSTPORT:]PORT with /tcp or /udp behind, IPv6 addresses in []"
+#define PUBLISH_MOST 1024u /* ports of a range */
 
-static int parse_port(const char *what, const char *text, unsigned *ret_port, struct hyfw_error **err)
+struct ports {
+	unsigned first, last;
+};
+
+static int parse_number(const char *what, const char *text, size_t length, unsigned *ret_port, struct hyfw_error **err)
 {
 	unsigned long port;
 
-	if (strchr(text, '-'))
-		return hyfw_fail(err, EINVAL, "'%s' is a range of ports; publish each port on its own", text);
-	if (!*text || strlen(text) > 5 || text[strspn(text, "0123456789")])
+	if (length == 0 || length > 5 || strspn(text, "0123456789") < length)
 		return hyfw_fail(err, EINVAL, PUBLISH_FORM);
 	port = strtoul(text, NULL, 10);
 	if (port < 1 || port > 65535)
 		return hyfw_fail(err, ERANGE, "the %s must be from 1 to 65535", what);
 	*ret_port = (unsigned)port;
 	return 0;
+}
+
+/* "80" or "8000-8010" */
+static int parse_ports(const char *what, const char *text, struct ports *ret_ports, struct hyfw_error **err)
+{
+	const char *dash = strchr(text, '-');
+	struct ports ports;
+	int result = parse_number(what, text, dash ? (size_t)(dash - text) : strlen(text), &ports.first, err);
+
+	ports.last = ports.first;
+	if (result == 0 && dash)
+		result = parse_number(what, dash + 1, strlen(dash + 1), &ports.last, err);
+	if (result < 0)
+		return result;
+	if (ports.last < ports.first)
+		return hyfw_fail(err, ERANGE, "'%s' ends before it begins", text);
+	if (ports.last - ports.first >= PUBLISH_MOST)
+		return hyfw_fail(err, ERANGE, "'%s' has more than %u ports", text, PUBLISH_MOST);
+	*ret_ports = ports;
+	return 0;
+}
+
+static char *ports_text(const struct ports *ports)
+{
+	return ports->first == ports->last ? hyfw_format("%u", ports->first)
+					   : hyfw_format("%u-%u", ports->first, ports->last);
 }
 
 /* Splits "[V6]:REST" or "V4:REST" from '*rest'; checks the address. */
@@ -69,7 +98,8 @@ int hyfw_normalize_publish(const char *text, char **ret_normal, struct hyfw_erro
 {
 	HYFW_AUTO_FREE char *copy = hyfw_dup(text);
 	char *rest = copy, *colon, none[] = "", *address = none;
-	unsigned host = 0, port = 0;
+	HYFW_AUTO_FREE char *host_text = NULL, *port_text = NULL;
+	struct ports host = { 0 }, port = { 0 };
 	const char *protocol;
 	int result = take_protocol(copy, &protocol, err);
 
@@ -85,14 +115,20 @@ int hyfw_normalize_publish(const char *text, char **ret_normal, struct hyfw_erro
 		*colon = '\0';
 		/* "ADDRESS::PORT": a host port that the driver chooses */
 		if (*rest || !*address)
-			result = parse_port("port of the host", rest, &host, err);
+			result = parse_ports("port of the host", rest, &host, err);
 		rest = colon + 1;
 	}
 	if (result == 0)
-		result = parse_port("port", rest, &port, err);
-	if (result == 0)
-		*ret_normal = hyfw_format("%s|%u|%u|%s", address, host, port, protocol);
-	return result;
+		result = parse_ports("port", rest, &port, err);
+	if (result == 0 && host.first && host.last - host.first != port.last - port.first)
+		result = hyfw_fail(err, EINVAL, "has %u ports of the host and %u behind them; both must be as many",
+				   host.last - host.first + 1, port.last - port.first + 1);
+	if (result < 0)
+		return result;
+	host_text = ports_text(&host);
+	port_text = ports_text(&port);
+	*ret_normal = hyfw_format("%s|%s|%s|%s", address, host_text, port_text, protocol);
+	return 0;
 }
 
 /* ---- addresses of networks ---- */

@@ -55,8 +55,8 @@ static const struct hyfw_key workload_keys[] = {
 	/* network */
 	{ { "network", 0, HYFW_OPTION_NAME, LIST, "default", .help = "Networks to join, or none." },
 	  WORDS | CORE, NULL, "NAME ... | none" },
-	{ { "publish", 0, HYFW_OPTION_STRING, LIST, .help = "Port to publish on the host." },
-	  OWN | WORDS, hyfw_normalize_publish, "[[ADDRESS:]HOSTPORT:]PORT[/tcp|/udp]" },
+	{ { "publish", 0, HYFW_OPTION_STRING, LIST, .help = "Port to publish on the host, or a range of them." },
+	  OWN | WORDS, hyfw_normalize_publish, "[[ADDRESS:]HOSTPORT[-LAST]:]PORT[-LAST][/tcp|/udp]" },
 	{ { "links", 0, HYFW_OPTION_NAME, LIST,
 	    .help = "Workloads of the same network to which it may connect." },
 	  OWN | WORDS, NULL, "WORKLOAD ..." },

@@ -117,8 +117,8 @@ char *hyfw_describe_status(const struct hyfw_state *state)
 
 /* ---- ports ---- */
 
-/* "ADDRESS|HOSTPORT|PORT|PROTO"; a random host port is in the endpoint's notes as
- * "publish.PORT/PROTO". */
+/* "ADDRESS|HOSTPORT|PORT|PROTO"; a port of the host that was chosen is in the endpoint's notes
+ * as "publish.PORT/PROTO". */
 static char *describe_port(const char *text, const struct hyfw_map *notes)
 {
 	HYFW_AUTO_FREE char *copy = hyfw_dup(text);
@@ -134,6 +134,24 @@ static char *describe_port(const char *text, const struct hyfw_map *notes)
 	return hyfw_format("%s%s%s->%s/%s", address, *address ? ":" : "", chosen ? chosen : host, port, rest);
 }
 
+/* Of a range "ADDRESS|0|FIRST-LAST|PROTO" each port has its own; other ones are told as they are. */
+static void tell_ports(const char *text, const struct hyfw_map *notes, void (*take)(void *data, const char *port),
+		       void *data)
+{
+	HYFW_AUTO_FREE char *copy = hyfw_dup(text);
+	char *rest = copy, *address = strsep(&rest, "|"), *host = strsep(&rest, "|");
+	char *port = strsep(&rest, "|"), *last = port ? strchr(port, '-') : NULL;
+	const bool chosen = last && rest && strcmp(host, "0") == 0;
+	unsigned long first = chosen ? strtoul(port, NULL, 10) : 0, end = chosen ? strtoul(last + 1, NULL, 10) : 0;
+
+	do {
+		HYFW_AUTO_FREE char *one = chosen ? hyfw_format("%s|0|%lu|%s", address, first, rest) : hyfw_dup(text);
+		HYFW_AUTO_FREE char *told = describe_port(one, notes);
+
+		take(data, told);
+	} while (first++ < end && first <= 65535);
+}
+
 static void each_port(const struct hyfw_state *state, void (*take)(void *data, const char *port), void *data)
 {
 	const struct hyfw_map settings = hyfw_pairs_map(&state->definition->settings);
@@ -145,11 +163,8 @@ static void each_port(const struct hyfw_state *state, void (*take)(void *data, c
 	if (state->journal)
 		hyfw_journal_record(state->journal, HYFW_KIND_NETWORK, NULL, NULL, &record);
 	notes = hyfw_pairs_map(&record);
-	while ((text = hyfw_map_next(&settings, "publish", &cursor))) {
-		HYFW_AUTO_FREE char *port = describe_port(text, &notes);
-
-		take(data, port);
-	}
+	while ((text = hyfw_map_next(&settings, "publish", &cursor)))
+		tell_ports(text, &notes, take, data);
 	hyfw_pairs_finish(&record);
 }
 

@@ -188,7 +188,7 @@ address_of() { # NAME
 	SERVER=$!
 	{
 		printf '[network way]\ndriver = user\n'
-		machine vm "network = way" "publish = 8080:80"
+		machine vm "network = way" "publish = 8079-8081:79-81"
 		machine alone "network = none"
 	} >"$STACK"
 	up

@@ -140,9 +140,9 @@ can_ping() { hyfw exec "$1" -- ping -c 1 -W 1 "$2"; }
 	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/srv"
 	head -c 2000000 /dev/urandom >"$BATS_TEST_TMPDIR/srv/large"
 	chmod 644 "$BATS_TEST_TMPDIR/srv/large"
-	hyfw run -d --name web --network lan --set stop_signal=SIGKILL -p "$port:80" -v "$BATS_TEST_TMPDIR/srv:/srv:ro" --rootfs "$ROOTFS" httpd -f -p 80 -h /srv
+	hyfw run -d --name web --network lan --set stop_signal=SIGKILL -p "$port:80" -p 81-82 -v "$BATS_TEST_TMPDIR/srv:/srv:ro" --rootfs "$ROOTFS" httpd -f -p 80 -h /srv
 	box other
-	hyfw ps | grep -F "$port->80"
+	hyfw ps | grep -E "$port->80/tcp, [0-9]+->81/tcp, [0-9]+->82/tcp"
 	wait_until 5 curl -fsS --max-time 3 -o /dev/null "http://127.0.0.1:$port/large"
 	curl -fsS --max-time 10 "http://$own:$port/large" | cmp - "$BATS_TEST_TMPDIR/srv/large"
 	run hyfw exec other -- probe connect 10.92.0.1 "$port" 1000

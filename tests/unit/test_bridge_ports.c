@@ -104,6 +104,32 @@ static void addresses_and_random_ports(void **state)
 	network_down(&network);
 }
 
+static void a_range_is_as_many_ports(void **state)
+{
+	struct journal network;
+	struct workload web, other;
+	HYFW_AUTO_FREE char *before = machine_state();
+	const char *port;
+	pid_t server;
+
+	(void)state;
+	OK(network_up(&network, "front", &network_map, &err));
+	OK(web_up(&web, "web", "|8000-9023|79-1102|tcp", &err)); /* as many as there may be */
+	OK(web_up(&other, "other", "|0|80-82|tcp", &err));
+	server = traffic_serve(web.netns, "0.0.0.0", 80);
+	assert_int_equal(traffic_connect(-1, "127.0.0.1", 8001), 0);
+	assert_int_equal(traffic_connect(-1, "127.0.0.1", 8000), ECONNREFUSED);
+	port = journal_note(&other.journal, "publish.82/tcp");
+	assert_non_null(port);
+	assert_string_not_equal(port, journal_note(&other.journal, "publish.81/tcp"));
+	traffic_stop(server);
+	workload_down(&other);
+	workload_down(&web);
+	assert_int_equal(traffic_connect(-1, "127.0.0.1", 8001), ECONNREFUSED);
+	network_down(&network);
+	assert_state(before);
+}
+
 static void assert_refused(const char *publish, int errnum, const char *sentence)
 {
 	struct hyfw_error *err = NULL;
@@ -135,6 +161,11 @@ static void ports_in_use_are_refused(void **state)
 	assert_refused("198.51.100.7|9000|80|tcp", EADDRNOTAVAIL, "198.51.100.7 is no address of this host");
 	assert_refused("::1|9000|80|tcp", EOPNOTSUPP, "IPv4 addresses only");
 	assert_refused("|9000|0|tcp", EINVAL, "from 1 to 65535");
+	assert_refused("|9000-9001|80|tcp", EINVAL, "as many ports on both sides");
+	assert_refused("|0-5|80-85|tcp", EINVAL, "from 1 to 65535");
+	assert_refused("|9000-8999|80-79|tcp", EINVAL, "from 1 to 65535");
+	assert_refused("|9000-10024|1000-2024|tcp", E2BIG, "more than 1024 ports");
+	assert_refused("|8880-8890|80-90|tcp", EADDRINUSE, "web"); /* one of them */
 	assert_refused("|9000|80|sctp", EINVAL, "tcp or udp");
 	assert_refused("|9000|80", EINVAL, "ADDRESS|HOSTPORT|PORT|PROTO");
 	assert_state(before);
@@ -151,6 +182,7 @@ int bridge_port_tests(void)
 		cmocka_unit_test(published_port_is_reached_from_everywhere),
 		cmocka_unit_test(workloads_go_out_unless_internal),
 		cmocka_unit_test(published_port_is_no_way_around_links),
+		cmocka_unit_test(a_range_is_as_many_ports),
 		cmocka_unit_test(addresses_and_random_ports),
 		cmocka_unit_test(ports_in_use_are_refused),
 	};

@@ -17,6 +17,8 @@ static const struct {
 	  "web.ini:6: [workload a] links = b: 'b' and this workload have no network in common; add one to both" },
 	{ "[workload a]\n" R "publish = 80:80\n[workload b]\n" R "publish = 127.0.0.1:80:81\n",
 	  "web.ini:6: [workload b] publish = 127.0.0.1:80:81: workload a publishes on that port of the host too (80:80); choose another" },
+	{ "[workload a]\n" R "publish = 8000-8010:80-90\n[workload b]\n" R "publish = 8010:80\n",
+	  "web.ini:6: [workload b] publish = 8010:80: workload a publishes on that port of the host too (8000-8010:80-90); choose another" },
 	{ "[workload a]\n" R "publish = 80:80, 80:81\n",
 	  "web.ini:3: [workload a] publish = 80:81: workload a publishes on that port of the host too (80:80); choose another" },
 	{ "[workload a]\n" R "volume = x:/data\n  /srv:/data:ro\n",

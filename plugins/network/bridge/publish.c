@@ -35,31 +35,27 @@ int bridge_publish_plan(struct bridge *bridge, const struct hyfw_subject *subjec
 			struct hyfw_arena *arena, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = bridge->host;
-	const char *master = bridge_name_network(bridge, arena, subject->name), *text = "", *commands = "", *value;
+	const char *master = bridge_name_network(bridge, arena, subject->name), *text, *commands;
 	struct hyfw_step step = { .size = sizeof(step), .verb = "publish", .lifetime = HYFW_LIFETIME_RUN };
 	struct net_publication *list;
 	struct hyfw_pair *args;
-	size_t count, i, cursor = 0;
+	size_t count, n = 3;
 	int r = net_publications(host, arena, &subject->settings, &list, &count, err);
 
 	if (r < 0 || count == 0 || subject->index != 0)
 		return r;
-	args = host->alloc(arena, (count + 3) * sizeof(*args));
+	args = host->alloc(arena, (subject->settings.count + 3) * sizeof(*args));
 	args[0] = (struct hyfw_pair){ "network", subject->name };
 	args[1] = (struct hyfw_pair){ "master", master };
 	args[2] = (struct hyfw_pair){ "host_interface",
 				      bridge_name_endpoint(bridge, arena, subject->name, subject->workload) };
-	for (i = 0; i < count; i++) {
-		value = hyfw_map_next(&subject->settings, "publish", &cursor);
-		args[i + 3] = (struct hyfw_pair){ "publish", value };
-		text = host->format(arena, "%s%s%s", text, i ? ", " : "", net_publication_text(host, arena, &list[i]));
-		commands = host->format(arena, "%s\n%s", commands,
-					net_publication_commands(host, arena, host->owner, subject->workload, &list[i]));
-	}
+	net_publications_copy(&subject->settings, args, &n);
+	text = net_publications_text(host, arena, list, count);
+	commands = net_publications_commands(host, arena, host->owner, subject->workload, list, count);
 	step.object = host->format(arena, "ports of %s", subject->workload);
 	step.summary = host->format(arena, "publish port %s of %s", text, subject->workload);
 	step.commands = host->format(arena, "sysctl -w net.ipv4.conf.%s.route_localnet=1%s", master, commands);
-	step.args = (struct hyfw_map){ count + 3, args };
+	step.args = (struct hyfw_map){ n, args };
 	return host->plan_step(plan, &step, err);
 }
 
@@ -90,21 +86,26 @@ int bridge_publish_apply(struct bridge *bridge, struct hyfw_call *call, struct h
 
 /* Only with the lease in hand are the rules for a port ours to remove: apply()
  * may have failed because another workload has it. */
-static int port_give_back(struct bridge *bridge, struct hyfw_call *call, struct net_publication *p,
-			  struct hyfw_error **err)
+static int ports_hold(struct bridge *bridge, struct hyfw_call *call, struct net_publication *list, size_t *count,
+		      struct hyfw_error **err)
 {
 	const struct hyfw_host *host = bridge->host;
-	const char *lease = net_port_lease(host, call->arena, p);
-	int r = host->lease_take("ports", lease, call->workload, err);
+	size_t held = 0, i;
+	int r = 0;
 
-	if (r == -EADDRINUSE) {
+	for (i = 0; i < *count && r >= 0; i++) {
+		net_port_recall(host, call, &list[i]);
+		if (!list[i].port)
+			continue;
+		r = host->lease_take("ports", net_port_lease(host, call->arena, &list[i]), call->workload, err);
+		if (r >= 0)
+			list[held++] = list[i];
+		if (r != -EADDRINUSE)
+			continue;
 		host->forget(err);
-		return 0;
+		r = 0;
 	}
-	if (r >= 0)
-		r = bridge_firewall_unpublish(bridge, call->workload, p, 1, err);
-	if (r >= 0)
-		host->lease_drop("ports", lease, call->workload);
+	*count = held;
 	return r;
 }
 
@@ -119,11 +120,13 @@ int bridge_publish_undo(struct bridge *bridge, struct hyfw_call *call, struct hy
 	if (!address)
 		return 0; /* nothing was begun */
 	r = net_publications(host, call->arena, &call->step->args, &list, &count, err);
-	for (i = 0; i < count && r >= 0; i++) {
+	if (r >= 0)
+		r = ports_hold(bridge, call, list, &count, err);
+	for (i = 0; i < count && r >= 0; i++)
 		list[i].to = address;
-		net_port_recall(host, call, &list[i]);
-		if (list[i].port)
-			r = port_give_back(bridge, call, &list[i], err);
-	}
+	if (r >= 0 && count > 0)
+		r = bridge_firewall_unpublish(bridge, call->workload, list, count, err);
+	for (i = 0; i < count && r >= 0; i++)
+		host->lease_drop("ports", net_port_lease(host, call->arena, &list[i]), call->workload);
 	return r;
 }

@@ -10,20 +10,33 @@
 
 #define RANDOM_TRIES 64
 
-/* ---- "ADDRESS|HOSTPORT|PORT|PROTO" ---------------------------------------- */
+/* ---- "ADDRESS|HOSTPORT|PORT|PROTO", where a port may be "FIRST-LAST" ------------- */
 
-static bool port_parse(const char *text, unsigned lowest, unsigned *ret_port)
+static bool port_parse(const char *text, unsigned lowest, unsigned *ret_port, char **ret_end)
 {
-	char *end;
 	unsigned long port;
 
 	if (*text < '0' || *text > '9')
 		return false;
-	port = strtoul(text, &end, 10);
-	if (*end || port < lowest || port > 65535)
+	port = strtoul(text, ret_end, 10);
+	if (port < lowest || port > 65535)
 		return false;
 	*ret_port = (unsigned)port;
 	return true;
+}
+
+static bool range_parse(const char *text, unsigned lowest, unsigned *ret_first, unsigned *ret_span)
+{
+	unsigned last;
+	char *end;
+
+	if (!port_parse(text, lowest, ret_first, &end))
+		return false;
+	last = *ret_first;
+	if (*end == '-' && (*ret_first == 0 || !port_parse(end + 1, *ret_first, &last, &end)))
+		return false;
+	*ret_span = last - *ret_first + 1;
+	return *end == '\0';
 }
 
 static int publish_parse(const struct hyfw_host *host, struct hyfw_arena *arena, const char *text,
@@ -31,6 +44,7 @@ static int publish_parse(const struct hyfw_host *host, struct hyfw_arena *arena,
 {
 	char *fields[4] = { host->format(arena, "%s", text) };
 	struct net_publication parsed = { 0 };
+	unsigned span;
 	uint32_t address;
 	size_t i;
 
@@ -40,8 +54,10 @@ static int publish_parse(const struct hyfw_host *host, struct hyfw_arena *arena,
 			return host->fail(err, EINVAL, "publish %s is not ADDRESS|HOSTPORT|PORT|PROTO", text);
 		*fields[i]++ = '\0';
 	}
-	if (!port_parse(fields[1], 0, &parsed.port) || !port_parse(fields[2], 1, &parsed.to_port))
+	if (!range_parse(fields[1], 0, &parsed.port, &span) || !range_parse(fields[2], 1, &parsed.to_port, &parsed.span))
 		return host->fail(err, EINVAL, "publish %s: a port must be from 1 to 65535", text);
+	if (parsed.port && span != parsed.span)
+		return host->fail(err, EINVAL, "publish %s: as many ports on both sides", text);
 	if (strcmp(fields[3], "tcp") != 0 && strcmp(fields[3], "udp") != 0)
 		return host->fail(err, EINVAL, "publish %s: the protocol must be tcp or udp", text);
 	if (strchr(fields[0], ':'))
@@ -54,44 +70,134 @@ static int publish_parse(const struct hyfw_host *host, struct hyfw_arena *arena,
 	return 0;
 }
 
-int net_publications(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_map *map,
-			struct net_publication **ret_list, size_t *ret_count, struct hyfw_error **err)
+static void expand(const struct net_publication *range, struct net_publication *list)
 {
-	struct net_publication *list = host->alloc(arena, (map->count + 1) * sizeof(*list));
-	size_t cursor = 0, count = 0;
+	unsigned i;
+
+	for (i = 0; i < range->span; i++) {
+		list[i] = *range;
+		list[i].port = range->port ? range->port + i : 0;
+		list[i].to_port = range->to_port + i;
+		list[i].span = i ? 0 : range->span;
+	}
+}
+
+int net_publications(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_map *map,
+		     struct net_publication **ret_list, size_t *ret_count, struct hyfw_error **err)
+{
+	struct net_publication *ranges = host->alloc(arena, (map->count + 1) * sizeof(*ranges)), *list;
+	size_t cursor = 0, count = 0, all = 0, i;
 	const char *text;
 	int r;
 
 	while ((text = hyfw_map_next(map, "publish", &cursor))) {
-		r = publish_parse(host, arena, text, &list[count++], err);
+		r = publish_parse(host, arena, text, &ranges[count], err);
 		if (r < 0)
 			return r;
+		all += ranges[count++].span;
+		if (all > NET_PUBLICATIONS_MOST)
+			return host->fail(err, E2BIG, "publish: more than %d ports", NET_PUBLICATIONS_MOST);
+	}
+	list = host->alloc(arena, (all + 1) * sizeof(*list));
+	for (i = all = 0; i < count; i++) {
+		expand(&ranges[i], list + all);
+		all += ranges[i].span;
 	}
 	*ret_list = list;
-	*ret_count = count;
+	*ret_count = all;
 	return 0;
+}
+
+void net_publications_copy(const struct hyfw_map *map, struct hyfw_pair *args, size_t *count)
+{
+	const char *value;
+	size_t cursor = 0;
+
+	while ((value = hyfw_map_next(map, "publish", &cursor)))
+		args[(*count)++] = (struct hyfw_pair){ "publish", value };
 }
 
 /* ---- for people ------------------------------------------------------------ */
 
-const char *net_publication_text(const struct hyfw_host *host, struct hyfw_arena *arena,
-				 const struct net_publication *p)
+static const char *range_text(const struct hyfw_host *host, struct hyfw_arena *arena, unsigned first, unsigned span)
 {
-	return host->format(arena, "%s%s%s as %u/%s", p->address, *p->address ? ":" : "",
-			    p->port ? host->format(arena, "%u", p->port) : "a free port", p->to_port, p->protocol);
+	return span > 1 ? host->format(arena, "%u-%u", first, first + span - 1) : host->format(arena, "%u", first);
 }
 
-const char *net_publication_commands(const struct hyfw_host *host, struct hyfw_arena *arena, const char *table,
-				     const char *workload, const struct net_publication *p)
+const char *net_publication_port(const struct hyfw_host *host, struct hyfw_arena *arena,
+				 const struct net_publication *p)
 {
-	const char *map = *p->address ? "published_at" : "published",
-		   *port = p->port ? host->format(arena, "%u", p->port) : "$PORT",
-		   *key = host->format(arena, "%s%s%s . %s", p->address, *p->address ? " . " : "", p->protocol, port);
+	return p->port ? range_text(host, arena, p->port, p->span) : "$PORT";
+}
 
-	return host->format(arena,
-			    "nft add element inet %s %s_address '{ %s comment \"%s\" : $ADDRESS }'\n"
-			    "nft add element inet %s %s_port '{ %s comment \"%s\" : %u }'",
-			    table, map, key, workload, table, map, key, workload, p->to_port);
+const char *net_publication_to_port(const struct hyfw_host *host, struct hyfw_arena *arena,
+				    const struct net_publication *p)
+{
+	return range_text(host, arena, p->to_port, p->span);
+}
+
+const char *net_publications_text(const struct hyfw_host *host, struct hyfw_arena *arena,
+				  const struct net_publication *list, size_t count)
+{
+	const char *text = "";
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		const struct net_publication *p = &list[i];
+
+		if (p->span > 0)
+			text = host->format(arena, "%s%s%s%s%s as %s/%s", text, i ? ", " : "", p->address,
+					    *p->address ? ":" : "",
+					    p->port ? net_publication_port(host, arena, p) : "a free port",
+					    net_publication_to_port(host, arena, p), p->protocol);
+	}
+	return text;
+}
+
+/* "8000" as the port of a line, or "$((8000 + i))" in a loop. */
+static const char *line_port(const struct hyfw_host *host, struct hyfw_arena *arena, unsigned port, bool loop)
+{
+	if (port == 0)
+		return "$PORT";
+	return host->format(arena, loop ? "$((%u + i))" : "%u", port);
+}
+
+/* What the shell is to replace in a loop is in double quotes. */
+static const char *element_line(const struct hyfw_host *host, struct hyfw_arena *arena, bool loop, const char *set,
+				const char *key, const char *workload, const char *value)
+{
+	return loop ? host->format(arena, "\n\tnft add element inet %s \"{ %s comment \\\"%s\\\" : %s }\"", set, key,
+				   workload, value)
+		    : host->format(arena, "\nnft add element inet %s '{ %s comment \"%s\" : %s }'", set, key, workload,
+				   value);
+}
+
+static const char *commands_of(const struct hyfw_host *host, struct hyfw_arena *arena, const char *table,
+			       const char *workload, const struct net_publication *p)
+{
+	const bool loop = p->span > 1;
+	const char *map = *p->address ? "published_at" : "published",
+		   *key = host->format(arena, "%s%s%s . %s", p->address, *p->address ? " . " : "", p->protocol,
+				       line_port(host, arena, p->port, loop)),
+		   *address = element_line(host, arena, loop, host->format(arena, "%s %s_address", table, map), key,
+					   workload, "$ADDRESS"),
+		   *port = element_line(host, arena, loop, host->format(arena, "%s %s_port", table, map), key, workload,
+					line_port(host, arena, p->to_port, loop));
+
+	return loop ? host->format(arena, "\nfor i in $(seq 0 %u); do%s%s\ndone", p->span - 1, address, port)
+		    : host->format(arena, "%s%s", address, port);
+}
+
+const char *net_publications_commands(const struct hyfw_host *host, struct hyfw_arena *arena, const char *table,
+				      const char *workload, const struct net_publication *list, size_t count)
+{
+	const char *commands = "";
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (list[i].span > 0)
+			commands = host->format(arena, "%s%s", commands, commands_of(host, arena, table, workload, &list[i]));
+	return commands;
 }
 
 /* ---- taking them ---------------------------------------------------------- */
@@ -189,9 +295,10 @@ void net_port_recall(const struct hyfw_host *host, struct hyfw_call *call, struc
 {
 	const char *key = host->format(call->arena, "publish.%u/%s", p->to_port, p->protocol),
 		   *noted = hyfw_map_get(&call->record, key);
+	char *end;
 
-	if (p->port == 0 && noted)
-		port_parse(noted, 1, &p->port);
+	if (p->port == 0 && noted && !port_parse(noted, 1, &p->port, &end))
+		p->port = 0;
 }
 
 void net_port_drop(const struct hyfw_host *host, struct hyfw_call *call, struct net_publication *p)

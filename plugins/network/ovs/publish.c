@@ -58,24 +58,21 @@ int ovs_publish_plan(struct ovs *ovs, const struct hyfw_subject *subject, const 
 	static const char *const copied[] = { "network", "bridge", "host_interface" };
 	const struct hyfw_host *host = ovs->host;
 	struct hyfw_step step = { .size = sizeof(step), .verb = "publish", .lifetime = HYFW_LIFETIME_RUN };
-	const char *table = ovs_nft_table(ovs, arena, hyfw_map_get(port, "host_interface")), *text = "",
-		   *commands = "", *value;
+	const char *table = ovs_nft_table(ovs, arena, hyfw_map_get(port, "host_interface")), *text,
+		   *commands;
 	struct net_publication *list;
 	struct hyfw_pair *args;
-	size_t count, i, cursor = 0, n = 0;
+	size_t count, n = 0;
 	int r = net_publications(host, arena, &subject->settings, &list, &count, err);
 
 	if (r < 0 || count == 0 || subject->index != 0)
 		return r;
-	args = host->alloc(arena, (count + 3) * sizeof(*args));
+	args = host->alloc(arena, (subject->settings.count + 3) * sizeof(*args));
 	for (; n < 3; n++)
 		args[n] = (struct hyfw_pair){ copied[n], hyfw_map_get(port, copied[n]) };
-	for (i = 0; (value = hyfw_map_next(&subject->settings, "publish", &cursor)); i++) {
-		args[n++] = (struct hyfw_pair){ "publish", value };
-		text = host->format(arena, "%s%s%s", text, i ? ", " : "", net_publication_text(host, arena, &list[i]));
-		commands = host->format(arena, "%s\n%s", commands,
-					net_publication_commands(host, arena, table, subject->workload, &list[i]));
-	}
+	net_publications_copy(&subject->settings, args, &n);
+	text = net_publications_text(host, arena, list, count);
+	commands = net_publications_commands(host, arena, table, subject->workload, list, count);
 	step.object = host->format(arena, "ports of %s", subject->workload);
 	step.summary = host->format(arena, "publish port %s of %s, to which all callers are the gateway", text,
 				    subject->workload);

@@ -32,28 +32,28 @@ int user_endpoint_plan(struct user *user, const struct hyfw_subject *subject, st
 	const struct hyfw_host *host = user->host;
 	const char *uid = host->format(arena, "%u", subject->idmap.count ? subject->idmap.host_uid : geteuid()),
 		   *inner = host->format(arena, "eth%u", subject->index), *w = subject->workload, *ports = "",
-		   *program = subject->takes_tap ? "passt" : "pasta", *value;
+		   *program = subject->takes_tap ? "passt" : "pasta";
 	struct net_publication *list;
 	struct hyfw_pair *args;
 	struct hyfw_step step = { .size = sizeof(step), .verb = program, .lifetime = HYFW_LIFETIME_RUN };
-	size_t count, i, cursor = 0;
+	size_t count, i, n = 3;
 	int r = net_publications(host, arena, &subject->settings, &list, &count, err);
 
 	if (r < 0)
 		return r;
 	if (subject->index != 0)
 		count = 0;
-	args = host->alloc(arena, (count + 4) * sizeof(*args));
+	args = host->alloc(arena, (subject->settings.count + 4) * sizeof(*args));
 	args[0] = (struct hyfw_pair){ "network", subject->name };
 	args[1] = (struct hyfw_pair){ "interface", inner };
 	args[2] = (struct hyfw_pair){ "uid", uid };
-	for (i = 0; i < count; i++) {
-		value = hyfw_map_next(&subject->settings, "publish", &cursor);
-		args[i + 3] = (struct hyfw_pair){ "publish", value };
-		ports = host->format(arena, "%s -%c %s%s%s:%u", ports, list[i].protocol[0], list[i].address,
-				     *list[i].address ? "/" : "",
-				     list[i].port ? host->format(arena, "%u", list[i].port) : "$PORT", list[i].to_port);
-	}
+	if (count > 0)
+		net_publications_copy(&subject->settings, args, &n);
+	for (i = 0; i < count; i++)
+		if (list[i].span > 0)
+			ports = host->format(arena, "%s -%c %s%s%s:%s", ports, list[i].protocol[0], list[i].address,
+					     *list[i].address ? "/" : "", net_publication_port(host, arena, &list[i]),
+					     net_publication_to_port(host, arena, &list[i]));
 	step.object = host->format(arena, "%s of %s", program, w);
 	step.summary = host->format(arena, "connect %s by a process of user %s, which has no privileges", w, uid);
 	step.commands = subject->takes_tap
@@ -61,7 +61,7 @@ int user_endpoint_plan(struct user *user, const struct hyfw_subject *subject, st
 			       user_socket(user, arena, user_directory(user, arena, subject->name, w)), ports)
 		: host->format(arena, "pasta --config-net --netns %s --ns-ifname %s --no-map-gw -T none -U none%s", w,
 			       inner, ports);
-	step.args = (struct hyfw_map){ count + 3, args };
+	step.args = (struct hyfw_map){ n, args };
 	return host->plan_step(plan, &step, err);
 }
 

@@ -56,17 +56,24 @@ static void word(struct words *words, const char *text)
 static void words_ports(struct words *words, const struct user_server *server, const char *protocol,
 			const char *flag)
 {
+	const struct hyfw_host *host = words->host;
 	bool any = false;
-	size_t i;
+	size_t i, more;
 
-	for (i = 0; i < server->port_count; i++) {
+	for (i = 0; i < server->port_count; i += more + 1) {
 		const struct net_publication *p = &server->ports[i];
+		const char *from = host->format(words->arena, "%s%s%u", p->address, *p->address ? "/" : "", p->port);
 
+		/* Of a range, those that follow on both sides: they were chosen one by one, maybe. */
+		for (more = 0; i + more + 1 < server->port_count && p[more + 1].span == 0; more++)
+			if (p[more + 1].port != p->port + more + 1)
+				break;
 		if (strcmp(p->protocol, protocol) != 0)
 			continue;
 		word(words, flag);
-		word(words, words->host->format(words->arena, "%s%s%u:%u", p->address, *p->address ? "/" : "", p->port,
-						p->to_port));
+		word(words, more ? host->format(words->arena, "%s-%zu:%u-%zu", from, p->port + more, p->to_port,
+						p->to_port + more)
+				 : host->format(words->arena, "%s:%u", from, p->to_port));
 		any = true;
 	}
 	if (any)
