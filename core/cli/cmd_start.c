@@ -11,7 +11,7 @@
 #include "cli/cli.h"
 #include "cli/session.h"
 #include "engine/autostart.h"
-#include "engine/failover_place.h"
+#include "engine/failover_read.h"
 #include "engine/launch.h"
 
 static int start_one(const char *name, bool attach, bool interactive, bool here)
@@ -53,8 +53,15 @@ struct boot {
 /* A machine that another host has taken over is where it should be. */
 static int start_with_host(const struct hyfw_state *state)
 {
-	if (!hyfw_failover_elsewhere(state->definition))
+	struct hyfw_error *err = NULL;
+	const int elsewhere = hyfw_failover_elsewhere(state->definition, &err);
+
+	if (elsewhere == 0)
 		return start_one(state->definition->name, false, false, false);
+	if (elsewhere < 0) {
+		hyfw_wrap(&err, "workload %s", state->definition->name);
+		return hyfw_cli_error(err);
+	}
 	fprintf(stderr, "hyfw: workload %s: another host has it now\n", state->definition->name);
 	return 0;
 }

@@ -208,7 +208,7 @@ void hyfw_failover_forget(const struct hyfw_definition *definition)
 		hyfw_host_table()->log(HYFW_LOG_WARNING, "workload %s: %s", definition->name, failure->message);
 }
 
-bool hyfw_failover_elsewhere(const struct hyfw_definition *definition)
+bool hyfw_failover_held_elsewhere(const struct hyfw_definition *definition)
 {
 	HYFW_AUTO_FREE char *directory = NULL, *path = NULL;
 	struct hyfw_failover_lease lease = { 0 };

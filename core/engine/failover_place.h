@@ -38,8 +38,8 @@ void hyfw_failover_refresh(const struct hyfw_definition *definition);
 /* The workload is being removed: its directory goes too, unless another host has it. */
 void hyfw_failover_forget(const struct hyfw_definition *definition);
 
-/* Whether another host has it, as far as the storage tells. */
-bool hyfw_failover_elsewhere(const struct hyfw_definition *definition);
+/* Whether another host has it, as far as the storage tells; failover_read.h has it with a limit. */
+bool hyfw_failover_held_elsewhere(const struct hyfw_definition *definition);
 
 /* Notes it for the disks of the run (HYFW_NOTE_LOST), before it is undone. */
 void hyfw_failover_lost(struct hyfw_journal *journal);

@@ -6,7 +6,10 @@
 
 #include "base/cleanup.h"
 #include "engine/failover_place.h"
+#include "engine/journal_format.h"
 #include "engine/limited.h"
+
+#define AGAIN_MS 1000 /* for storage to answer when some has just not */
 
 struct hyfw_failover_reading {
 	char *directory;
@@ -46,6 +49,14 @@ static void read_kept(void *data)
 	struct hyfw_failover_reading *reading = data;
 
 	reading->result = hyfw_failover_kept(reading->directory, &reading->definition, &reading->failure);
+}
+
+/* Even where its directory is may take a look at the storage. */
+static void look_elsewhere(void *data)
+{
+	struct hyfw_failover_reading *reading = data;
+
+	reading->result = hyfw_failover_held_elsewhere(reading->definition);
 }
 
 static struct hyfw_failover_reading *begin(const char *directory, void (*work)(void *data))
@@ -104,5 +115,37 @@ int hyfw_failover_read_kept(const char *directory, struct hyfw_definition **ret_
 		return result;
 	if (reading->result == 0)
 		*ret_definition = HYFW_STEAL(reading->definition);
+	return give_result(reading, err);
+}
+
+/* One of the reader's own: it may outlive the caller's. */
+static int copy_definition(const struct hyfw_definition *definition, struct hyfw_definition **ret_copy,
+			   struct hyfw_error **err)
+{
+	HYFW_AUTO_FREE char *json = hyfw_definition_to_json(definition);
+
+	return hyfw_definition_from_json(json, ret_copy, err);
+}
+
+int hyfw_failover_elsewhere(const struct hyfw_definition *definition, struct hyfw_error **err)
+{
+	static bool in_vain;
+	struct hyfw_definition *copy = NULL;
+	struct hyfw_failover_reading *reading;
+	int result;
+
+	if (!hyfw_failover_wanted(definition))
+		return 0;
+	result = copy_definition(definition, &copy, err);
+	if (result < 0)
+		return result;
+	reading = hyfw_new(sizeof(*reading));
+	reading->definition = copy;
+	reading->deadline = in_vain ? hyfw_now_us() + AGAIN_MS * 1000u : hyfw_limited_deadline();
+	reading->limited = hyfw_limited_start(look_elsewhere, finish, reading);
+	if (!hyfw_limited_wait(reading->limited, reading->deadline)) {
+		in_vain = true;
+		return hyfw_fail(err, ETIMEDOUT, "its storage hangs: whether another host has it cannot be told");
+	}
 	return give_result(reading, err);
 }

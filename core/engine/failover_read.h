@@ -17,6 +17,10 @@ struct hyfw_failover_reading *hyfw_failover_read_begin(const char *directory);
 int hyfw_failover_read_end(struct hyfw_failover_reading *reading, struct hyfw_failover_lease *ret_lease,
 			   struct hyfw_error **err);
 
+/* Whether another host has it, as far as the storage tells: 1, 0, or -ETIMEDOUT.  Where one was waited
+ * for in vain the next ones of this process get less time. */
+int hyfw_failover_elsewhere(const struct hyfw_definition *definition, struct hyfw_error **err);
+
 /* hyfw_failover_kept() */
 int hyfw_failover_read_kept(const char *directory, struct hyfw_definition **ret_definition, struct hyfw_error **err);
 

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/files.h"
 #include "engine/failover_place.h"
+#include "engine/failover_read.h"
 #include "engine/store.h"
 
 #define PLACE_LONGEST 4096u
@@ -27,15 +28,16 @@ bool hyfw_moved_by(const struct hyfw_operation *operation)
 int hyfw_moved_permit(const struct hyfw_definition *definition, const struct hyfw_operation *operation,
 		      struct hyfw_error **err)
 {
+	int elsewhere;
+
 	if (strcmp(operation->verb, "migrate") != 0)
 		return 0;
 	if (hyfw_failover_wanted(definition) && !hyfw_map_bool(&operation->args, "unsafe", false))
 		return hyfw_fail(err, ENOTSUP, "it has failover, and its lease cannot move with it: then another host could start "
 				 "it a second time; stop it and `hyfw failover %s` on the other host, or --unsafe",
 				 definition->name);
-	if (hyfw_failover_elsewhere(definition))
-		return hyfw_fail(err, EBUSY, "it has failover, and another host has it now");
-	return 0;
+	elsewhere = hyfw_failover_elsewhere(definition, err);
+	return elsewhere > 0 ? hyfw_fail(err, EBUSY, "it has failover, and another host has it now") : elsewhere;
 }
 
 int hyfw_moved_mark(const struct hyfw_definition *definition, const struct hyfw_operation *operation,

@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "engine/apply.h"
 #include "engine/failover_place.h"
+#include "engine/failover_read.h"
 #include "engine/ids.h"
 #include "engine/launch.h"
 #include "engine/orphans.h"
@@ -112,9 +113,15 @@ static int take_over(const char *directory, const char *path, struct hyfw_journa
 	return hyfw_journal_open(path, false, ret_journal, err);
 }
 
+struct lost_run {
+	const char *name;
+	bool elsewhere; /* another host has taken it over: its disks are not ours any more */
+};
+
 static int recover_run(void *data, struct hyfw_error **err)
 {
-	const char *name = data;
+	const struct lost_run *run = data;
+	const char *name = run->name;
 	HYFW_AUTO_FREE char *directory = hyfw_path_runtime(name, NULL);
 	HYFW_AUTO_FREE char *path = hyfw_path_runtime(name, "journal");
 	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;
@@ -126,7 +133,7 @@ static int recover_run(void *data, struct hyfw_error **err)
 	if (!journal)
 		return hyfw_fail(err, ESTALE, "there is nothing to recover");
 	hyfw_store_definition(name, &definition, NULL);
-	if (definition && hyfw_failover_elsewhere(definition))
+	if (run->elsewhere)
 		hyfw_failover_lost(journal);
 	result = hyfw_undo(journal, definition, HYFW_ALL_LIFETIMES, 0, err);
 	if (result < 0)
@@ -136,11 +143,26 @@ static int recover_run(void *data, struct hyfw_error **err)
 	return hyfw_remove_tree(AT_FDCWD, directory, err);
 }
 
+/* While its storage hangs nothing is undone: that would hang with it. */
+static int look_elsewhere(struct lost_run *run, struct hyfw_error **err)
+{
+	HYFW_AUTO_DEFINITION struct hyfw_definition *definition = NULL;
+	int result = 0;
+
+	if (hyfw_store_definition(run->name, &definition, NULL) == 0)
+		result = hyfw_failover_elsewhere(definition, err);
+	run->elsewhere = result > 0;
+	return result < 0 ? hyfw_wrap(err, "workload %s", run->name) : 0;
+}
+
 int hyfw_recover_workload(const char *name, struct hyfw_error **err)
 {
 	HYFW_AUTO_ERROR struct hyfw_error *failure = NULL;
-	int result = hyfw_guarded(recover_run, (void *)name, 0, &failure);
+	struct lost_run run = { .name = name };
+	int result = look_elsewhere(&run, &failure);
 
+	if (result == 0)
+		result = hyfw_guarded(recover_run, &run, 0, &failure);
 	if (result == -ESTALE)
 		return 1;
 	if (result < 0 && err)

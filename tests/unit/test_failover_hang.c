@@ -2,6 +2,8 @@
  * Shared storage whose server is gone: a file system that nobody answers for. */
 #include "engine_fixture.h"
 
+#include <hyfw/storage.h>
+
 #include <errno.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -84,9 +86,56 @@ static void a_pool_that_hangs_is_named_and_holds_no_other_back(void **state)
 	hyfw_config_free(config);
 }
 
+static struct hyfw_definition *machine_on(const char *pool)
+{
+	struct hyfw_definition *definition = hyfw_new(sizeof(*definition));
+	HYFW_AUTO_FREE char *path = engine_path(pool), *text = hyfw_format("san|%s|0|shared", path);
+
+	definition->name = hyfw_dup("vm");
+	definition->disks = hyfw_new(sizeof(*definition->disks));
+	definition->disks->name = hyfw_dup("data");
+	definition->disks->driver = hyfw_dup("qcow2");
+	hyfw_pairs_add(&definition->disks->settings, "pool", "san");
+	hyfw_pairs_add(&definition->disks->options, "device", "disk");
+	definition->disk_count = 1;
+	hyfw_pairs_add(&definition->settings, "failover", "b");
+	hyfw_strings_add(&definition->plugins, "qcow2");
+	definition->plugin_settings = hyfw_new(sizeof(*definition->plugin_settings));
+	hyfw_pairs_add(definition->plugin_settings, HYFW_OPTION_POOL, text);
+	return definition;
+}
+
+static void who_has_a_machine_is_not_asked_for_ever(void **state)
+{
+	HYFW_AUTO_FREE char *path = engine_path("alive/.failover/vm/lease");
+	HYFW_AUTO_DEFINITION struct hyfw_definition *lost = machine_on("dead"), *well = machine_on("alive");
+	struct hyfw_failover_lease none = { 0 }, lease;
+	HYFW_AUTO_CLOSE int fd = hyfw_failover_lease_open(path, true, NULL);
+	uint64_t begun;
+
+	(void)state;
+	if (nobody < 0)
+		skip(); /* no /dev/fuse, or not root */
+	must(hyfw_failover_lease_next(&none, 2000, &lease, err));
+	must(hyfw_failover_lease_write(fd, &lease, err));
+	must(hyfw_failover_elsewhere(well, err));
+	assert_int_equal(hyfw_failover_elsewhere(well, NULL), 0);
+	snprintf(lease.host, sizeof(lease.host), "elsewhere");
+	must(hyfw_failover_lease_write(fd, &lease, err));
+	assert_int_equal(hyfw_failover_elsewhere(well, NULL), 1);
+	begun = hyfw_now_us();
+	must_fail(hyfw_failover_elsewhere(lost, err), ETIMEDOUT, "its storage hangs");
+	assert_true(hyfw_now_us() - begun < 2 * HYFW_LIMITED_MS * 1000u);
+	begun = hyfw_now_us(); /* of many machines on it the first takes that long */
+	must_fail(hyfw_failover_elsewhere(lost, err), ETIMEDOUT, "its storage hangs");
+	assert_true(hyfw_now_us() - begun < HYFW_LIMITED_MS * 1000u / 2);
+	assert_int_equal(hyfw_failover_elsewhere(well, NULL), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(who_has_a_machine_is_not_asked_for_ever, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_pool_that_hangs_is_named_and_holds_no_other_back, set_up, tear_down),
 	};
 
