@@ -150,6 +150,7 @@ there() { echo "$HOST/root$1"; }
 
 @test "cold: disks are copied, a disk that is based on another stands alone there, it starts here no more" {
 	command -v qemu-img >/dev/null || skip "qemu-img is not installed (qemu-utils)"
+	local RECORD=$DATA/drivers/kvm/machines/vm.sent
 	qemu-img create -q -f qcow2 "$OWN/base.qcow2" 16M
 	qemu-io -c "write -P 7 0 64k" "$OWN/base.qcow2" >/dev/null
 	qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 "$OWN/over.qcow2"
@@ -204,5 +205,42 @@ there() { echo "$HOST/root$1"; }
 	hyfw start --here vm
 	is_status vm running
 	[ ! -e "$DATA/workloads/vm/moved" ]
-	hyfw rm -f vm
+	hyfw stop -t 0 vm
+
+	# Killed in the middle: what it has made there is known, and goes with the next one.
+	[ ! -e "$RECORD" ]
+	rm "$(there "$OWN")"/*
+	head -c 256M /dev/zero >"$OWN/plain.raw"
+	setsid "${HYFW_COMMAND[@]}" migrate --offline --copy-storage vm "$URI" 2>/dev/null 3>&- &
+	local migration=$!
+	timeout 20 sh -c 'until [ -e "$1" ]; do :; done' sh "$(there "$OWN")/plain.raw" # it takes a moment to be sent
+	kill -KILL -- "-$migration"
+	wait "$migration" || true
+	hyfw recover
+	[ -e "$(there "$OWN")/over.qcow2" ]
+	[ "$(far pool-list --name | wc -l)" -eq 1 ]
+	[ -z "$(far list --all --name)" ]
+	grep -q "plain[.]raw" "$RECORD"
+	run -125 --separate-stderr hyfw migrate --offline --copy-storage vm "$URI"
+	[[ "$stderr" == *"it has moved to $URI"* ]]
+	hyfw start --here vm
+	hyfw stop -t 0 vm
+	# somebody has made a machine of one of the files meanwhile
+	far define /dev/stdin <<-XML
+		<domain type='qemu'><name>other</name><memory>65536</memory><os><type>hvm</type></os><devices>
+		<disk type='file'><source file='$OWN/over.qcow2'/><target dev='vda'/></disk></devices></domain>
+	XML
+	run -125 --separate-stderr hyfw migrate --offline --copy-storage vm "$URI"
+	echo "$stderr"
+	[[ "$stderr" == *"storage: make $OWN/over.qcow2 there: it is there already" ]]
+	[ -e "$(there "$OWN")/over.qcow2" ]
+	[ ! -e "$(there "$OWN")/plain.raw" ]
+	[ -z "$(far pool-list --all --name)" ]
+	[ ! -e "$RECORD" ]
+	far undefine other
+	rm "$(there "$OWN")/over.qcow2"
+	run -0 hyfw migrate --offline --copy-storage vm "$URI"
+	[ "$(far list --inactive --name)" = vm ]
+	[ ! -e "$RECORD" ]
+	hyfw rm vm
 }

@@ -15,6 +15,8 @@
  *     template   its name
  *     begun      whether it has disks of its own by now: template/clone.c
  *
+ * and what its migrations were making on other hosts (WORKLOAD.sent): migrate/sent.c.
+ *
  * The states themselves are in the disks; gc() removes the files of workloads that are
  * gone.
  */

@@ -51,6 +51,7 @@ static int check_clash(const struct renaming *renaming, struct hyfw_error **err)
 	const char *const places[] = {
 		kvm_keep_path(host, renaming->arena, renaming->to, "json"),
 		kvm_keep_path(host, renaming->arena, renaming->to, "template.json"),
+		kvm_keep_path(host, renaming->arena, renaming->to, "sent"),
 		host->format(renaming->arena, "%s/" KVM_NVRAM "/%s.fd", host->directory("kvm", HYFW_DIRECTORY_DATA),
 			     renaming->to),
 		kvm_tpm_state(host, renaming->arena, renaming->to),
@@ -76,7 +77,7 @@ static int move(const struct renaming *renaming, const char *from, const char *t
 
 static int move_kept(const struct renaming *renaming, struct hyfw_error **err)
 {
-	static const char *const suffixes[] = { "json", "template.json" };
+	static const char *const suffixes[] = { "json", "template.json", "sent" };
 	size_t i;
 	int r = 0;
 

@@ -222,7 +222,8 @@ static void gc_nvram(const struct hyfw_host *host, struct hyfw_arena *arena, con
 /* WORKLOAD.json, WORKLOAD.saved, ...; a name has dots itself, so the whole that comes
  * before one of the endings must be a workload. */
 static const char *const endings[] = { ".json", ".json.new", ".saved", ".saved.part", ".saved.json",
-				       ".saved.json.new", ".template.json", ".template.json.new" };
+				       ".saved.json.new", ".template.json", ".template.json.new", ".sent",
+				       ".sent.new" };
 
 static bool is_kept(const struct hyfw_alive *alive, const char *file)
 {

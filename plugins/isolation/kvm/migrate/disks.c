@@ -114,6 +114,19 @@ static int keep_file(struct kvm_move *move, virStorageVolPtr volume, struct hyfw
 	return 0;
 }
 
+/* A file that is there was not made by us, and is not noted; libvirt would refuse it too. */
+static int check_absent(struct kvm_move *move, virStoragePoolPtr pool, const char *path, struct hyfw_error **err)
+{
+	virStorageVolPtr volume;
+
+	virStoragePoolRefresh(pool, 0);
+	volume = virStorageVolLookupByName(pool, strrchr(path, '/') + 1);
+	if (!volume)
+		return 0;
+	virStorageVolFree(volume);
+	return move->run->kvm->host->fail(err, EEXIST, "storage: make %s there: it is there already", path);
+}
+
 static int make_file(struct kvm_move *move, const char *directory, const struct copy *copy, struct hyfw_error **err)
 {
 	const struct hyfw_host *host = move->run->kvm->host;
@@ -121,15 +134,43 @@ static int make_file(struct kvm_move *move, const char *directory, const struct 
 	virStoragePoolPtr pool = virStoragePoolLookupByTargetPath(move->there, directory);
 	virStorageVolPtr volume = NULL;
 	char *xml = volume_xml(copy, host->format(arena, "%llu", copy->bytes));
+	int result = pool && xml ? check_absent(move, pool, copy->path, err) : 0;
 
-	if (pool && xml)
+	if (result == 0)
+		result = kvm_sent_note(move, copy->path, err);
+	if (result == 0 && pool && xml)
 		volume = virStorageVolCreateXML(pool, xml, 0); /* refuses a file that exists */
+	if (result == 0 && !volume) {
+		result = kvm_fail_libvirt(host, err, host->format(arena, "storage: make %s there", copy->path));
+		kvm_sent_forget(move, copy->path);
+	}
 	xmlFree(xml);
 	if (pool)
 		virStoragePoolFree(pool);
-	if (!volume)
-		return kvm_fail_libvirt(host, err, host->format(arena, "storage: make %s there", copy->path));
-	return keep_file(move, volume, err);
+	return result < 0 ? result : keep_file(move, volume, err);
+}
+
+int kvm_move_remove_file(struct kvm_move *move, const char *path)
+{
+	const char *directory = directory_of(move, path);
+	struct hyfw_error *failure = NULL;
+	virStoragePoolPtr pool = NULL;
+	virStorageVolPtr volume = NULL;
+	int result = -1;
+
+	if (directory && make_place(move, directory, &failure) == 0)
+		pool = virStoragePoolLookupByTargetPath(move->there, directory);
+	move->run->kvm->host->forget(&failure);
+	if (pool && virStoragePoolRefresh(pool, 0) == 0) {
+		volume = virStorageVolLookupByName(pool, strrchr(path, '/') + 1);
+		if (volume ? virStorageVolDelete(volume, 0) == 0 : virGetLastErrorCode() == VIR_ERR_NO_STORAGE_VOL)
+			result = 0;
+	}
+	if (volume)
+		virStorageVolFree(volume);
+	if (pool)
+		virStoragePoolFree(pool);
+	return result;
 }
 
 /* ---- disks of the machine ------------------------------------------------------------- */
@@ -190,11 +231,14 @@ void kvm_move_drop_places(struct kvm_move *move, bool moved)
 {
 	while (move->file_count > 0) {
 		virStorageVolPtr volume = move->files[--move->file_count];
+		const char *path = moved ? NULL : virStorageVolGetKey(volume); /* its path, in a directory */
 
-		if (!moved)
-			virStorageVolDelete(volume, 0);
+		if (path && virStorageVolDelete(volume, 0) == 0)
+			kvm_sent_forget(move, path);
 		virStorageVolFree(volume);
 	}
+	if (moved)
+		kvm_sent_forget(move, NULL);
 	while (move->place_count > 0) {
 		virStoragePoolPtr pool = move->places[--move->place_count];
 

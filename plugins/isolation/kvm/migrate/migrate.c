@@ -302,6 +302,8 @@ static int prepare(struct kvm_move *move, struct hyfw_error **err)
 		move->name = kvm_move_text(move, NULL, "string(/domain/name)");
 	if (result == 0)
 		result = kvm_move_write(move, err);
+	if (result == 0 && !move->check)
+		result = kvm_sent_clean(move, err);
 	return result < 0 ? result : kvm_move_check(move, err);
 }
 
@@ -324,6 +326,6 @@ int kvm_migrate(struct kvm_operation *operation, struct hyfw_error **err)
 		result = migrate(&move, &there, err);
 	if (result == 0)
 		fill_result(&move, there, operation->ret_result);
-	finish(&move, there, result == 0);
+	finish(&move, there, result == 0 && !move.check);
 	return result;
 }

@@ -7,6 +7,7 @@
  *     migrate/xml.c     the domain as the other host takes it
  *     migrate/disks.c   places for copied disks there
  *     migrate/cold.c    a machine that does not run: defined there, its disks sent
+ *     migrate/sent.c    what is there of one that was cut off
  *     migrate/adopt.c   the other side: machines that have come to this host's libvirtd
  *     migrate/adopted.c and their first run here, when they ran already
  *
@@ -68,6 +69,9 @@ const char *kvm_move_target(const struct kvm_move *move);
 int kvm_move_make_places(struct kvm_move *move, struct hyfw_error **err);
 void kvm_move_drop_places(struct kvm_move *move, bool moved);
 
+/* Removes a file there that is noted as ours; 0 too when it is gone, or -1 with libvirt's error. */
+int kvm_move_remove_file(struct kvm_move *move, const char *path);
+
 /* What is there of the last file that was made: for who fills it. */
 virStorageVolPtr kvm_move_last_file(const struct kvm_move *move);
 
@@ -83,6 +87,18 @@ int kvm_move_describe(struct kvm_move *move, const char **ret_xml, struct hyfw_e
 
 /* Sends its disks, where they are to be copied, and defines it there. */
 int kvm_move_cold(struct kvm_move *move, struct hyfw_error **err);
+
+/* ---- migrate/sent.c ---- */
+
+/* Notes, so that it outlives a crash, that 'path' is about to be made there. */
+int kvm_sent_note(struct kvm_move *move, const char *path, struct hyfw_error **err);
+
+/* It was not made, or is gone; NULL: all that was made there belongs to the machine that has arrived. */
+void kvm_sent_forget(struct kvm_move *move, const char *path);
+
+/* Removes what a migration there that was killed has left.  What cannot be removed now is logged and
+ * stays noted: a failure is one of the record itself. */
+int kvm_sent_clean(struct kvm_move *move, struct hyfw_error **err);
 
 /* Whether the file is on a file system that other hosts may have mounted too. */
 bool kvm_move_shared(const char *path);
