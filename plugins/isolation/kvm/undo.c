@@ -5,6 +5,7 @@
 #include "console.h"
 #include "snapshot/layer.h"
 #include "libvirt/persist.h"
+#include "migrate/migrate.h"
 #include "template/template.h"
 #include "tpm.h"
 #include "domain/xml.h"
@@ -295,6 +296,7 @@ int kvm_forget(struct kvm_operation *operation, struct hyfw_error **err)
 	r = kvm_layers_drop(host, arena, name, err);
 	if (r < 0)
 		return host->wrap(err, "external snapshots");
+	kvm_sent_tell(host, arena, name);
 	for (i = 0; i < KVM_COUNT(endings); i++)
 		unlink(host->format(arena, "%s/" KVM_KEPT "/%s%s", data, name, endings[i]));
 	unlink(host->format(arena, "%s/" KVM_NVRAM "/%s.fd", data, name));

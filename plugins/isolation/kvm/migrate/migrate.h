@@ -100,6 +100,9 @@ void kvm_sent_forget(struct kvm_move *move, const char *path);
  * stays noted: a failure is one of the record itself. */
 int kvm_sent_clean(struct kvm_move *move, struct hyfw_error **err);
 
+/* The workload is being removed, and the record with it: logs what is still there. */
+void kvm_sent_tell(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload);
+
 /* Whether the file is on a file system that other hosts may have mounted too. */
 bool kvm_move_shared(const char *path);
 

@@ -220,3 +220,26 @@ int kvm_sent_clean(struct kvm_move *move, struct hyfw_error **err)
 	}
 	return 0;
 }
+
+void kvm_sent_tell(const struct hyfw_host *host, struct hyfw_arena *arena, const char *workload)
+{
+	KVM_AUTO_PUT struct json_object *record = NULL;
+	struct hyfw_error *ignored = NULL;
+	struct json_object *list;
+	size_t i, j;
+
+	if (kvm_keep_read(host, kvm_keep_path(host, arena, workload, "sent"), &record, &ignored) < 0) {
+		host->forget(&ignored);
+		return;
+	}
+	list = kvm_keep_array(record, "sent");
+	for (i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *entry = json_object_array_get_idx(list, i);
+		struct json_object *files = json_object_is_type(entry, json_type_object) ? kvm_keep_array(entry, "files") : NULL;
+
+		for (j = 0; files && j < json_object_array_length(files); j++)
+			host->log(HYFW_LOG_WARNING, "%s: a migration that was cut off left %s at %s, and nobody removes it now",
+				  workload, json_object_get_string(json_object_array_get_idx(files, j)),
+				  kvm_keep_text(entry, "uri"));
+	}
+}
