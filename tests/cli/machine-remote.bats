@@ -88,8 +88,8 @@ answers() { # NUMBER
 	daemon=$(cat "$DAEMON/pid")
 	kill -STOP "$daemon"
 	SECONDS=0
-	run --separate-stderr hyfw_at far --format json stats vm
-	[[ $stderr == *"libvirtd at $FAR does not answer"* ]]
+	run -125 --separate-stderr hyfw_at far pause vm
+	[[ $stderr == *"pause: libvirtd at $FAR does not answer, and may still do it when it does"* ]]
 	run --separate-stderr hyfw_at far --format json stats vm
 	[[ $stderr == *"libvirtd at $FAR does not answer"* ]]
 	hyfw_at far logs vm | grep -q "sum 42"
@@ -97,6 +97,8 @@ answers() { # NUMBER
 	kill -CONT "$daemon"
 	counted() { hyfw_at far --format json stats vm | grep -q '"name"'; }
 	wait_until 10 counted
+	hyfw_at far unpause vm
+	[ "$(virsh -c "$FAR" domstate "$domain")" = running ]
 
 	stop_daemon KILL
 	hyfw_at far ps | grep -q '^vm '

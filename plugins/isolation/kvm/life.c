@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * The life of a machine between create() and undo(). */
+#include "libvirt/ask.h"
 #include "migrate/adopt.h"
 #include "template/template.h"
 
 #include <signal.h>
+
+#define ANSWER_S 5 /* for a libvirtd, whatever it is to do */
 
 int kvm_domain_get(struct kvm_instance *kvm, struct kvm_run **ret_run, virDomainPtr *ret_domain,
 		   struct hyfw_error **err)
@@ -79,16 +82,11 @@ int kvm_wait(void *instance, struct hyfw_running *running, struct hyfw_exit *ret
 	return 0;
 }
 
-int kvm_signal(void *instance, const struct hyfw_map *record, int signal, bool all, struct hyfw_error **err)
+static int send_signal(const struct hyfw_host *host, virDomainPtr domain, void *data, struct hyfw_error **err)
 {
-	struct kvm_instance *kvm = instance;
-	virDomainPtr domain = NULL;
-	int r = kvm_domain_get(kvm, NULL, &domain, err), done = 0;
+	const int signal = *(const int *)data;
+	int done = 0;
 
-	(void)record;
-	(void)all;
-	if (r < 0)
-		return r;
 	if (signal == SIGKILL)
 		done = virDomainDestroy(domain);
 	else if (signal == SIGTERM || signal == SIGPWR)
@@ -96,12 +94,19 @@ int kvm_signal(void *instance, const struct hyfw_map *record, int signal, bool a
 	else if (signal == SIGINT || signal == SIGHUP)
 		done = virDomainReset(domain, 0);
 	else if (signal != 0)
-		r = kvm->host->fail(err, ENOTSUP, "a machine takes TERM and PWR (power button), INT and HUP "
-				    "(reset) and KILL (power off), not signal %d", signal);
-	if (done < 0)
-		r = kvm_fail_libvirt(kvm->host, err, signal == SIGKILL ? "power off" : "the power button");
-	kvm_domain_put(domain);
-	return r;
+		return host->fail(err, ENOTSUP, "a machine takes TERM and PWR (power button), INT and HUP "
+				  "(reset) and KILL (power off), not signal %d", signal);
+	return done < 0 ? kvm_fail_libvirt(host, err, signal == SIGKILL ? "power off" : "the power button") : 0;
+}
+
+int kvm_signal(void *instance, const struct hyfw_map *record, int signal, bool all, struct hyfw_error **err)
+{
+	static const struct kvm_question button = { "the power button", send_signal, ANSWER_S, true };
+	static const struct kvm_question off = { "power off", send_signal, ANSWER_S, true };
+
+	(void)record;
+	(void)all;
+	return kvm_ask(instance, signal == SIGKILL ? &off : &button, &signal, sizeof(signal), err);
 }
 
 static bool is_held(struct kvm_run *run)
@@ -115,23 +120,26 @@ static bool is_held(struct kvm_run *run)
 }
 
 /* libvirt refuses what is done already. */
+static int pause_or_go_on(const struct hyfw_host *host, virDomainPtr domain, void *data, struct hyfw_error **err)
+{
+	const bool paused = *(const bool *)data;
+	int state = 0;
+
+	if (virDomainGetState(domain, &state, NULL, 0) < 0)
+		return kvm_fail_libvirt(host, err, "the machine's state");
+	if ((state == VIR_DOMAIN_PAUSED) != paused && (paused ? virDomainSuspend(domain) : virDomainResume(domain)) < 0)
+		return kvm_fail_libvirt(host, err, paused ? "pause" : "continue");
+	return 0;
+}
+
 static int set_paused(struct kvm_instance *kvm, bool paused, struct hyfw_error **err)
 {
-	struct kvm_run *run = NULL;
-	virDomainPtr domain = NULL;
-	int r = kvm_domain_get(kvm, &run, &domain, err), state = 0;
+	static const struct kvm_question to_pause = { "pause", pause_or_go_on, ANSWER_S, true };
+	static const struct kvm_question to_go_on = { "continue", pause_or_go_on, ANSWER_S, true };
 
-	if (r < 0)
-		return r;
-	if (is_held(run))
-		r = kvm->host->fail(err, EBUSY, "it stands still while a template is made of it; try again");
-	else if (virDomainGetState(domain, &state, NULL, 0) < 0)
-		r = kvm_fail_libvirt(kvm->host, err, "the machine's state");
-	else if ((state == VIR_DOMAIN_PAUSED) != paused &&
-		 (paused ? virDomainSuspend(domain) : virDomainResume(domain)) < 0)
-		r = kvm_fail_libvirt(kvm->host, err, paused ? "pause" : "continue");
-	kvm_domain_put(domain);
-	return r;
+	if (kvm->run && is_held(kvm->run))
+		return kvm->host->fail(err, EBUSY, "it stands still while a template is made of it; try again");
+	return kvm_ask(kvm, paused ? &to_pause : &to_go_on, &paused, sizeof(paused), err);
 }
 
 int kvm_pause(void *instance, const struct hyfw_map *record, struct hyfw_error **err)

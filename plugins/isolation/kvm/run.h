@@ -8,6 +8,7 @@
  *     libvirt/reap.c       QEMU processes whose parent has left them to us
  *     libvirt/root.c       the directory of an embedded libvirt
  *     libvirt/connect.c    connections, embedded and to a libvirtd
+ *     libvirt/ask.c        calls that a libvirtd answers in time or not at all
  *     create.c     create(): the domain, paused, in its control groups
  *     life.c       start(), wait(), signal(), pause(), resume()
  *     libvirt/events.c     what libvirt tells about the domain

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * stats(): what the hypervisor counts.  The traffic of a machine's interfaces is
  * counted by the drivers of its networks. */
-#include "run.h"
+#include "libvirt/ask.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
-#include <time.h>
 
 /* Not CPU_TOTAL: for its cache monitors libvirt asks every QEMU there is, of all
  * architectures, what it can do. */
@@ -53,8 +51,9 @@ static uint64_t sum_of_disks(virDomainStatsRecordPtr record, const char *what)
 	return sum;
 }
 
-static int ask(const struct hyfw_host *host, virDomainPtr domain, struct hyfw_stats *stats, struct hyfw_error **err)
+static int ask(const struct hyfw_host *host, virDomainPtr domain, void *data, struct hyfw_error **err)
 {
+	struct hyfw_stats *stats = data;
 	virDomainStatsRecordPtr *all = NULL;
 	virDomainPtr domains[2] = { domain, NULL };
 	virDomainInfo info;
@@ -75,128 +74,10 @@ static int ask(const struct hyfw_host *host, virDomainPtr domain, struct hyfw_st
 	return r;
 }
 
-#define ANSWER_S 2 /* the monitor does nothing else meanwhile */
-
-/* ---- a libvirtd that may hang --------------------------------------------------------- */
-
-/* A question in a thread of its own.  Who comes second, the thread or who gave up
- * waiting for it, frees it. */
-struct asking {
-	const struct hyfw_host *host;
-	virDomainPtr domain;
-	struct hyfw_stats stats;
-	struct hyfw_error *failure;
-	int r;
-	pthread_mutex_t lock;
-	pthread_cond_t answered;
-	bool done, left;
-};
-
-static atomic_bool silent; /* one is left without an answer: no more of them are asked */
-
-static void destroy(struct asking *asking)
-{
-	asking->host->forget(&asking->failure);
-	pthread_cond_destroy(&asking->answered);
-	pthread_mutex_destroy(&asking->lock);
-	free(asking);
-}
-
-static void *ask_in_thread(void *data)
-{
-	struct asking *asking = data;
-	bool left;
-
-	asking->r = ask(asking->host, asking->domain, &asking->stats, &asking->failure);
-	kvm_domain_put(asking->domain);
-	pthread_mutex_lock(&asking->lock);
-	asking->done = true;
-	left = asking->left;
-	pthread_cond_signal(&asking->answered);
-	pthread_mutex_unlock(&asking->lock);
-	if (left) {
-		silent = false;
-		destroy(asking);
-	}
-	return NULL;
-}
-
-static bool wait_for_answer(struct asking *asking)
-{
-	struct timespec limit;
-	int late = 0;
-	bool done;
-
-	clock_gettime(CLOCK_REALTIME, &limit);
-	limit.tv_sec += ANSWER_S;
-	pthread_mutex_lock(&asking->lock);
-	while (!asking->done && !late)
-		late = pthread_cond_timedwait(&asking->answered, &asking->lock, &limit);
-	done = asking->done;
-	asking->left = !done;
-	if (!done)
-		silent = true;
-	pthread_mutex_unlock(&asking->lock);
-	return done;
-}
-
-static int fail_silent(const struct kvm_instance *kvm, struct hyfw_error **err)
-{
-	return kvm->host->fail(err, ETIMEDOUT, "the machine's counters: libvirtd at %s does not answer", kvm->uri);
-}
-
-/* Takes the domain. */
-static int ask_in_time(const struct kvm_instance *kvm, virDomainPtr domain, struct hyfw_stats *stats,
-		       struct hyfw_error **err)
-{
-	struct asking *asking = calloc(1, sizeof(*asking));
-	pthread_t thread;
-	int r = asking ? 0 : ENOMEM;
-
-	if (r == 0) {
-		asking->host = kvm->host;
-		asking->domain = domain;
-		asking->stats = *stats;
-		pthread_mutex_init(&asking->lock, NULL);
-		pthread_cond_init(&asking->answered, NULL);
-		r = pthread_create(&thread, NULL, ask_in_thread, asking);
-	}
-	if (r != 0) {
-		kvm_domain_put(domain);
-		if (asking)
-			destroy(asking);
-		return kvm->host->fail(err, r, "a thread for libvirt: %s", strerror(r));
-	}
-	pthread_detach(thread);
-	if (!wait_for_answer(asking))
-		return fail_silent(kvm, err);
-	r = asking->r;
-	if (r < 0) {
-		kvm->host->forget(err);
-		*err = asking->failure;
-		asking->failure = NULL;
-	} else {
-		*stats = asking->stats;
-	}
-	destroy(asking);
-	return r;
-}
-
 int kvm_stats(void *instance, const struct hyfw_map *record, struct hyfw_stats *stats, struct hyfw_error **err)
 {
-	struct kvm_instance *kvm = instance;
-	virDomainPtr domain = NULL;
-	int r;
+	static const struct kvm_question question = { "the machine's counters", ask, 2, false };
 
 	(void)record;
-	if (kvm->uri && silent)
-		return fail_silent(kvm, err);
-	r = kvm_domain_get(kvm, NULL, &domain, err);
-	if (r < 0)
-		return r;
-	if (kvm->uri)
-		return ask_in_time(kvm, domain, stats, err);
-	r = ask(kvm->host, domain, stats, err);
-	kvm_domain_put(domain);
-	return r;
+	return kvm_ask(instance, &question, stats, sizeof(*stats), err);
 }
