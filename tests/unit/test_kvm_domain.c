@@ -12,7 +12,7 @@ static const struct machine {
 	struct kvm_test_disk root, disks[DISKS];
 	const char *endpoints[NETWORKS];
 	bool libvirtd, kvm, hosted;
-	const char *password;
+	const char *password, *label;
 } machines[] = {
 	{ "minimal", NULL, .root = { "/d/root.qcow2", "qcow2" } },
 	{ "minimal-kvm", NULL, .root = { "/d/root.qcow2", "qcow2" }, .endpoints = { TAP }, .kvm = true },
@@ -44,6 +44,8 @@ static const struct machine {
 	{ "network-user", NULL, .endpoints = { "user_network=passt /run/hyfw/a,b/passt.sock\nmac=52:54:00:12:34:57",
 					       TAP } },
 	{ "network-libvirt", "libvirt_network=default", .libvirtd = true },
+	{ "label-libvirtd", NULL, .libvirtd = true, .label = "system_u:system_r:svirt_t:s0:c1,c2" },
+	{ "label-embedded", NULL, .label = "system_u:system_r:svirt_t:s0:c1,c2" }, /* which is not told */
 	{ "vnc", "display=vnc" },
 	{ "vnc-address", "display=vnc\nvnc_listen=0.0.0.0\nvnc_port=5905\nvnc_websocket=auto\nvideo=std\n"
 	  "input=tablet\ninput=usb-keyboard", .password = "hush<&\"'" },
@@ -72,6 +74,7 @@ static char *domain_of(const struct machine *machine, struct hyfw_error **err)
 		.owner = "hyfw", .accel = machine->kvm ? KVM_ACCEL_KVM : KVM_ACCEL_TCG,
 		.emulator = machine->hosted ? NULL : KVM_EMULATOR, .hosted = machine->hosted,
 		.directory = "/run/hyfw/workloads/m/qemu", .embedded = !machine->libvirtd, .uuid = KVM_TEST_UUID,
+		.label = machine->label,
 		.genid = "21111111-2222-4333-8444-555555555555", .loader = "/usr/share/OVMF/OVMF_CODE_4M.fd", .nvram = "/var/lib/hyfw/kvm/m/nvram", .nested = machine->kvm ? "vmx" : "svm",
 		.password = machine->password,
 	};

@@ -53,12 +53,12 @@ int disk_plan(const struct instance *instance, const struct hyfw_subject *subjec
 
 /* ---- apply ---- */
 
-static int take(const struct instance *instance, struct hyfw_arena *arena, const char *user, const char *path, bool write,
-		const struct labels *labels, struct hyfw_error **err)
+static int take(const struct instance *instance, struct hyfw_arena *arena, const char *user, const char *path,
+		enum need need, const struct labels *labels, struct hyfw_error **err)
 {
 	const struct volumes volumes = volumes_of(instance);
-	const struct volume volume = { path, write ? labels->files : labels->content, write,
-				       write ? NEED_WRITE : NEED_READ, labels->process };
+	const bool own = need == NEED_WRITE;
+	const struct volume volume = { path, own ? labels->files : labels->content, own, need, labels->process };
 
 	return volume_take(&volumes, arena, user, &volume, err);
 }
@@ -78,9 +78,10 @@ int disk_apply(const struct instance *instance, struct hyfw_call *call, const ch
 	result = labels_decide(instance, call->arena, args, runs_of_step(args), pair, &labels, err);
 	user = user_of(instance, call->arena, workload, part);
 	if (result == 0)
-		result = take(instance, call->arena, user, disk->source, !(disk->flags & HYFW_ATTACH_READ_ONLY), &labels, err);
+		result = take(instance, call->arena, user, disk->source,
+			      disk->flags & HYFW_ATTACH_READ_ONLY ? NEED_READ : NEED_WRITE, &labels, err);
 	for (i = 0; result == 0 && disk->lower && disk->lower[i]; i++)
-		result = take(instance, call->arena, user, disk->lower[i], false, &labels, err);
+		result = take(instance, call->arena, user, disk->lower[i], NEED_READ, &labels, err);
 	return result;
 }
 
@@ -96,7 +97,7 @@ int boot_apply(const struct instance *instance, struct hyfw_call *call, const ch
 		path = hyfw_map_get(&call->step->args, keys[i]);
 		/* What is not here is another host's, or QEMU tells of it. */
 		if (path && access(path, F_OK) == 0)
-			result = take(instance, call->arena, user, path, false, labels, err);
+			result = take(instance, call->arena, user, path, NEED_MAP, labels, err);
 		if (result < 0)
 			instance->host->wrap(err, "%s", keys[i]);
 	}

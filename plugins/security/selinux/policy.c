@@ -59,16 +59,14 @@ bool policy_permits_execmem(const char *process)
 	       (decision.allowed & wanted) == wanted;
 }
 
-bool policy_permits_use(const char *process, const char *file, bool write)
+bool policy_permits_file(const char *process, const char *file, const char *const *permissions)
 {
-	static const char *const names[] = { "read", "open", "getattr", "lock", "write" };
 	const security_class_t class = string_to_security_class("file");
 	struct av_decision decision;
 	access_vector_t wanted = 0;
-	size_t i;
 
-	for (i = 0; i < sizeof(names) / sizeof(names[0]) - !write; i++)
-		wanted |= string_to_av_perm(class, names[i]);
+	for (; *permissions; permissions++)
+		wanted |= string_to_av_perm(class, *permissions);
 	return class && security_compute_av_raw(process, file, class, 0, &decision) == 0 &&
 	       (decision.allowed & wanted) == wanted;
 }

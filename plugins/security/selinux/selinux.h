@@ -67,8 +67,8 @@ bool policy_permits_nnp(const char *from, const char *to);
 bool policy_permits_entry(const char *process, const char *file);
 /* Whether a process may run code that it has made itself. */
 bool policy_permits_execmem(const char *process);
-/* Whether it may use a file of this label, as a disk. */
-bool policy_permits_use(const char *process, const char *file, bool write);
+/* Whether it may do all of 'permissions' to a file of this label; NULL at their end. */
+bool policy_permits_file(const char *process, const char *file, const char *const *permissions);
 /* Whether a file that 'process' makes in a directory with 'label' gets that very label.  Policies
  * without default_range give it the maker's categories. */
 bool policy_keeps_label(const char *process, const char *label);
@@ -241,7 +241,9 @@ enum need {
 	NEED_ENTRY, /* a root file system: as it is where 'process' may run programs in it, and where it is the
 		     * system's */
 	NEED_READ,  /* a file that a machine reads: as it is where 'process' may */
-	NEED_WRITE, /* its disk: as it is where others have it with a label that 'process' may write to */
+	NEED_MAP,   /* one that it boots: QEMU maps it */
+	NEED_WRITE, /* its disk: as it is where 'process' may write to it, and others have it or its file
+		     * system takes no label */
 };
 
 struct volume {

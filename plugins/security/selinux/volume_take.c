@@ -16,10 +16,15 @@ static bool lies_in(const char *path, const char *directory)
 	return strncmp(path, directory, length) == 0 && path[length] == '/';
 }
 
-/* Whether a label that others gave it does for a machine's disk as well. */
-static bool may_join(const struct volume *volume, const char *label)
+/* Whether a machine can do with this label what it needs the file for. */
+static bool serves(const struct volume *volume, const char *label)
 {
-	return volume->need >= NEED_READ && policy_permits_use(volume->process, label, volume->need == NEED_WRITE);
+	static const char *const read[] = { "read", "open", "getattr", "lock", NULL };
+	static const char *const map[] = { "read", "open", "getattr", "map", NULL };
+	static const char *const write[] = { "read", "open", "getattr", "lock", "write", NULL };
+	static const char *const *const needs[] = { [NEED_READ] = read, [NEED_MAP] = map, [NEED_WRITE] = write };
+
+	return volume->need >= NEED_READ && policy_permits_file(volume->process, label, needs[volume->need]);
 }
 
 static int become_user(const struct volumes *volumes, struct hyfw_arena *arena, const struct place *place,
@@ -49,7 +54,7 @@ static int check_overlap(const struct volumes *volumes, struct hyfw_arena *arena
 		return 0;
 	}
 	result = 0;
-	if (lies_in(claim->volume->path, record.path) && may_join(claim->volume, record.label)) {
+	if (lies_in(claim->volume->path, record.path) && serves(claim->volume, record.label)) {
 		*claim->joined = true;
 		result = become_user(volumes, arena, place, claim->workload, err);
 	} else if ((lies_in(record.path, claim->volume->path) || lies_in(claim->volume->path, record.path)) &&
@@ -88,7 +93,7 @@ static int look_at_record(const struct volumes *volumes, struct hyfw_arena *aren
 	if (strcmp(record.path, claim->volume->path) != 0)
 		result = host->fail(err, EEXIST, "%s and %s have the same mark in %s", record.path, claim->volume->path,
 				    volumes->directory);
-	else if (!same && other && may_join(claim->volume, record.label))
+	else if (!same && other && serves(claim->volume, record.label))
 		same = true;
 	else if (!same && other)
 		result = host->fail(err, EBUSY, claim->volume->need >= NEED_READ ?
@@ -145,17 +150,29 @@ static bool has_label(const struct volumes *volumes, const struct place *place, 
 	return now && strcmp(now, volume->label) == 0;
 }
 
+/* NFS and mounts with context= take no label for a file. */
+static bool keeps_labels(const struct volumes *volumes, int fd, const struct volume *volume, const char *now)
+{
+	const struct walk walk = { .host = volumes->host, .attribute = volumes->attribute, .root = volume->path };
+	struct hyfw_error *ignored = NULL;
+	const int result = *now ? label_set(&walk, fd, "", now, &ignored) : 0;
+
+	volumes->host->forget(&ignored);
+	return result != -EOPNOTSUPP;
+}
+
 static bool is_left_alone(const struct volumes *volumes, const struct place *place, int fd, const struct volume *volume)
 {
 	AUTO_FREE char *now = NULL;
 
-	if (volume->need != NEED_ENTRY && volume->need != NEED_READ)
+	if (volume->need == NEED_LABEL)
 		return false;
 	if (volume->need == NEED_ENTRY && path_is_systems(volume->path))
 		return true;
 	now = label_now(volumes, place, fd, volume);
-	return now && (volume->need == NEED_READ ? policy_permits_use(volume->process, now, false)
-						 : policy_permits_entry(volume->process, now));
+	if (!now || volume->need == NEED_ENTRY)
+		return now && policy_permits_entry(volume->process, now);
+	return serves(volume, now) && (volume->need != NEED_WRITE || !keeps_labels(volumes, fd, volume, now));
 }
 
 /* A node in /dev is as good a disk as any. */
