@@ -7,10 +7,13 @@
 
 #include <sched.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #define VALUE_LIMIT 255 /* of fsconfig(2) */
 
-static const char *const unlabelled[] = { "proc", "sysfs", "cgroup", "cgroup2" };
+/* The messages of an ipc namespace are mounted already when it is made, without a context=, and
+ * the kernel takes no other one later: see label_messages(). */
+static const char *const unlabelled[] = { "proc", "sysfs", "cgroup", "cgroup2", "mqueue" };
 
 static bool takes_label(const char *type)
 {
@@ -188,12 +191,24 @@ static int make(const struct oci_room *room, const struct hyfw_oci_mount *mount,
 	return ns_filesystem(mount->type, options, attributes);
 }
 
+/* Best effort: a policy may have no labels for files of that kind. */
+static void label_messages(const struct ns_job *job, int fd)
+{
+	const char *label = job->confinement->mount_label;
+	char path[48];
+
+	if (label)
+		(void)setxattr(fd_path(fd, path), "security.selinux", label, strlen(label) + 1, 0);
+}
+
 int oci_filesystem(const struct ns_job *job, const struct oci_room *room, size_t index, int target)
 {
 	const struct hyfw_oci_mount *mount = &room->config->mounts[index];
 	const char *other = mount->type ? stand_in(mount->type) : NULL;
 	int fd = mount->type ? make(room, mount, &room->mounts[index], target) : -ENODEV, r;
 
+	if (fd >= 0 && strcmp(mount->type, "mqueue") == 0)
+		label_messages(job, fd);
 	if ((fd == -EPERM || fd == -EBUSY) && other)
 		fd = bind_stand_in(other, mount->set | mount->set_all);
 	if (fd < 0)
