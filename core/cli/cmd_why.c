@@ -33,6 +33,7 @@ struct asked {
 	const char *policy;        /* FILE */
 	struct json_object *array; /* NULL: text */
 	size_t denials;
+	char *hints;               /* lines, for where there is no denial */
 	int status;
 };
 
@@ -150,6 +151,14 @@ static void write_policy(struct asked *asked, const struct hyfw_map *rows, size_
 	}
 }
 
+static void add_hint(struct asked *asked, const char *module, const char *sentence)
+{
+	char *longer = hyfw_format("%s%s: %s\n", asked->hints ? asked->hints : "", module, sentence);
+
+	free(asked->hints);
+	asked->hints = longer;
+}
+
 static void take(void *data, const char *module, const struct hyfw_map *rows)
 {
 	struct asked *asked = data;
@@ -162,6 +171,8 @@ static void take(void *data, const char *module, const struct hyfw_map *rows)
 			write_policy(asked, rows, at);
 		} else if (strcmp(word, "note") == 0) {
 			fprintf(stderr, "%s: %s\n", module, value_in(rows, at, "sentence"));
+		} else if (strcmp(word, "hint") == 0) {
+			add_hint(asked, module, value_in(rows, at, "sentence"));
 		} else {
 			asked->denials++;
 			if (asked->array)
@@ -219,11 +230,10 @@ static int show(struct asked *asked, const char *name, bool live)
 	if (result == 0 && asked->array)
 		hyfw_cli_print_json(asked->array);
 	json_object_put(asked->array);
-	if (result < 0)
-		return hyfw_cli_error(err);
-	if (asked->denials == 0 && !asked->cli->json)
-		fprintf(stderr, "nothing that was refused to %s is known\n", name);
-	return asked->status;
+	if (result == 0 && asked->denials == 0 && !asked->cli->json)
+		fprintf(stderr, "nothing that was refused to %s is known\n%s", name, asked->hints ? asked->hints : "");
+	free(asked->hints);
+	return result < 0 ? hyfw_cli_error(err) : asked->status;
 }
 
 static int why_main(struct hyfw_cli *cli, int argc, char **argv)

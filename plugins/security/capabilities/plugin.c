@@ -160,7 +160,7 @@ static int capabilities_explain(void *data, const struct hyfw_subject *subject, 
 	result = capability_decide(host, subject, &sets, err);
 	if (result < 0)
 		return result;
-	rows[0] = (struct hyfw_pair){ "row", "note" };
+	rows[0] = (struct hyfw_pair){ "row", "hint" };
 	rows[1] = (struct hyfw_pair){ "sentence", host->format(operation->arena, "the kernel does not write down which one was "
 							       "missing; it has %s, and cap_add = NAME gives another",
 							       capability_text(host, operation->arena, sets.bounding, "", " ")) };

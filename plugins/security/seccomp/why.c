@@ -118,9 +118,9 @@ static void pair(struct rows *rows, const char *key, const char *value)
 	rows->items[rows->count++] = (struct hyfw_pair){ key, value };
 }
 
-static void note(struct rows *rows, const char *text)
+static void note(struct rows *rows, const char *word, const char *text)
 {
-	pair(rows, "row", "note");
+	pair(rows, "row", word);
 	pair(rows, "sentence", text);
 }
 
@@ -170,13 +170,13 @@ static void read_logs(struct calls *calls, struct rows *rows, const struct hyfw_
 	const int kernel = kernel_log_read(take, calls);
 
 	if (log < 0 && log != -ENOENT)
-		note(rows, calls->host->format(calls->arena, AUDIT_LOG " cannot be read: %s", strerror(-log)));
+		note(rows, "note", calls->host->format(calls->arena, AUDIT_LOG " cannot be read: %s", strerror(-log)));
 	if (kernel < 0)
-		note(rows, calls->host->format(calls->arena, "the kernel's log cannot be read: %s", strerror(-kernel)));
+		note(rows, "note", calls->host->format(calls->arena, "the kernel's log cannot be read: %s", strerror(-kernel)));
 	if (subject->idmap.count == 0)
-		note(rows, "without a user namespace its calls cannot be told from those of others");
+		note(rows, "hint", "without a user namespace its calls cannot be told from those of others");
 	else if (!hyfw_map_bool(&subject->settings, KEY_LOG, false))
-		note(rows, "system calls that fail with EPERM or ENOSYS are written down with " KEY_LOG " = yes");
+		note(rows, "hint", "system calls that fail with EPERM or ENOSYS are written down with " KEY_LOG " = yes");
 }
 
 /* Waits a little where there is nothing to wait for, too: it is called again at once. */
@@ -213,7 +213,7 @@ int why_explain(const struct hyfw_host *host, const struct hyfw_subject *subject
 	calls->arena = operation->arena;
 	calls->idmap = &subject->idmap;
 	if (!is_filtered(subject) && !live)
-		note(&rows, "it may make every system call (seccomp = unconfined)");
+		note(&rows, "hint", "it may make every system call (seccomp = unconfined)");
 	else if (live)
 		result = read_coming(calls, follow, err);
 	else

@@ -92,6 +92,7 @@ struct hyfw_security_ops {
 	 *                permit it, the least first, permit_by (nothing, volume, boolean, key,
 	 *                policy) and permit, a sentence
 	 *   row note       sentence: what could not be looked at, and why
+	 *   row hint       sentence: where else to look; told where nothing that was refused is known
 	 *   row policy     one for each language, whose name is the key: te, cil
 	 * Texts in it may be a workload's own; control characters are the module's to replace.
 	 * NULL: the module cannot tell. */
