@@ -129,13 +129,25 @@ void ns_confine_before(const struct ns_job *job)
 		ns_die(job, NS_STEP_CAPABILITIES, "no_new_privileges", errno);
 }
 
+/* On the board: whoever starts it may not have the label any more. */
+static void refuse_label(const struct ns_job *job, const char *label, int errnum)
+{
+	size_t length = strlen(label);
+
+	if (length >= sizeof(job->board->text))
+		length = sizeof(job->board->text) - 1;
+	memcpy(job->board->text, label, length);
+	job->board->text[length] = '\0';
+	ns_die(job, NS_STEP_LABEL, job->board->text, errnum);
+}
+
 static void set_label(const struct ns_job *job, const char *label)
 {
 	NS_AUTO_CLOSE int fd = openat(job->proc_fd, "thread-self/attr/exec", O_WRONLY | O_CLOEXEC);
 	size_t length = strlen(label);
 
 	if (fd < 0 || write(fd, label, length) != (ssize_t)length)
-		ns_die(job, NS_STEP_LABEL, label, errno);
+		refuse_label(job, label, errno);
 }
 
 static void load_filter(const struct ns_job *job, const struct hyfw_confinement *confinement)
