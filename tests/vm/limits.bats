@@ -126,3 +126,45 @@ used_cpu() { [ "$(field "$1" cpu.stat usage_usec)" -gt "$2" ]; } # NAME SINCE
 	run run_box --memory 16M --tmpfs /data:size=200M -- dd if=/dev/zero of=/data/file bs=1M count=64
 	[ "$status" -eq 137 ]
 }
+
+# That of this machine, whose /usr it sees.
+@test "systemd boots, limits a service of its own, cannot lift what limits it, and ends when it is asked" {
+	local name group debian=/srv/hyfw-test-systemd
+	local units=$debian/etc/systemd/system
+	mkdir -p "$debian"/{dev,proc,root,run,sys,tmp,usr,var} "$units"
+	cp -aL /etc/{passwd,group,shadow,nsswitch.conf,os-release,ld.so.cache} "$debian/etc/"
+	echo 0123456789abcdef0123456789abcdef >"$debian/etc/machine-id"
+	for name in bin sbin lib lib64; do ln -sfn "usr/$name" "$debian/$name"; done
+	cat >"$units/answer.service" <<-'END'
+		[Unit]
+		DefaultDependencies=no
+		[Service]
+		MemoryMax=24M
+		TasksMax=7
+		ExecStart=/bin/sleep 1000
+	END
+	cat >"$units/hyfw-test.target" <<-'END'
+		[Unit]
+		DefaultDependencies=no
+		Requires=answer.service
+		After=answer.service
+		AllowIsolate=yes
+	END
+	hyfw run -d --name units --network none --pids-limit 40 --memory 128M -v /usr:/usr:ro \
+		--rootfs "$debian" /lib/systemd/systemd --unit=hyfw-test.target
+	wait_until 60 hyfw exec units -- systemctl is-active --quiet answer.service
+	hyfw exec units -- systemctl --no-pager list-units
+	group=/sys/fs/cgroup/$(owner_mark)/units
+	[ "$(<"$group/system.slice/answer.service/memory.max")" -eq $((24 << 20)) ]
+	[ "$(<"$group/system.slice/answer.service/pids.max")" = 7 ]
+	[ "$(hyfw exec units -- cat /proc/1/cgroup)" = 0::/init.scope ]
+	[ "$(hyfw exec units -- systemctl show -P Version)" ]
+	run hyfw exec units -- sh -c 'echo max >/sys/fs/cgroup/pids.max'
+	[ "$status" -ne 0 ]
+	[ "$(<"$group/pids.max")" = 40 ]
+	hyfw stop units
+	hyfw ps -a
+	[ "$(hyfw inspect units | json 0 exit_status)" != 137 ]
+	[ ! -e "$group" ]
+	rm -rf "$debian"
+}

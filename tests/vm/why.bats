@@ -38,6 +38,14 @@ for target in ("unconfined_u:unconfined_r:unconfined_t:s0", "system_u:object_r:e
 END
 }
 
+# What the two texts of a policy module permit: NAME.te through the compilers for it, NAME.cil as it is.
+rules_of() { # PATH
+	checkmodule -M -m -o "$1.mod" "$1.te" >/dev/null
+	semodule_package -o "$1.pp" -m "$1.mod"
+	/usr/libexec/selinux/hll/pp "$1.pp" | grep '^(allow '
+	diff <(/usr/libexec/selinux/hll/pp "$1.pp" | grep '^(allow ' | sort) <(grep '^(allow ' "$1.cil" | sort)
+}
+
 # Its messages would go to a file of bats, which is refused too.
 inside() { hyfw exec "$@" 2>/dev/null; }
 
@@ -62,6 +70,7 @@ why() { hyfw --format json why "$1" | json "${@:2}"; }
 	cat "$BATS_TEST_TMPDIR"/hyfw_manager.{te,cil}
 	[ "$(grep -v '^;' "$BATS_TEST_TMPDIR/hyfw_manager.cil" | grep .)" = "(allow container_t unconfined_t (unix_stream_socket (connectto)))" ]
 	[ "$(grep '^allow' "$BATS_TEST_TMPDIR/hyfw_manager.te")" = "allow container_t unconfined_t:unix_stream_socket { connectto };" ]
+	rules_of "$BATS_TEST_TMPDIR/hyfw_manager"
 	run hyfw why --policy "$BATS_TEST_TMPDIR/hyfw_manager" nginx
 	[ "$status" -eq 125 ] # not over a file that is there
 	[ "$(inside nginx -- probe connect /run/manager/manager)" = "connect EACCES" ] # nothing is loaded
@@ -78,6 +87,41 @@ why() { hyfw --format json why "$1" | json "${@:2}"; }
 	echo "$output"
 	[ "$(grep -c '^[<>]' <<<"$output")" -eq 2 ]
 	[[ $output == *"> unconfined_t unix_stream_socket "* ]]
+}
+
+# Here it is the .te that is loaded, as audit2allow(1) has taught administrators.
+@test "a volume with the socket of the host's log: the module for it, compiled from .te" {
+	local before after
+	python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+with open(sys.argv[2], "wb", 0) as f:
+    while True:
+        f.write(s.recv(1000))' "$DIR/log" "$BATS_TEST_TMPDIR/got" >/dev/null 2>&1 3>&- 8>&- &
+	LISTENER=$!
+	wait_until 20 test -S "$DIR/log"
+	chmod 666 "$DIR/log"
+	box shop -v "$DIR/log:/dev/log:z"
+	inside shop -- logger first >/dev/null || true
+	run hyfw why shop
+	echo "$output"
+	[[ $output == *"selinux: logger (container_t) may not send to the socket "*" of type unconfined_t"* ]]
+	hyfw why --policy "$BATS_TEST_TMPDIR/hyfw_log" shop
+	cat "$BATS_TEST_TMPDIR"/hyfw_log.te
+	[ "$(rules_of "$BATS_TEST_TMPDIR/hyfw_log")" = "(allow container_t unconfined_t (unix_dgram_socket (sendto)))" ]
+	before=$(permissions)
+	semodule -i "$BATS_TEST_TMPDIR/hyfw_log.pp"
+	after=$(permissions)
+	inside shop -- logger second >/dev/null
+	wait_until 10 grep -q second "$BATS_TEST_TMPDIR/got"
+	semodule -r hyfw_log
+	absent -q first "$BATS_TEST_TMPDIR/got"
+	stop_listening
+	run diff <(echo "$before") <(echo "$after")
+	echo "$output"
+	[ "$(grep -c '^[<>]' <<<"$output")" -eq 2 ]
+	[[ $output == *"> unconfined_t unix_dgram_socket "* ]]
 }
 
 @test "a directory handed in without a word: the volume's option, and it permits" {
