@@ -327,9 +327,10 @@ load helpers
 }
 
 @test "an init gets what systemd needs: /run, /run/lock and /tmp of its own, and its signal to end" {
-	local init=(-v "$BATS_TEST_TMPDIR/bin:/usr/local/sbin:ro")
-	mkdir "$BATS_TEST_TMPDIR/bin"
-	cat >"$BATS_TEST_TMPDIR/bin/init" <<-'END'
+	local bin=$HYFW_TEST_DATA/init
+	local init=(-v "$bin:/usr/local/sbin:ro")
+	mkdir -p "$bin"
+	cat >"$bin/init" <<-'END'
 		#!/bin/sh
 		trap 'echo asked; exit 7' 37
 		grep -E '^tmpfs /(run|run/lock|tmp) ' /proc/mounts | cut -d' ' -f2
@@ -337,7 +338,7 @@ load helpers
 		echo "in $container"
 		while :; do sleep 0.1; done
 	END
-	chmod 755 "$BATS_TEST_TMPDIR/bin/init"
+	chmod 755 "$bin/init"
 	hyfw run -d --name init --network none "${init[@]}" --tmpfs /tmp:size=1M --rootfs "$ROOTFS" /usr/local/sbin/init
 	wait_until 10 logged init "in hyfw"
 	[ "$(hyfw logs init)" = $'/run\n/run/lock\n/tmp\nin hyfw' ]
