@@ -1,6 +1,9 @@
-# Networks of driver ovs with an Open vSwitch of the tests' own, in datapath netdev.
+# Networks of driver ovs with an Open vSwitch of the tests' own, in datapath netdev; in the
+# test machine also in that of the kernel.
 # It always has the bridge ovs-theirs, which is somebody else's.
 load helpers
+
+DATAPATH=${HYFW_TEST_DATAPATH:-netdev}
 
 setup_file() {
 	command -v ovs-vswitchd >/dev/null || skip "needs Open vSwitch (package openvswitch-switch)"
@@ -11,14 +14,17 @@ setup_file() {
 		--pidfile="$OVS/ovsdb-server.pid" --log-file="$OVS/db.log" 3>&- 2>/dev/null
 	vsctl --no-wait init
 	switch_start
-	vsctl add-br ovs-theirs -- set Bridge ovs-theirs datapath_type=netdev
+	vsctl add-br ovs-theirs -- set Bridge ovs-theirs datapath_type=$DATAPATH
 	cat >"$MAIN" <<-END
+		[defaults]
+		security = cgroups capabilities seccomp
+
 		[plugin ovs]
 		db = unix:$OVS/db.sock
 
 		[network lan]
 		driver = ovs
-		datapath = netdev
+		datapath = $DATAPATH
 		subnet = 10.92.0.0/24
 	END
 	common_setup_file
@@ -136,15 +142,15 @@ can_ping() { hyfw exec "$1" -- ping -c 1 -W 1 "$2"; }
 	local port own
 	port=$(free_port)
 	own=$(hostname -I | cut -d' ' -f1)
-	mkdir "$BATS_TEST_TMPDIR/srv"
-	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/srv"
-	head -c 2000000 /dev/urandom >"$BATS_TEST_TMPDIR/srv/large"
-	chmod 644 "$BATS_TEST_TMPDIR/srv/large"
-	hyfw run -d --name web --network lan --set stop_signal=SIGKILL -p "$port:80" -p 81-82 -v "$BATS_TEST_TMPDIR/srv:/srv:ro" --rootfs "$ROOTFS" httpd -f -p 80 -h /srv
+	mkdir "$DATA/srv"
+	chmod 755 "$BATS_TEST_TMPDIR" "$DATA/srv"
+	head -c 2000000 /dev/urandom >"$DATA/srv/large"
+	chmod 644 "$DATA/srv/large"
+	hyfw run -d --name web --network lan --set stop_signal=SIGKILL -p "$port:80" -p 81-82 -v "$DATA/srv:/srv:ro" --rootfs "$ROOTFS" httpd -f -p 80 -h /srv
 	box other
 	hyfw ps | grep -E "$port->80/tcp, [0-9]+->81/tcp, [0-9]+->82/tcp"
 	wait_until 5 curl -fsS --max-time 3 -o /dev/null "http://127.0.0.1:$port/large"
-	curl -fsS --max-time 10 "http://$own:$port/large" | cmp - "$BATS_TEST_TMPDIR/srv/large"
+	curl -fsS --max-time 10 "http://$own:$port/large" | cmp - "$DATA/srv/large"
 	run hyfw exec other -- probe connect 10.92.0.1 "$port" 1000
 	[ "$output" = "connect ECONNREFUSED" ]
 	hyfw rm -f web
@@ -153,6 +159,7 @@ can_ping() { hyfw exec "$1" -- ping -c 1 -W 1 "$2"; }
 	[ "$status" -eq 125 ]
 	[[ $stderr == *"publish: the host is in no VLAN"* ]]
 	hyfw rm -f other
+	rm -rf "$DATA/srv"
 }
 
 @test "a plan shows what would be done and does nothing" {
@@ -168,7 +175,7 @@ can_ping() { hyfw exec "$1" -- ping -c 1 -W 1 "$2"; }
 	END
 	run hyfw plan "$STACK"
 	[ "$status" -eq 0 ]
-	[[ $output == *"ovs-vsctl add-br "*" datapath_type=netdev fail_mode=secure "* ]]
+	[[ $output == *"ovs-vsctl add-br "*" datapath_type=$DATAPATH fail_mode=secure "* ]]
 	[[ $output == *"vlan_mode=native-untagged tag=30 trunks=10,20"* ]]
 	[ "$(vsctl list-br)" = ovs-theirs ]
 }
@@ -183,7 +190,7 @@ can_ping() { hyfw exec "$1" -- ping -c 1 -W 1 "$2"; }
 		[network office]
 		driver = ovs
 		bridge = ovs-theirs
-		datapath = netdev
+		datapath = $DATAPATH
 		subnet = 10.92.1.0/24
 	END
 	run hyfw plan "$STACK"

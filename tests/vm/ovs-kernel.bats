@@ -130,18 +130,6 @@ ovs_dp_flows() {
 	hyfw rm -f slow
 }
 
-@test "rows of a monitor that was killed go, and the ports of the datapath" {
-	box web --network lan
-	[ "$(vsctl list-ports "$(vsctl list-br)" | wc -w)" -ge 1 ]
-	kill -9 "$(own_processes | awk '$2 == "hyfw" { print $1 }')"
-	wait_until 5 hyfw ps
-	wait_until 5 is_status web exited
-	[ "$(vsctl list-br)" = "" ]
-	datapaths
-	[ "$(datapaths | grep -c ' hyp')" -eq 0 ]
-	hyfw rm -f web
-}
-
 @test "macvlan on a VLAN device: its frames are tagged outside" {
 	ip link add link up0 name up0.10 type vlan id 10
 	ip link set up0.10 up
