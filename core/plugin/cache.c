@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "plugin/cache.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +17,7 @@
 
 #define MAGIC 0x3143465948u /* "HYFC1" */
 #define ENTRY_LARGEST (16u << 20)
+#define ENTRIES_KEPT (HYFW_CACHE_MOST - HYFW_CACHE_MOST / 4) /* so that not every new one clears away */
 
 /* The file is this, the key without its NUL, the data.  Written and read on the
  * same machine only. */
@@ -88,6 +92,71 @@ int hyfw_cache_get(struct hyfw_arena *arena, const char *bucket, const char *key
 	return 1;
 }
 
+/* ---- the bound ---- */
+
+struct candidate {
+	char name[24];
+	struct timespec used;
+};
+
+static int older_first(const void *a, const void *b)
+{
+	const struct timespec *one = &((const struct candidate *)a)->used, *other = &((const struct candidate *)b)->used;
+
+	if (one->tv_sec != other->tv_sec)
+		return one->tv_sec < other->tv_sec ? -1 : 1;
+	return one->tv_nsec < other->tv_nsec ? -1 : one->tv_nsec > other->tv_nsec;
+}
+
+/* When it was read last, as far as the mount keeps that (a day's exactness under relatime),
+ * else written: nobody who only reads has to note anything. */
+static struct timespec last_use(const struct stat *st)
+{
+	return st->st_atim.tv_sec > st->st_mtim.tv_sec ? st->st_atim : st->st_mtim;
+}
+
+static size_t collect(DIR *dir, struct candidate *candidates, size_t room)
+{
+	struct dirent *entry;
+	size_t count = 0;
+	struct stat st;
+
+	while (count < room && (entry = readdir(dir))) {
+		if (strlen(entry->d_name) >= sizeof(candidates->name) ||
+		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+			continue;
+		strcpy(candidates[count].name, entry->d_name);
+		candidates[count++].used = last_use(&st);
+	}
+	return count;
+}
+
+static size_t count_entries(DIR *dir)
+{
+	size_t count = 0;
+
+	while (readdir(dir))
+		count++;
+	rewinddir(dir);
+	return count;
+}
+
+/* Only whoever has made a new entry does this, which took far longer. */
+static void clear_away(const char *directory)
+{
+	HYFW_AUTO_DIR DIR *dir = opendir(directory);
+	HYFW_AUTO_FREE struct candidate *candidates = NULL;
+	size_t count = dir ? count_entries(dir) : 0, i;
+
+	if (count <= HYFW_CACHE_MOST + 2) /* "." and ".." */
+		return;
+	candidates = hyfw_new(count * sizeof(*candidates));
+	count = collect(dir, candidates, count);
+	qsort(candidates, count, sizeof(*candidates), older_first);
+	for (i = 0; i + ENTRIES_KEPT < count; i++)
+		unlinkat(dirfd(dir), candidates[i].name, 0);
+}
+
 void hyfw_cache_put(const char *bucket, const char *key, const void *data, size_t size)
 {
 	HYFW_AUTO_ERROR struct hyfw_error *ignored = NULL;
@@ -106,5 +175,6 @@ void hyfw_cache_put(const char *bucket, const char *key, const void *data, size_
 	if (size)
 		memcpy(whole + total, data, size);
 	path = hyfw_format("%s/%s", directory, name);
-	hyfw_file_write(path, whole, total + size, 0600, false, &ignored);
+	if (hyfw_file_write(path, whole, total + size, 0600, false, &ignored) == 0)
+		clear_away(directory);
 }

@@ -6,6 +6,9 @@
 
 #include <hyfw/types.h>
 
+/* Files of one bucket; with one more those go that were used longest ago. */
+#define HYFW_CACHE_MOST 256
+
 int hyfw_cache_get(struct hyfw_arena *arena, const char *bucket, const char *key, const void **ret_data,
 		   size_t *ret_size);
 void hyfw_cache_put(const char *bucket, const char *key, const void *data, size_t size);

@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/context.h"
 #include "base/files.h"
+#include "plugin/cache.h"
 #include "plugin/host.h"
 #include "plugin/lease.h"
 #include "plugin/places.h"
@@ -109,6 +110,34 @@ static char *cache_file(const char *key)
 }
 
 /* As if 'other' had the digest of 'key'. */
+static void cache_forgets_what_is_oldest(void **state)
+{
+	const struct timespec past[2] = { { 1000000000, 0 }, { 1000000000, 0 } };
+	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
+	const void *data;
+	size_t size, i, left = 0;
+
+	(void)state;
+	for (i = 0; i < HYFW_CACHE_MOST; i++) {
+		HYFW_AUTO_FREE char *key = hyfw_format("entry %zu", i), *path = cache_file(key);
+
+		host->cache_put("bpf", key, "data", 4);
+		if (i < 10)
+			assert_int_equal(utimensat(AT_FDCWD, path, past, 0), 0);
+	}
+	host->cache_put("bpf", "one more", "data", 4);
+	host->cache_put("bpf", "and one", "data", 4);
+	assert_int_equal(host->cache_get(arena, "bpf", "and one", &data, &size), 1);
+	for (i = 0; i < HYFW_CACHE_MOST; i++) {
+		HYFW_AUTO_FREE char *key = hyfw_format("entry %zu", i);
+		const int found = host->cache_get(arena, "bpf", key, &data, &size);
+
+		left += (size_t)found;
+		assert_false(i < 10 && found);
+	}
+	assert_in_range(left, HYFW_CACHE_MOST / 2, HYFW_CACHE_MOST - 2);
+}
+
 static void cache_compares_the_whole_key(void **state)
 {
 	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
@@ -454,6 +483,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_made_before_it_is_needed),
 		cmocka_unit_test(directories_have_their_modes_whatever_the_umask),
 		cmocka_unit_test(cache_returns_what_was_put),
+		cmocka_unit_test(cache_forgets_what_is_oldest),
 		cmocka_unit_test(cache_compares_the_whole_key),
 		cmocka_unit_test(cache_misses_a_damaged_entry),
 		cmocka_unit_test(a_lease_has_one_owner),
