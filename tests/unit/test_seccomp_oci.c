@@ -23,7 +23,7 @@ static struct filter get(const char *text)
 	struct hyfw_error *err = NULL;
 	struct filter filter = { 0 };
 
-	if (try_filter(text, "/run/agent.sock", &filter, &err) < 0)
+	if (try_filter(text, strstr(text, "SCMP_ACT_NOTIFY") ? "/run/agent.sock" : NULL, &filter, &err) < 0)
 		fail_msg("%s", err->message);
 	return filter;
 }
@@ -155,16 +155,32 @@ static void flags_reach_the_kernel(void **state)
 	struct filter plain = get("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":[\"SECCOMP_FILTER_FLAG_TSYNC\","
 				  "\"SECCOMP_FILTER_FLAG_LOG\",\"SECCOMP_FILTER_FLAG_SPEC_ALLOW\","
 				  "\"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV\"]}");
+	struct filter silent = get("{\"defaultAction\":\"SCMP_ACT_ALLOW\"}");
+	struct filter none = get("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":[]}");
 	struct filter notify = get("{\"defaultAction\":\"SCMP_ACT_ALLOW\","
 				   "\"flags\":[\"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV\"],\"syscalls\":"
 				   "[{\"names\":[\"getuid\"],\"action\":\"SCMP_ACT_NOTIFY\"}]}");
 
 	(void)state;
 	assert_int_equal(plain.flags, SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW);
+	assert_int_equal(silent.flags, SECCOMP_FILTER_FLAG_SPEC_ALLOW);
+	assert_int_equal(none.flags, 0);
 	assert_int_equal(notify.flags,
 			 SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
 	assert_int_equal(errno_of(&plain, SYS_getuid, 0, 0, 0, 0), 0);
 	assert_int_equal(errno_of(&notify, SYS_getpid, 0, 0, 0, 0), 0);
+}
+
+static void who_names_a_listener_gets_one(void **state)
+{
+	struct hyfw_error *err = NULL;
+	struct filter filter = { 0 };
+
+	(void)state;
+	assert_int_equal(try_filter("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":[]}", "/run/agent.sock", &filter,
+				    &err), 0);
+	assert_int_equal(filter.flags, SECCOMP_FILTER_FLAG_NEW_LISTENER);
+	assert_int_equal(errno_of(&filter, SYS_getpid, 0, 0, 0, 0), 0);
 }
 
 /* A listener that answers each call with 7. */
@@ -227,7 +243,7 @@ static void what_is_not_understood_is_refused(void **state)
 	refused(notify, "agent.sock", "\"agent.sock\" is not an absolute path");
 	refused("{\"defaultAction\":\"SCMP_ACT_NOTIFY\"}", "/a", "defaultAction: SCMP_ACT_NOTIFY cannot be it");
 	refused("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"write\"],\"action\":"
-		"\"SCMP_ACT_NOTIFY\"}]}", "/a", "SCMP_ACT_NOTIFY cannot be used for write");
+		"\"SCMP_ACT_NOTIFY\"}]}", "/a", "SCMP_ACT_NOTIFY cannot be used for the write syscall");
 	refused("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"mount\"],\"action\":"
 		"\"SCMP_ACT_KILL\",\"args\":[{\"index\":0,\"op\":\"SCMP_CMP_SAME\"}]}]}", NULL,
 		"syscalls[0]: op: unknown operator SCMP_CMP_SAME");
@@ -290,6 +306,7 @@ int main(void)
 		TEST(each_action_acts),
 		TEST(the_default_answers_with_its_code),
 		TEST(flags_reach_the_kernel),
+		TEST(who_names_a_listener_gets_one),
 		TEST(calls_reach_the_listener),
 		TEST(what_is_not_understood_is_refused),
 		TEST(a_bundle_without_a_filter_has_none),

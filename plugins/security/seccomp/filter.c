@@ -51,7 +51,7 @@ static char *cache_key(const struct hyfw_host *host, struct hyfw_arena *arena, c
 
 	if (!version || uname(&system) < 0)
 		return NULL;
-	return host->format(arena, "driver 2\nlibseccomp %u.%u.%u\narchitecture %s\nkernel %s\ncapabilities %" PRIx64
+	return host->format(arena, "driver 3\nlibseccomp %u.%u.%u\narchitecture %s\nkernel %s\ncapabilities %" PRIx64
 			    "\nbuiltin %d\n%s %s", version->major, version->minor, version->micro, system.machine,
 			    system.release, profile->grants, BUILTIN_VERSION, profile->oci ? "oci" : "profile",
 			    profile->text);
@@ -147,12 +147,18 @@ int filter_get_oci(const struct hyfw_host *host, struct hyfw_arena *arena, const
 			return host->fail(err, EFBIG, "linux.seccomp is larger than %u bytes", PROFILE_LIMIT);
 		result = get(host, arena, &profile, &filter, err);
 	}
+	/* Whoever names a listener gets one, also without a rule for it, as with crun. */
+	if (config->seccomp && config->seccomp_listener)
+		filter.flags |= POLICY_NOTIFIES;
 	if (result == 0 && (filter.flags & POLICY_NOTIFIES) && !config->seccomp_listener)
 		result = host->fail(err, EINVAL, "linux.seccomp: SCMP_ACT_NOTIFY needs listenerPath");
 	if (result == 0 && config->seccomp_listener && config->seccomp_listener[0] != '/')
 		result = host->fail(err, EINVAL, "linux.seccomp: listenerPath: \"%s\" is not an absolute path",
 				    config->seccomp_listener);
-	if (result == 0)
-		*ret_filter = filter;
-	return result;
+	if (result < 0)
+		return result;
+	if (filter.program)
+		host->log(HYFW_LOG_DEBUG, "seccomp filter flags: %u", filter.flags);
+	*ret_filter = filter;
+	return 0;
 }

@@ -219,6 +219,9 @@ static int parse_head(struct place *place, struct json_object *root, struct poli
 		result = profile_array(place, root, "flags", &flags, err);
 	if (result < 0)
 		return result;
+	/* A bundle that says nothing of flags gets this one, as with runc; an empty list says none. */
+	if (place->oci && !flags)
+		policy->flags |= SECCOMP_FILTER_FLAG_SPEC_ALLOW;
 	place->where = "architectures";
 	result = add_architectures(place, list, policy, err);
 	place->where = "archMap";

@@ -364,8 +364,8 @@ int profile_rule(const struct place *place, struct json_object *object, uint64_t
 	for (i = 0; result == 0 && i < (name ? 1 : length(names)); i++) {
 		rule.name = place->host->format(place->arena, "%s", name ? name : text_at(names, i));
 		if (rule.action == SCMP_ACT_NOTIFY && strcmp(rule.name, "write") == 0)
-			return bad(place, "names", "SCMP_ACT_NOTIFY cannot be used for write: the start itself would "
-				   "wait for the listener", NULL, err);
+			return bad(place, "names", "SCMP_ACT_NOTIFY cannot be used for the write syscall: the start "
+				   "itself would wait for the listener", NULL, err);
 		result = add_rule(place, args, &rule, policy, err);
 	}
 	return result;
