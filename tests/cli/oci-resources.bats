@@ -105,7 +105,7 @@ elsewhere() { # PID PATH
 	if has_v1; then
 		run oci run --bundle "$BUNDLE" refused
 		[ "$status" -eq 1 ]
-		[[ $output == *"linux.resources.unified: cannot be used with cgroup v1"* ]]
+		[[ $output == *"linux.resources.unified: invalid configuration: cannot be used with cgroup v1"* ]]
 	else
 		oci run --bundle "$BUNDLE" refused
 		bundle '.process.args = ["/bin/true"] | .linux.resources.memory.swappiness = 10'

@@ -30,6 +30,7 @@ enum {
 	MAJOR = BPF_REG_4,
 	MINOR = BPF_REG_5,
 };
+#define PROGRAM_NAME "hyfw_devices"
 #define BEGIN_LENGTH 6
 #define RULE_LENGTH 14 /* at most */
 #define END_LENGTH 2
@@ -155,7 +156,7 @@ static int load_program(const struct bpf_insn *program, size_t length)
 	attributes.insns = (uintptr_t)program;
 	attributes.insn_cnt = (uint32_t)length;
 	attributes.license = (uintptr_t)"BSD";
-	strcpy(attributes.prog_name, "hyfw_devices");
+	strcpy(attributes.prog_name, PROGRAM_NAME);
 	return call_bpf(BPF_PROG_LOAD, &attributes);
 }
 
@@ -174,27 +175,132 @@ static int load_with_memory(const struct bpf_insn *program, size_t length)
 	return fd;
 }
 
-int device_rules_attach_v2(int group, const struct device_rule *rules, size_t count)
+static int prepare(int group, const struct device_rule *rules, size_t count, int *ret_directory, int *ret_program)
 {
 	AUTO_FREE struct bpf_insn *program = NULL;
-	AUTO_CLOSE int directory = -1;
-	AUTO_CLOSE int fd = -1;
-	union bpf_attr attributes;
 	size_t length;
 	int result = device_program(rules, count, &program, &length);
 
 	if (result < 0)
 		return result;
-	directory = openat(group, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (directory < 0)
+	*ret_directory = openat(group, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*ret_directory < 0)
 		return -errno;
-	fd = load_with_memory(program, length);
-	if (fd < 0)
-		return fd;
+	*ret_program = load_with_memory(program, length);
+	return *ret_program < 0 ? *ret_program : 0;
+}
+
+/* 'replaced': the program whose place it takes; -1 for none. */
+static int attach(int directory, int program, int replaced)
+{
+	union bpf_attr attributes;
+
 	memset(&attributes, 0, sizeof(attributes));
 	attributes.target_fd = (uint32_t)directory;
-	attributes.attach_bpf_fd = (uint32_t)fd;
+	attributes.attach_bpf_fd = (uint32_t)program;
 	attributes.attach_type = BPF_CGROUP_DEVICE;
 	attributes.attach_flags = BPF_F_ALLOW_MULTI; /* what the parents deny stays denied */
+	if (replaced >= 0) {
+		attributes.attach_flags |= BPF_F_REPLACE;
+		attributes.replace_bpf_fd = (uint32_t)replaced;
+	}
 	return call_bpf(BPF_PROG_ATTACH, &attributes);
+}
+
+static int detach(int directory, int program)
+{
+	union bpf_attr attributes;
+
+	memset(&attributes, 0, sizeof(attributes));
+	attributes.target_fd = (uint32_t)directory;
+	attributes.attach_bpf_fd = (uint32_t)program;
+	attributes.attach_type = BPF_CGROUP_DEVICE;
+	return call_bpf(BPF_PROG_DETACH, &attributes);
+}
+
+int device_rules_attach_v2(int group, const struct device_rule *rules, size_t count)
+{
+	AUTO_CLOSE int directory = -1;
+	AUTO_CLOSE int program = -1;
+	int result = prepare(group, rules, count, &directory, &program);
+
+	return result < 0 ? result : attach(directory, program, -1);
+}
+
+/* ---- another list ---- */
+
+static bool is_ours(int program)
+{
+	struct bpf_prog_info info;
+	union bpf_attr attributes;
+
+	memset(&info, 0, sizeof(info));
+	memset(&attributes, 0, sizeof(attributes));
+	attributes.info.bpf_fd = (uint32_t)program;
+	attributes.info.info_len = sizeof(info);
+	attributes.info.info = (uintptr_t)&info;
+	return call_bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes) == 0 && strcmp(info.name, PROGRAM_NAME) == 0;
+}
+
+/* The one that was attached to this very group; -ENOENT. */
+static int find_attached(int directory)
+{
+	uint32_t ids[64];
+	union bpf_attr attributes;
+	size_t i, count;
+	int result, program;
+
+	memset(&attributes, 0, sizeof(attributes));
+	attributes.query.target_fd = (uint32_t)directory;
+	attributes.query.attach_type = BPF_CGROUP_DEVICE;
+	attributes.query.prog_ids = (uintptr_t)ids;
+	attributes.query.prog_cnt = sizeof(ids) / sizeof(ids[0]);
+	result = call_bpf(BPF_PROG_QUERY, &attributes);
+	if (result < 0)
+		return result;
+	count = attributes.query.prog_cnt;
+	for (i = 0; i < count && i < sizeof(ids) / sizeof(ids[0]); i++) {
+		memset(&attributes, 0, sizeof(attributes));
+		attributes.prog_id = ids[i];
+		program = call_bpf(BPF_PROG_GET_FD_BY_ID, &attributes);
+		if (program >= 0 && is_ours(program))
+			return program;
+		if (program >= 0)
+			close(program);
+	}
+	return -ENOENT;
+}
+
+/* Before Linux 5.6 both hold for a moment. */
+static int exchange(int directory, int program, int before)
+{
+	int result = attach(directory, program, before);
+
+	if (result != -EINVAL)
+		return result;
+	result = attach(directory, program, -1);
+	return result < 0 ? result : detach(directory, before);
+}
+
+int device_rules_change_v2(int group, const struct device_rule *rules, size_t count)
+{
+	AUTO_CLOSE int directory = -1;
+	AUTO_CLOSE int program = -1;
+	AUTO_CLOSE int before = -1;
+	int result;
+
+	if (count > 0) {
+		result = prepare(group, rules, count, &directory, &program);
+	} else {
+		directory = openat(group, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		result = directory < 0 ? -errno : 0;
+	}
+	if (result < 0)
+		return result;
+	before = find_attached(directory);
+	if (before < 0 && before != -ENOENT)
+		return before;
+	if (count == 0)
+		return before < 0 ? 0 : detach(directory, before);
+	return before < 0 ? attach(directory, program, -1) : exchange(directory, program, before);
 }

@@ -86,13 +86,13 @@ static void number_text(int64_t number, char text[16])
 }
 
 /* "c 1:3 rwm" */
-static void limit_text(const struct device_rule *rule, char type, char *text, size_t size)
+static void limit_text(const struct device_rule *rule, char *text, size_t size)
 {
 	char major[16], minor[16];
 
 	number_text(rule->major, major);
 	number_text(rule->minor, minor);
-	snprintf(text, size, "%c %s:%s %s%s%s", type, major, minor, rule->access & DEVICE_READ ? "r" : "",
+	snprintf(text, size, "%c %s:%s %s%s%s", rule->type, major, minor, rule->access & DEVICE_READ ? "r" : "",
 		 rule->access & DEVICE_WRITE ? "w" : "", rule->access & DEVICE_MKNOD ? "m" : "");
 }
 
@@ -100,7 +100,7 @@ void device_rule_text(const struct device_rule *rule, char text[DEVICE_RULE_TEXT
 {
 	char limit[DEVICE_RULE_TEXT - sizeof("allow")];
 
-	limit_text(rule, rule->type, limit, sizeof(limit));
+	limit_text(rule, limit, sizeof(limit));
 	snprintf(text, DEVICE_RULE_TEXT, "%s %s", rule->allow ? "allow" : "deny", limit);
 }
 
@@ -154,39 +154,4 @@ int device_rule_parse(const char *text, struct device_rule *ret_rule)
 		return -EINVAL;
 	*ret_rule = rule;
 	return 0;
-}
-
-/* ---- cgroup v1 ---- */
-
-static int write_one(int group, const struct device_rule *rule, char type)
-{
-	char text[DEVICE_RULE_TEXT];
-
-	limit_text(rule, type, text, sizeof(text));
-	return file_write(group, rule->allow ? "devices.allow" : "devices.deny", text);
-}
-
-/* For the kernel "a" is everything, whatever follows it. */
-static bool is_everything(const struct device_rule *rule)
-{
-	return rule->type == 'a' && rule->major == DEVICE_ANY && rule->minor == DEVICE_ANY &&
-	       rule->access == DEVICE_ACCESS_ALL;
-}
-
-int device_rules_write_v1(int group, const struct device_rule *rules, size_t count)
-{
-	int result = device_rules_check(rules, count);
-	size_t i;
-
-	if (result == 0 && (count == 0 || !is_everything(&rules[0])))
-		result = file_write(group, "devices.deny", "a");
-	for (i = 0; result == 0 && i < count; i++) {
-		if (rules[i].type != 'a' || is_everything(&rules[i])) {
-			result = write_one(group, &rules[i], rules[i].type);
-		} else {
-			result = write_one(group, &rules[i], 'b');
-			result = result == 0 ? write_one(group, &rules[i], 'c') : result;
-		}
-	}
-	return result;
 }

@@ -4,7 +4,8 @@
  * rules win, for each kind of access alone: after "allow c 1:3 rw" and "deny c 1:3 w"
  * reading is left.
  *
- *   device_rules.c  the rules: as text, their decision, as values for cgroup v1
+ *   device_rules.c  the rules: as text, their decision
+ *   device_v1.c     the rules as values for cgroup v1
  *   device_bpf.c    the rules as a program for cgroup v2, which has no files for them */
 #ifndef HYFW_DEVICE_RULES_H
 #define HYFW_DEVICE_RULES_H
@@ -48,10 +49,26 @@ bool device_rules_allow(const struct device_rule *rules, size_t count, char type
 void device_rule_text(const struct device_rule *rule, char text[DEVICE_RULE_TEXT]);
 int device_rule_parse(const char *text, struct device_rule *ret_rule); /* -EINVAL */
 
-/* Restricts a group of the v1 devices controller.  The kernel's own list knows one rule
- * for each device or range: a denial takes nothing out of a wider range that an earlier
- * rule allowed. */
+/* ---- device_v1.c ---- */
+
+/* What the rules come to as a list of the kernel's, which knows one answer for all devices
+ * and exceptions from it. */
+struct device_list {
+	bool allow;                /* what is no exception */
+	size_t count;
+	struct device_rule *items; /* the exceptions: of type 'b' or 'c', 'allow' the contrary of the above */
+};
+
+/* 'ret_list->items' is malloc'ed.  -EOPNOTSUPP for a denial within a wider range that stays
+ * allowed: the kernel would pass over it. */
+int device_list_make(const struct device_rule *rules, size_t count, struct device_list *ret_list);
+
+/* Restricts a group of the v1 devices controller. */
 int device_rules_write_v1(int group, const struct device_rule *rules, size_t count);
+
+/* The same for a group in use: what is allowed before and after is so all the time, unless
+ * one of both allows all but exceptions. */
+int device_rules_change_v1(int group, const struct device_rule *rules, size_t count);
 
 /* ---- device_bpf.c ---- */
 
@@ -65,5 +82,9 @@ int device_program(const struct device_rule *rules, size_t count, struct bpf_ins
  * exists, beside what its parents are restricted to.  -EPERM also for who may not load
  * programs (CAP_BPF or CAP_SYS_ADMIN, both of the first user namespace). */
 int device_rules_attach_v2(int group, const struct device_rule *rules, size_t count);
+
+/* Puts the rules in the place of those that were attached so before; none at all with
+ * 'count' 0.  Programs of others, such as systemd's, stay. */
+int device_rules_change_v2(int group, const struct device_rule *rules, size_t count);
 
 #endif

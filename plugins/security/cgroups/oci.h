@@ -63,6 +63,12 @@ int oci_values(const struct hyfw_host *host, struct hyfw_arena *arena, const str
 size_t oci_devices(const struct hyfw_host *host, struct hyfw_arena *arena,
 		   const struct hyfw_oci_resources *resources, const struct device_rule **ret_rules);
 
+/* -EINVAL for rules that no kernel takes. */
+int oci_devices_check(const struct hyfw_host *host, struct hyfw_arena *arena,
+		      const struct hyfw_oci_resources *resources, struct hyfw_error **err);
+/* Fails with what 'result' of writing the rules means. */
+int oci_devices_refused(const struct hyfw_host *host, const struct group *group, int result, struct hyfw_error **err);
+
 /* Nothing but cgroup v2. */
 bool oci_is_pure_v2(const struct hierarchy *hierarchy);
 

@@ -148,6 +148,42 @@ static int change_scope(const struct hyfw_host *host, struct hyfw_arena *arena, 
 	return result;
 }
 
+static const struct group *devices_group(const struct group *groups, size_t count)
+{
+	const struct group *chosen = NULL;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if ((groups[i].mask & CONTROLLER_BIT(CONTROLLER_DEVICES)) || (groups[i].unified && !chosen))
+			chosen = &groups[i];
+	return chosen;
+}
+
+/* A list is the whole list; without one they stay as they are. */
+static int change_devices(const struct hyfw_host *host, struct hyfw_arena *arena, const struct group *groups,
+			  size_t count, const struct hyfw_oci_resources *resources, struct hyfw_error **err)
+{
+	static const struct device_rule everything = { true, 'a', DEVICE_ANY, DEVICE_ANY, DEVICE_ACCESS_ALL };
+	const struct device_rule *rules = &everything;
+	const struct group *group = devices_group(groups, count);
+	size_t rule_count = oci_devices(host, arena, resources, &rules);
+	AUTO_CLOSE int fd = -1;
+	int result;
+
+	if (resources->device_count == 0)
+		return 0;
+	if (!group)
+		return host->fail(err, ENOTSUP, "linux.resources.devices: the container has no control group for it");
+	fd = group_open(group->path);
+	if (fd < 0)
+		return host->fail(err, -fd, "control group %s: %s", group->path, strerror(-fd));
+	if (group->unified)
+		result = device_rules_change_v2(fd, rules, rule_count);
+	else
+		result = device_rules_change_v1(fd, rules, rule_count ? rule_count : 1);
+	return result < 0 ? oci_devices_refused(host, group, result, err) : 0;
+}
+
 int oci_update(const struct hyfw_host *host, const struct hierarchy *hierarchy, const struct hyfw_subject *subject,
 	       const struct hyfw_map *record, struct hyfw_error **err)
 {
@@ -168,11 +204,15 @@ int oci_update(const struct hyfw_host *host, const struct hierarchy *hierarchy, 
 		unified = group_open(groups[i].path);
 	}
 	result = oci_values(host, arena, hierarchy, &subject->oci->resources, unified, &writes, err);
+	if (result == 0)
+		result = oci_devices_check(host, arena, &subject->oci->resources, err);
 	if (result == 0 && hyfw_map_get(record, OCI_NOTE_SCOPE))
 		result = change_scope(host, arena, hierarchy, &subject->oci->resources,
 				      hyfw_map_get(record, OCI_NOTE_SCOPE), err);
 	if (result == 0)
 		result = oci_write(host, arena, groups, count, &writes, err);
+	if (result == 0)
+		result = change_devices(host, arena, groups, count, &subject->oci->resources, err);
 	host->arena_free(arena);
 	return result;
 }

@@ -56,8 +56,8 @@ int oci_plan(const struct hyfw_host *host, const struct hierarchy *hierarchy, co
 				   subject->oci->id, groups, &count, err);
 	if (result == 0)
 		result = oci_values(host, arena, hierarchy, resources, -1, &writes, err);
-	if (result == 0 && device_rules_check(rules, rule_count) < 0)
-		result = host->fail(err, EINVAL, "linux.resources.devices: has a rule that no kernel could be given");
+	if (result == 0)
+		result = oci_devices_check(host, arena, resources, err);
 	if (result < 0)
 		return result;
 	pairs = host->alloc(arena, (count + writes.count + rule_count + properties.count + 1) * sizeof(*pairs));
@@ -197,10 +197,7 @@ static int limit_devices(const struct hyfw_host *host, struct hyfw_call *call, c
 				   device_rules_write_v1(fd, rules, rule_count);
 	if ((result == -EPERM || result == -EACCES) && oci_is_rootless())
 		return 0; /* there no device can be made, and none on a mount be used */
-	if (result < 0)
-		return host->fail(err, -result, "linux.resources.devices: the kernel refuses the rules for %s: %s",
-				  chosen->path, strerror(-result));
-	return 0;
+	return result < 0 ? oci_devices_refused(host, chosen, result, err) : 0;
 }
 
 /* Without the process in it, which 'ret_channel' leads to, systemd would remove it again. */

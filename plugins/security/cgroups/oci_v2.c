@@ -63,17 +63,24 @@ static int swap(const struct oci_context *context, const struct hyfw_oci_resourc
 	return 0;
 }
 
+/* The kernel would end processes for it; runc's words, which clients look for. */
 static int check_usage(const struct oci_context *context, const struct hyfw_oci_resources *r, struct hyfw_error **err)
 {
+	const int64_t limit = r->memory_limit.value, both = r->memory_swap.value;
 	uint64_t now;
 
-	if (!r->memory_check_before_update || context->current < 0 || r->memory_limit.value <= 0)
+	if (!r->memory_check_before_update || context->current < 0 || (limit <= 0 && both <= 0))
 		return 0;
 	now = file_number(context->current, "memory.current");
-	if (now == HYFW_STAT_NONE || now <= (uint64_t)r->memory_limit.value)
+	if (now == HYFW_STAT_NONE)
 		return 0;
-	return context->host->fail(err, EBUSY, "linux.resources.memory.limit: %" PRId64 " bytes are less than the %" PRIu64
-				   " in use", r->memory_limit.value, now);
+	if (both > 0 && (uint64_t)both <= now)
+		return context->host->fail(err, EBUSY, "linux.resources.memory.swap: rejecting memory+swap limit %" PRId64
+					   " <= usage %" PRIu64, both, now);
+	if (limit > 0 && (uint64_t)limit <= now)
+		return context->host->fail(err, EBUSY, "linux.resources.memory.limit: rejecting memory limit %" PRId64
+					   " <= usage %" PRIu64, limit, now);
+	return 0;
 }
 
 static int memory(const struct oci_context *context, const struct hyfw_oci_resources *r, struct hyfw_error **err)

@@ -105,6 +105,31 @@ static bool only_unlimited(enum controller controller, const struct hyfw_oci_res
 	       !oci_asked(r->cpu_realtime_period) && !oci_asked(r->cpu_period);
 }
 
+/* "CONTROLLER.VALUE", of a controller that can be had here; "cgroup.*" is the core's. */
+static int check_key(const struct oci_context *context, const char *key, struct hyfw_error **err)
+{
+	const struct hyfw_host *host = context->host;
+	const size_t length = strcspn(key, ".");
+	int i;
+
+	if (length == 0 || !key[length] || strpbrk(key, "/ \t\n"))
+		return host->fail(err, EINVAL, "linux.resources.unified: the specified key has not the form CONTROLLER.VALUE "
+				  "`%s`", key);
+	if (strncmp(key, "cgroup.", 7) == 0)
+		return 0;
+	for (i = 0; i < CONTROLLER_COUNT; i++) {
+		const char *name = controller_v2_name(i);
+
+		if (strlen(name) == length && strncmp(name, key, length) == 0 &&
+		    (context->hierarchy->unified_has & CONTROLLER_BIT(i)))
+			return 0;
+	}
+	if (strncmp(key, "misc.", 5) == 0 || strncmp(key, "dmem.", 5) == 0) /* linux.resources knows nothing of these */
+		return 0;
+	return host->fail(err, ENOTSUP, "linux.resources.unified: the requested cgroup controller `%.*s` is not available",
+			  (int)length, key);
+}
+
 /* Keys of cgroup v2, written as they are, after all that comes from elsewhere. */
 static int put_unified(const struct oci_context *context, const struct hyfw_map *unified, struct hyfw_error **err)
 {
@@ -112,14 +137,15 @@ static int put_unified(const struct oci_context *context, const struct hyfw_map 
 	size_t i;
 
 	if (unified->count && !oci_is_pure_v2(context->hierarchy))
-		return host->fail(err, ENOTSUP, "linux.resources.unified: cannot be used with cgroup v1, which has the "
-				  "controllers of this machine");
+		return host->fail(err, ENOTSUP, "linux.resources.unified: invalid configuration: cannot be used with cgroup v1, "
+				  "which has the controllers of this machine");
 	for (i = 0; i < unified->count; i++) {
 		const struct hyfw_pair *pair = &unified->items[i];
 
-		if (!*pair->key || pair->key[0] == '.' || strpbrk(pair->key, "/ \t\n"))
-			return host->fail(err, EINVAL, "linux.resources.unified: \"%s\" is not the name of a file",
-					  pair->key);
+		const int result = check_key(context, pair->key, err);
+
+		if (result < 0)
+			return result;
 		oci_put(context, CONTROLLER_COUNT, 0, host->format(context->arena, "unified.%s", pair->key), pair->key,
 			pair->value);
 	}
@@ -206,4 +232,24 @@ size_t oci_devices(const struct hyfw_host *host, struct hyfw_arena *arena,
 	memcpy(rules + count, defaults, sizeof(defaults));
 	*ret_rules = rules;
 	return count + DEFAULT_COUNT;
+}
+
+int oci_devices_check(const struct hyfw_host *host, struct hyfw_arena *arena,
+		      const struct hyfw_oci_resources *resources, struct hyfw_error **err)
+{
+	const struct device_rule *rules = NULL;
+	const size_t count = oci_devices(host, arena, resources, &rules);
+
+	if (device_rules_check(rules, count) < 0)
+		return host->fail(err, EINVAL, "linux.resources.devices: has a rule that no kernel could be given");
+	return 0;
+}
+
+int oci_devices_refused(const struct hyfw_host *host, const struct group *group, int result, struct hyfw_error **err)
+{
+	if (result == -EOPNOTSUPP && !group->unified)
+		return host->fail(err, ENOTSUP, "linux.resources.devices: a rule is about a part of the devices that a rule "
+				  "before it is about, which cgroup v1 cannot keep");
+	return host->fail(err, -result, "linux.resources.devices: the kernel refuses the rules for %s: %s", group->path,
+			  strerror(-result));
 }

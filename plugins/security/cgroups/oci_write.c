@@ -103,7 +103,7 @@ static const char *reason(int result)
 {
 	if (result == -NOT_SUPPORTED)
 		return "Operation not supported";
-	return result == -ENOENT ? "this kernel does not have it" : strerror(-result);
+	return result == -ENOENT ? "No such file or directory (this kernel does not have it)" : strerror(-result);
 }
 
 static int tell(const struct hyfw_host *host, const struct attempt *attempts, size_t count, struct hyfw_error **err)
