@@ -37,8 +37,7 @@ static void each_hierarchy_has_the_path(void **state)
 	assert_string_equal(place(&v1, "/pod/web", "systemd"), "/v1/systemd/pod/web");
 	assert_string_equal(place(&v1, "/pod/web", "unified"), "none");
 	assert_string_equal(place(&v2, "/pod/web", "unified"), "/v2/pod/web");
-	assert_string_equal(place(&v2, NULL, "unified"),
-			    hyfw_arena_format(fake.arena, "/v2/%s.oci-web", fake_host.owner));
+	assert_string_equal(place(&v2, NULL, "unified"), "/v2/web");
 	assert_non_null(strstr(place(&v2, "/a/../../b", "unified"), "refused: linux.cgroupsPath: \"..\""));
 	assert_non_null(strstr(place(&v2, "/a\nb", "unified"), "control character"));
 }
@@ -53,8 +52,7 @@ static void a_path_is_below_the_mount_point(void **state)
 
 	(void)state;
 	assert_string_equal(place(&user, "/pod/web", "unified"), "/v2/pod/web");
-	assert_string_equal(place(&user, NULL, "unified"),
-			    hyfw_arena_format(fake.arena, "/v2/user.slice/user@7.service/%s.oci-web", fake_host.owner));
+	assert_string_equal(place(&user, NULL, "unified"), "/v2/user.slice/user@7.service/web");
 }
 
 static void a_relative_path_begins_at_our_own_group(void **state)

@@ -7,13 +7,15 @@
  *   oci_make.c     making and removing the directories
  *   oci_report.c   all figures, as JSON
  *   systemd.h      a scope of systemd's instead
- *   oci_driver.c oci_control.c   the driver's operations for a bundle
+ *   oci_plan.c oci_driver.c oci_control.c   the driver's operations for a bundle
  *
  * plan() decides all of it; its step has the arguments
  *     "group"   CONTROLLERS PATH             ("unified" for cgroup v2)
  *     "write"   CONTROLLER FLAGS FILE KEY TEXT
  *     "device"  a rule, device_rules.h
  *     "scope", "property"   what systemd is asked for, systemd.h
+ *     "owner"   the user that the cgroup v2 group is handed to
+ *     "own"     the path is our choice: what is there by that name is somebody else's
  * and apply() notes "oci", "cgroup.CONTROLLERS" (the directory) and
  * "made.CONTROLLERS" (the first directory on the way that was not there). */
 #ifndef HYFW_CGROUPS_OCI_H
@@ -24,6 +26,10 @@
 #define OCI_VERB "oci"
 #define OCI_NOTE_MARK "oci"
 #define OCI_NOTE_SCOPE "scope"
+#define OCI_NOTE_MADE "made."
+#define OCI_KEY_OWN "own"
+#define OCI_KEY_OWNER "owner"
+#define OCI_UNIFIED "unified"
 
 /* ---- oci_values.c ---- */
 
@@ -117,10 +123,23 @@ int oci_make(const struct hyfw_host *host, struct hyfw_arena *arena, const char 
 	     uint32_t needed, bool in_scope, struct hyfw_error **err);
 
 /* Ends what is left inside.  Removes it when it or one above it, 'made', was made by us
- * (NULL: it was not), and those from there on that are empty then. */
+ * (NULL: it was not), and with it those above that are empty then, if they were made for
+ * this or another container. */
 int oci_remove(const struct hyfw_host *host, const char *path, const char *made, struct hyfw_error **err);
+/* Only those above a group that was not made in the end. */
+void oci_remove_rest(const char *path, const char *made);
 
-/* ---- oci_driver.c ---- */
+/* To the user 'uid' with the files that cgroup v2 lets one have. */
+int oci_hand_over(const struct hyfw_host *host, const char *path, uint32_t uid, struct hyfw_error **err);
+
+/* Realtime budgets of the v1 groups from 'made' on down to the one above 'path'. */
+void oci_budget_above(const struct hyfw_host *host, struct hyfw_arena *arena, const char *made, const char *path,
+		      const struct oci_writes *writes);
+
+/* ---- oci_plan.c, oci_driver.c ---- */
+
+/* "cpu,cpuacct", or "unified". */
+const char *oci_controllers_of(const struct group *group);
 
 int oci_plan(const struct hyfw_host *host, const struct hierarchy *hierarchy, const struct hyfw_subject *subject,
 	     struct hyfw_plan *plan, struct hyfw_arena *arena, struct hyfw_error **err);

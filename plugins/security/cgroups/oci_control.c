@@ -184,6 +184,20 @@ static int change_devices(const struct hyfw_host *host, struct hyfw_arena *arena
 	return result < 0 ? oci_devices_refused(host, group, result, err) : 0;
 }
 
+static void budget_above(const struct hyfw_host *host, struct hyfw_arena *arena, const struct group *groups,
+			 size_t count, const struct hyfw_map *record, const struct oci_writes *writes)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		const char *made = groups[i].unified || !(groups[i].mask & CONTROLLER_BIT(CONTROLLER_CPU)) ? NULL :
+			hyfw_map_get(record, host->format(arena, OCI_NOTE_MADE "%s", groups[i].controllers));
+
+		if (made)
+			oci_budget_above(host, arena, made, groups[i].path, writes);
+	}
+}
+
 int oci_update(const struct hyfw_host *host, const struct hierarchy *hierarchy, const struct hyfw_subject *subject,
 	       const struct hyfw_map *record, struct hyfw_error **err)
 {
@@ -209,8 +223,10 @@ int oci_update(const struct hyfw_host *host, const struct hierarchy *hierarchy, 
 	if (result == 0 && hyfw_map_get(record, OCI_NOTE_SCOPE))
 		result = change_scope(host, arena, hierarchy, &subject->oci->resources,
 				      hyfw_map_get(record, OCI_NOTE_SCOPE), err);
-	if (result == 0)
+	if (result == 0) {
+		budget_above(host, arena, groups, count, record, &writes);
 		result = oci_write(host, arena, groups, count, &writes, err);
+	}
 	if (result == 0)
 		result = change_devices(host, arena, groups, count, &subject->oci->resources, err);
 	host->arena_free(arena);

@@ -1,86 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * plan() for a bundle decides all, apply() makes what the arguments of its step say, and
- * undo() takes back what was noted. */
+ * apply() makes what the arguments of a bundle's step say, and undo() takes back what was
+ * noted. */
 #include "systemd.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#define UNIFIED "unified"
 #define KEY_GROUP "cgroup."
-#define KEY_MADE "made."
 
 /* ---- the step's arguments ---- */
-
-static const char *controllers_of(const struct group *group)
-{
-	return group->unified ? UNIFIED : group->controllers;
-}
-
-static char *write_text(const struct hyfw_host *host, struct hyfw_arena *arena, const struct oci_write *write)
-{
-	return host->format(arena, "%u %u %s %s %s", (unsigned)write->controller, write->flags, write->file, write->key,
-			    write->text);
-}
-
-static int plan_scope(const struct hyfw_host *host, const struct hierarchy *hierarchy, struct hyfw_arena *arena,
-		      const struct hyfw_oci_config *config, struct scope *scope, struct scope_properties *properties,
-		      struct hyfw_error **err)
-{
-	int result = scope_parse(host, arena, config->cgroups_path, config->id, scope, err);
-
-	if (result == 0)
-		scope_properties(host, arena, hierarchy, scope, config, properties);
-	return result;
-}
-
-int oci_plan(const struct hyfw_host *host, const struct hierarchy *hierarchy, const struct hyfw_subject *subject,
-	     struct hyfw_plan *plan, struct hyfw_arena *arena, struct hyfw_error **err)
-{
-	const struct hyfw_oci_resources *resources = &subject->oci->resources;
-	struct hyfw_step step = { sizeof(step), .verb = OCI_VERB, .lifetime = HYFW_LIFETIME_RUN };
-	const struct device_rule *rules;
-	struct scope_properties properties = { 0 };
-	struct group groups[GROUPS_MAX];
-	struct oci_writes writes = { 0 };
-	struct scope scope = { 0 };
-	size_t count = 0, rule_count = oci_devices(host, arena, resources, &rules), i;
-	struct hyfw_pair *pairs;
-	int result = 0;
-
-	if (subject->oci->systemd_cgroup)
-		result = plan_scope(host, hierarchy, arena, subject->oci, &scope, &properties, err);
-	if (result == 0)
-		result = oci_place(host, arena, hierarchy, scope.path ? scope.path : subject->oci->cgroups_path,
-				   subject->oci->id, groups, &count, err);
-	if (result == 0)
-		result = oci_values(host, arena, hierarchy, resources, -1, &writes, err);
-	if (result == 0)
-		result = oci_devices_check(host, arena, resources, err);
-	if (result < 0)
-		return result;
-	pairs = host->alloc(arena, (count + writes.count + rule_count + properties.count + 1) * sizeof(*pairs));
-	if (scope.unit)
-		pairs[step.args.count++] = (struct hyfw_pair){ OCI_NOTE_SCOPE, scope.unit };
-	for (i = 0; i < properties.count; i++)
-		pairs[step.args.count++] = (struct hyfw_pair){ "property", properties.items[i] };
-	for (i = 0; i < count; i++)
-		pairs[step.args.count++] = (struct hyfw_pair){
-			"group", host->format(arena, "%s %s", controllers_of(&groups[i]), groups[i].path) };
-	for (i = 0; i < writes.count; i++)
-		pairs[step.args.count++] = (struct hyfw_pair){ "write", write_text(host, arena, &writes.items[i]) };
-	for (i = 0; i < rule_count; i++) {
-		char *text = host->alloc(arena, DEVICE_RULE_TEXT);
-
-		device_rule_text(&rules[i], text);
-		pairs[step.args.count++] = (struct hyfw_pair){ "device", text };
-	}
-	step.args.items = pairs;
-	step.object = host->format(arena, "control groups of %s", subject->name);
-	step.summary = host->format(arena, "make the control groups of %s", subject->name);
-	return host->plan_step(plan, &step, err);
-}
 
 static size_t parse_groups(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hierarchy *hierarchy,
 			   const struct hyfw_map *args, struct group groups[GROUPS_MAX])
@@ -97,7 +27,7 @@ static size_t parse_groups(const struct hyfw_host *host, struct hyfw_arena *aren
 			continue;
 		*group = (struct group){ .path = path + 1,
 					 .controllers = host->format(arena, "%.*s", (int)(path - text), text) };
-		group->unified = strcmp(group->controllers, UNIFIED) == 0;
+		group->unified = strcmp(group->controllers, OCI_UNIFIED) == 0;
 		group->mask = group->unified ? hierarchy->unified_has & ~v1 : controllers_parse(group->controllers);
 		v1 |= group->mask;
 		count++;
@@ -145,10 +75,21 @@ static bool may_do_without(int result)
 	return (result == -EACCES || result == -EPERM || result == -EROFS) && oci_is_rootless();
 }
 
+/* Nobody named the path, so that whoever has groups below it does not expect us. */
+static int check_own(const struct hyfw_host *host, const char *path, struct hyfw_error **err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || st.st_nlink <= 2)
+		return 0;
+	return host->fail(err, EBUSY, "control group %s has groups of others: linux.cgroupsPath can name another", path);
+}
+
 /* The group, noted before it is made; leaves its path empty when it is done without. */
 static int make_one(const struct hyfw_host *host, const struct hierarchy *hierarchy, struct hyfw_call *call,
-		    struct group *group, uint32_t needed, bool in_scope, struct hyfw_error **err)
+		    struct group *group, uint32_t needed, const char **ret_made, struct hyfw_error **err)
 {
+	const bool in_scope = hyfw_map_get(&call->step->args, OCI_NOTE_SCOPE) != NULL;
 	const char *mount = oci_mount_of(hierarchy, group), *missing;
 	char *key = host->format(call->arena, KEY_GROUP "%s", group->controllers);
 	int result = 0;
@@ -156,12 +97,17 @@ static int make_one(const struct hyfw_host *host, const struct hierarchy *hierar
 	if (!mount)
 		return host->fail(err, EINVAL, "%s is in no hierarchy of control groups", group->path);
 	missing = oci_first_missing(host, call->arena, mount, group->path);
+	if (!missing && hyfw_map_get(&call->step->args, OCI_KEY_OWN))
+		result = check_own(host, group->path, err);
+	if (result < 0)
+		return result;
 	if (missing)
-		result = host->note(call, host->format(call->arena, KEY_MADE "%s", group->controllers), missing, err);
+		result = host->note(call, host->format(call->arena, OCI_NOTE_MADE "%s", group->controllers), missing, err);
 	if (result == 0)
 		result = host->note(call, key, group->path, err);
 	if (result == 0)
 		result = oci_make(host, call->arena, mount, group, needed, in_scope, err);
+	*ret_made = missing;
 	if (result == 0)
 		return 0;
 	if (may_do_without(result)) {
@@ -227,11 +173,29 @@ static int start_scope(const struct hyfw_host *host, struct hyfw_call *call, con
 	return result;
 }
 
-static int fill(const struct hyfw_host *host, const struct hierarchy *hierarchy, struct hyfw_call *call,
-		struct group groups[GROUPS_MAX], size_t count, const char *unit, struct hyfw_error **err)
+/* What the groups need beside their values. */
+static int settle(const struct hyfw_host *host, struct hyfw_call *call, const struct group *groups,
+		  const char *const *made, size_t count, const struct oci_writes *writes, struct hyfw_error **err)
 {
+	const char *owner = hyfw_map_get(&call->step->args, OCI_KEY_OWNER);
+	int result = 0;
+	size_t i;
+
+	for (i = 0; result == 0 && i < count; i++) {
+		if (made[i] && !groups[i].unified && (groups[i].mask & CONTROLLER_BIT(CONTROLLER_CPU)))
+			oci_budget_above(host, call->arena, made[i], groups[i].path, writes);
+		if (owner && groups[i].unified)
+			result = oci_hand_over(host, groups[i].path, (uint32_t)strtoul(owner, NULL, 10), err);
+	}
+	return result;
+}
+
+static int fill(const struct hyfw_host *host, const struct hierarchy *hierarchy, struct hyfw_call *call,
+		struct group groups[GROUPS_MAX], size_t count, struct hyfw_error **err)
+{
+	const char *made[GROUPS_MAX] = { NULL };
 	struct oci_writes writes = { 0 };
-	size_t made = 0, i;
+	size_t there = 0, i;
 	uint32_t needed = 0;
 	int result = 0;
 
@@ -240,13 +204,18 @@ static int fill(const struct hyfw_host *host, const struct hierarchy *hierarchy,
 		if (writes.items[i].controller < CONTROLLER_COUNT && !(writes.items[i].flags & OCI_MAY))
 			needed |= CONTROLLER_BIT(writes.items[i].controller);
 	for (i = 0; result == 0 && i < count; i++) {
-		result = make_one(host, hierarchy, call, &groups[i], needed, unit != NULL, err);
+		result = make_one(host, hierarchy, call, &groups[i], needed, &made[there], err);
 		if (result == 0 && *groups[i].path)
-			groups[made++] = groups[i];
+			groups[there++] = groups[i];
 	}
+	if (result == 0 && there == 0 && needed)
+		result = host->fail(err, EACCES, "linux.resources: permission denied: rootless needs no limits + no "
+				    "cgrouppath when no permission is granted for cgroups");
 	if (result == 0)
-		result = oci_write(host, call->arena, groups, made, &writes, err);
-	return result < 0 ? result : limit_devices(host, call, groups, made, err);
+		result = settle(host, call, groups, made, there, &writes, err);
+	if (result == 0)
+		result = oci_write(host, call->arena, groups, there, &writes, err);
+	return result < 0 ? result : limit_devices(host, call, groups, there, err);
 }
 
 int oci_apply(const struct hyfw_host *host, const struct hierarchy *hierarchy, struct hyfw_call *call,
@@ -265,7 +234,7 @@ int oci_apply(const struct hyfw_host *host, const struct hierarchy *hierarchy, s
 	if (result == 0 && unit)
 		result = start_scope(host, call, unit, &channel, err);
 	if (result == 0)
-		result = fill(host, hierarchy, call, groups, count, unit, err);
+		result = fill(host, hierarchy, call, groups, count, err);
 	if (result == 0 && channel >= 0 && held)
 		holder_watch(channel, held);
 	return result;
@@ -305,17 +274,9 @@ static void remove_rest(const struct hyfw_map *args, const char *made)
 	const char *text;
 	size_t cursor = 0;
 
-	while ((text = hyfw_map_next(args, "group", &cursor))) {
-		AUTO_FREE char *level = strchr(text, ' ') ? strdup(strchr(text, ' ') + 1) : NULL;
-		char *slash;
-
-		if (!level || strncmp(level, made, strlen(made)) != 0)
-			continue;
-		while ((slash = strrchr(level, '/')) && slash > level && strlen(level) > strlen(made)) {
-			*slash = '\0';
-			rmdir(level);
-		}
-	}
+	while ((text = hyfw_map_next(args, "group", &cursor)))
+		if (strchr(text, ' '))
+			oci_remove_rest(strchr(text, ' ') + 1, made);
 }
 
 static int stop_scope(const struct hyfw_host *host, const char *unit, struct hyfw_error **err)
@@ -341,14 +302,14 @@ int oci_undo(const struct hyfw_host *host, struct hyfw_call *call, struct hyfw_e
 			return host->fail(err, EINVAL, "%s is not a control group of this container", groups[i].path);
 	thaw(groups, count);
 	for (i = 0; result == 0 && i < count; i++) {
-		char *key = host->format(call->arena, KEY_MADE "%s", controllers_of(&groups[i]));
+		char *key = host->format(call->arena, OCI_NOTE_MADE "%s", oci_controllers_of(&groups[i]));
 
 		result = oci_remove(host, groups[i].path, hyfw_map_get(&call->record, key), err);
 	}
 	if (result == 0 && unit && *unit)
 		result = stop_scope(host, unit, err);
 	for (i = 0; result == 0 && i < call->record.count; i++)
-		if (strncmp(call->record.items[i].key, KEY_MADE, strlen(KEY_MADE)) == 0)
+		if (strncmp(call->record.items[i].key, OCI_NOTE_MADE, strlen(OCI_NOTE_MADE)) == 0)
 			remove_rest(&call->step->args, call->record.items[i].value);
 	return result;
 }

@@ -5,11 +5,47 @@
 #include "oci.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define MAKE_TRIES 64
+
+/* ---- whose a directory is ---- */
+
+/* On those above a container's own group that are made on the way: the last container in
+ * one removes it, and that may be another one than made it.  An ordinary user has only the
+ * second name. */
+static const char *const marks[] = { "trusted.hyfw.made", "user.hyfw.made" };
+
+static void mark(const char *path)
+{
+	if (setxattr(path, marks[0], "1", 1, 0) < 0)
+		setxattr(path, marks[1], "1", 1, 0);
+}
+
+static bool is_marked(const char *path)
+{
+	return getxattr(path, marks[0], NULL, 0) >= 0 || getxattr(path, marks[1], NULL, 0) >= 0;
+}
+
+/* Those above 'level' that are ours and that nobody else needs by now; 'made' is the first
+ * one that this container made.  Cuts 'level' short. */
+static void remove_above(char *level, const char *made)
+{
+	char *slash;
+
+	while ((slash = strrchr(level, '/')) && slash > level) {
+		*slash = '\0';
+		if (strlen(level) < strlen(made) && !is_marked(level))
+			break;
+		if (rmdir(level) < 0 && errno != ENOENT)
+			break;
+	}
+}
 
 /* Of the leading "MOUNT/a/b" of 'path': the next one, "MOUNT/a/b/c"; NULL at its end. */
 static char *next_level(const struct hyfw_host *host, struct hyfw_arena *arena, const char *path, size_t length)
@@ -30,6 +66,15 @@ char *oci_first_missing(const struct hyfw_host *host, struct hyfw_arena *arena, 
 	return NULL;
 }
 
+static int make_level(const char *level, bool above)
+{
+	if (mkdir(level, 0755) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	if (above)
+		mark(level);
+	return 0;
+}
+
 static int make_levels(const struct hyfw_host *host, struct hyfw_arena *arena, const char *mount, const char *path)
 {
 	char *level;
@@ -39,8 +84,7 @@ static int make_levels(const struct hyfw_host *host, struct hyfw_arena *arena, c
 		result = 0;
 		level = host->format(arena, "%s", mount);
 		while (result == 0 && (level = next_level(host, arena, path, strlen(level))))
-			if (mkdir(level, 0755) < 0 && errno != EEXIST)
-				result = -errno;
+			result = make_level(level, strcmp(level, path) != 0);
 	}
 	return result;
 }
@@ -193,7 +237,6 @@ int oci_make(const struct hyfw_host *host, struct hyfw_arena *arena, const char 
 int oci_remove(const struct hyfw_host *host, const char *path, const char *made, struct hyfw_error **err)
 {
 	AUTO_FREE char *level = strdup(path);
-	char *slash;
 	int result;
 
 	if (!level)
@@ -201,11 +244,65 @@ int oci_remove(const struct hyfw_host *host, const char *path, const char *made,
 	if (!made)
 		return group_kill(host, path, err);
 	result = group_remove(host, path, err);
-	/* Those above, as far as they are ours and nobody else needs them by now. */
-	while (result == 0 && strlen(level) > strlen(made) && (slash = strrchr(level, '/')) && slash > level) {
-		*slash = '\0';
-		if (rmdir(level) < 0 && errno != ENOENT)
-			break;
-	}
+	if (result == 0)
+		remove_above(level, made);
 	return result;
+}
+
+void oci_remove_rest(const char *path, const char *made)
+{
+	AUTO_FREE char *level = strdup(path);
+
+	if (level && strncmp(level, made, strlen(made)) == 0)
+		remove_above(level, made);
+}
+
+/* ---- whoever it is handed to (config-linux.md#cgroup-ownership) ---- */
+
+int oci_hand_over(const struct hyfw_host *host, const char *path, uint32_t uid, struct hyfw_error **err)
+{
+	char files[4096], *save = NULL, *file;
+	AUTO_CLOSE int group = group_open(path);
+	int result = group < 0 ? group : 0;
+
+	if (file_read(AT_FDCWD, "/sys/kernel/cgroup/delegate", files, sizeof(files)) <= 0)
+		strcpy(files, "cgroup.procs\ncgroup.subtree_control\ncgroup.threads\n");
+	if (result == 0 && fchownat(group, "", uid, (gid_t)-1, AT_EMPTY_PATH) < 0)
+		result = -errno;
+	for (file = strtok_r(files, "\n", &save); file && result == 0; file = strtok_r(NULL, "\n", &save))
+		if (fchownat(group, file, uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
+			result = -errno;
+	return result < 0 ? host->fail(err, -result, "hand control group %s over to user %" PRIu32 ": %s", path, uid,
+				       strerror(-result)) : 0;
+}
+
+/* ---- realtime budgets of cgroup v1 (sched-rt-group.rst) ---- */
+
+/* A new group has none, and no group can have more than the one above it: those that we
+ * made on the way get what the container is to have. */
+void oci_budget_above(const struct hyfw_host *host, struct hyfw_arena *arena, const char *made, const char *path,
+		      const struct oci_writes *writes)
+{
+	static const char period[] = "cpu.rt_period_us", runtime[] = "cpu.rt_runtime_us";
+	const char *period_text = NULL, *runtime_text = NULL;
+	char *level = host->format(arena, "%s", made);
+	size_t i;
+
+	for (i = 0; i < writes->count; i++) {
+		if (strcmp(writes->items[i].file, period) == 0)
+			period_text = writes->items[i].text;
+		if (strcmp(writes->items[i].file, runtime) == 0)
+			runtime_text = writes->items[i].text;
+	}
+	if (!runtime_text || strncmp(path, made, strlen(made)) != 0)
+		return;
+	for (; level && strcmp(level, path) != 0; level = next_level(host, arena, path, strlen(level))) {
+		AUTO_CLOSE int group = group_open(level);
+
+		if (group < 0 || file_number(group, runtime) != 0)
+			continue;
+		if (period_text)
+			file_write(group, period, period_text);
+		file_write(group, runtime, runtime_text);
+	}
 }

@@ -146,13 +146,36 @@ static size_t all_groups(const struct hyfw_host *host, struct hyfw_arena *arena,
 	return count;
 }
 
+/* The ID, as other runtimes have it; apart from the groups of hyfw's own workloads, which
+ * are cleared of what is not known. */
+static const char *own_choice(const struct hyfw_host *host, struct hyfw_arena *arena, const char *id)
+{
+	return strcmp(id, host->owner) == 0 ? host->format(arena, "/%s.oci-%s", host->owner, id) :
+					      host->format(arena, "/%s", id);
+}
+
+/* False where an ordinary user may make no group: below what was delegated to them they
+ * may, and limits count there. */
+static bool may_make(const struct hyfw_host *host, struct hyfw_arena *arena, const char *mount, const char *path)
+{
+	char *level = host->format(arena, "%s%s", mount, path), *slash;
+
+	while (strlen(level) >= strlen(mount)) {
+		if (access(level, F_OK) == 0)
+			return faccessat(AT_FDCWD, level, W_OK, AT_EACCESS) == 0;
+		slash = strrchr(level, '/');
+		if (!slash)
+			break;
+		*slash = '\0';
+	}
+	return true;
+}
+
 int oci_place(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hierarchy *hierarchy,
 	      const char *cgroups_path, const char *id, struct group ret_groups[GROUPS_MAX], size_t *ret_count,
 	      struct hyfw_error **err)
 {
-	/* Apart from the groups of hyfw's own workloads, which are cleared of what is not known. */
-	const char *path = cgroups_path && *cgroups_path ? cgroups_path :
-							   host->format(arena, "/%s.oci-%s", host->owner, id);
+	const char *path = cgroups_path && *cgroups_path ? cgroups_path : own_choice(host, arena, id);
 	size_t count, i;
 	char own[8192];
 	int result = check_path(host, path, err);
@@ -170,6 +193,8 @@ int oci_place(const struct hyfw_host *host, struct hyfw_arena *arena, const stru
 			base = hierarchy->unified;
 		else if (path[0] != '/')
 			base = base_of(host, arena, own_path(host, arena, own, group), mount, group);
+		else if (group->unified && hierarchy->delegated && !may_make(host, arena, mount, tidy(host, arena, path)))
+			base = hierarchy->unified;
 		group->path = host->format(arena, "%s%s", base, tidy(host, arena, path));
 	}
 	*ret_count = count;

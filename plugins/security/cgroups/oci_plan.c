@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * plan() for a bundle: all that is decided, as arguments of its step. */
+#include "systemd.h"
+
+#include <inttypes.h>
+#include <linux/mount.h>
+#include <sched.h>
+
+const char *oci_controllers_of(const struct group *group)
+{
+	return group->unified ? OCI_UNIFIED : group->controllers;
+}
+
+static char *write_text(const struct hyfw_host *host, struct hyfw_arena *arena, const struct oci_write *write)
+{
+	return host->format(arena, "%u %u %s %s %s", (unsigned)write->controller, write->flags, write->file, write->key,
+			    write->text);
+}
+
+static int plan_scope(const struct hyfw_host *host, const struct hierarchy *hierarchy, struct hyfw_arena *arena,
+		      const struct hyfw_oci_config *config, struct scope *scope, struct scope_properties *properties,
+		      struct hyfw_error **err)
+{
+	int result = scope_parse(host, arena, config->cgroups_path, config->id, scope, err);
+
+	if (result == 0)
+		scope_properties(host, arena, hierarchy, scope, config, properties);
+	return result;
+}
+
+/* A control group namespace of its own and a file system of it that can be written to mean
+ * that the group is the container's to manage (config-linux.md#cgroup-ownership). */
+static bool manages_its_group(const struct hyfw_oci_config *config)
+{
+	bool own = false, writable = false;
+	size_t i;
+
+	for (i = 0; i < config->namespace_count; i++)
+		own = own || (config->namespaces[i].type == CLONE_NEWCGROUP && !config->namespaces[i].path);
+	for (i = 0; i < config->mount_count; i++) {
+		const struct hyfw_oci_mount *mount = &config->mounts[i];
+
+		if (mount->type && strncmp(mount->type, "cgroup", strlen("cgroup")) == 0)
+			writable = !(mount->set & MOUNT_ATTR_RDONLY);
+	}
+	return own && writable;
+}
+
+/* The user whose the group becomes, as the machine numbers them: text in 'arena', or NULL. */
+static const char *owner_of(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hierarchy *hierarchy,
+			    const struct hyfw_oci_config *config)
+{
+	const uint32_t uid = config->process.uid;
+	const struct hyfw_oci_idmap *map = &config->idmap;
+	size_t i;
+
+	if (!oci_is_pure_v2(hierarchy) || !manages_its_group(config))
+		return NULL;
+	for (i = 0; i < map->uid_count; i++)
+		if (uid >= map->uids[i].inside && uid - map->uids[i].inside < map->uids[i].count)
+			return host->format(arena, "%" PRIu32, map->uids[i].outside + (uid - map->uids[i].inside));
+	return map->uid_count == 0 && uid != 0 ? host->format(arena, "%" PRIu32, uid) : NULL;
+}
+
+int oci_plan(const struct hyfw_host *host, const struct hierarchy *hierarchy, const struct hyfw_subject *subject,
+	     struct hyfw_plan *plan, struct hyfw_arena *arena, struct hyfw_error **err)
+{
+	const struct hyfw_oci_resources *resources = &subject->oci->resources;
+	struct hyfw_step step = { sizeof(step), .verb = OCI_VERB, .lifetime = HYFW_LIFETIME_RUN };
+	const struct device_rule *rules;
+	struct scope_properties properties = { 0 };
+	struct group groups[GROUPS_MAX];
+	struct oci_writes writes = { 0 };
+	struct scope scope = { 0 };
+	size_t count = 0, rule_count = oci_devices(host, arena, resources, &rules), i;
+	const char *owner = owner_of(host, arena, hierarchy, subject->oci);
+	struct hyfw_pair *pairs;
+	int result = 0;
+
+	if (subject->oci->systemd_cgroup)
+		result = plan_scope(host, hierarchy, arena, subject->oci, &scope, &properties, err);
+	if (result == 0)
+		result = oci_place(host, arena, hierarchy, scope.path ? scope.path : subject->oci->cgroups_path,
+				   subject->oci->id, groups, &count, err);
+	if (result == 0)
+		result = oci_values(host, arena, hierarchy, resources, -1, &writes, err);
+	if (result == 0)
+		result = oci_devices_check(host, arena, resources, err);
+	if (result < 0)
+		return result;
+	pairs = host->alloc(arena, (count + writes.count + rule_count + properties.count + 3) * sizeof(*pairs));
+	if (scope.unit)
+		pairs[step.args.count++] = (struct hyfw_pair){ OCI_NOTE_SCOPE, scope.unit };
+	else if (!subject->oci->cgroups_path || !*subject->oci->cgroups_path)
+		pairs[step.args.count++] = (struct hyfw_pair){ OCI_KEY_OWN, "true" };
+	if (owner)
+		pairs[step.args.count++] = (struct hyfw_pair){ OCI_KEY_OWNER, owner };
+	for (i = 0; i < properties.count; i++)
+		pairs[step.args.count++] = (struct hyfw_pair){ "property", properties.items[i] };
+	for (i = 0; i < count; i++)
+		pairs[step.args.count++] = (struct hyfw_pair){
+			"group", host->format(arena, "%s %s", oci_controllers_of(&groups[i]), groups[i].path) };
+	for (i = 0; i < writes.count; i++)
+		pairs[step.args.count++] = (struct hyfw_pair){ "write", write_text(host, arena, &writes.items[i]) };
+	for (i = 0; i < rule_count; i++) {
+		char *text = host->alloc(arena, DEVICE_RULE_TEXT);
+
+		device_rule_text(&rules[i], text);
+		pairs[step.args.count++] = (struct hyfw_pair){ "device", text };
+	}
+	step.args.items = pairs;
+	step.object = host->format(arena, "control groups of %s", subject->name);
+	step.summary = host->format(arena, "make the control groups of %s", subject->name);
+	return host->plan_step(plan, &step, err);
+}
