@@ -179,6 +179,8 @@ static void figures_are_told_in_json(void **state)
 	assert_non_null(mkdtemp(root));
 	put(hyfw_arena_format(fake.arena, "%s/cpu.stat", root),
 	    "usage_usec 1500\nuser_usec 1000\nsystem_usec 500\nnr_periods 4\nnr_throttled 3\nthrottled_usec 7\n");
+	put(hyfw_arena_format(fake.arena, "%s/cpu.pressure", root),
+	    "some avg10=0.29 avg60=1.00 avg300=0.00 total=12\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n");
 	put(hyfw_arena_format(fake.arena, "%s/memory.current", root), "4096\n");
 	put(hyfw_arena_format(fake.arena, "%s/memory.max", root), "max\n");
 	put(hyfw_arena_format(fake.arena, "%s/memory.swap.current", root), "1\n");
@@ -192,7 +194,9 @@ static void figures_are_told_in_json(void **state)
 	assert_int_equal(oci_report(&fake_host, &record, fake.arena, &report, NULL), 0);
 	assert_string_equal(report,
 		"{\"cpu\":{\"usage\":{\"total\":1500000,\"kernel\":500000,\"user\":1000000},"
-		"\"throttling\":{\"periods\":4,\"throttledPeriods\":3,\"throttledTime\":7000}},"
+		"\"throttling\":{\"periods\":4,\"throttledPeriods\":3,\"throttledTime\":7000},"
+		"\"psi\":{\"some\":{\"avg10\":0.29,\"avg60\":1.00,\"avg300\":0.00,\"total\":12},"
+		"\"full\":{\"avg10\":0.00,\"avg60\":0.00,\"avg300\":0.00,\"total\":0}}},"
 		"\"memory\":{\"cache\":20,\"usage\":{\"usage\":4096,\"limit\":18446744073709551615},"
 		"\"swap\":{\"usage\":4097},\"raw\":{\"anon\":10,\"file\":20}},\"pids\":{\"current\":2},"
 		"\"blkio\":{\"ioServiceBytesRecursive\":[{\"major\":8,\"minor\":16,\"op\":\"Read\",\"value\":100},"

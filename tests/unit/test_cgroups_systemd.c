@@ -76,6 +76,69 @@ static void limits_become_properties(void **state)
 			    "t CPUQuotaPeriodUSec 100000;t CPUQuotaPerSecUSec 510000;t TasksMax 18446744073709551615;");
 }
 
+static void files_of_version_2_become_properties(void **state)
+{
+	const struct hyfw_pair files[] = { { "memory.min", "131072" }, { "memory.max", "max" }, { "pids.max", "99" },
+					   { "cpu.max", "10000 100000" }, { "cpuset.cpus", "1" }, { "io.max", "8:0 rbps=1" } };
+	const struct hyfw_oci_resources resources = { .unified = { 6, files } };
+	struct scope_properties properties = { 0 };
+	const char *text = "";
+	size_t i;
+
+	(void)state;
+	scope_limits(&fake_host, fake.arena, &v2, &resources, &properties);
+	for (i = 0; i < properties.count; i++)
+		text = hyfw_arena_format(fake.arena, "%s%s;", text, properties.items[i]);
+	assert_string_equal(text, "t MemoryMin 131072;t MemoryMax 18446744073709551615;t TasksMax 99;"
+			    "t CPUQuotaPeriodUSec 100000;t CPUQuotaPerSecUSec 100000;ay AllowedCPUs 02;");
+}
+
+/* ---- what a bundle asks for itself ---- */
+
+static const char *annotated(const char *name, const char *value)
+{
+	const struct hyfw_pair pairs[] = { { "org.example", "ignored" },
+					   { hyfw_arena_format(fake.arena, "org.systemd.property.%s", name), value } };
+	const struct hyfw_map map = { 2, pairs };
+	struct scope_properties properties = { 0 };
+	struct hyfw_error *err = NULL;
+	const char *text = "";
+	size_t i;
+
+	if (scope_annotations(&fake_host, fake.arena, &map, &properties, &err) < 0) {
+		hyfw_forget(&err);
+		return "refused";
+	}
+	for (i = 0; i < properties.count; i++)
+		text = hyfw_arena_format(fake.arena, "%s%s;", text, properties.items[i]);
+	return text;
+}
+
+static void annotations_become_properties(void **state)
+{
+	(void)state;
+	assert_string_equal(annotated("CollectMode", "'inactive-or-failed'"), "s CollectMode inactive-or-failed;");
+	assert_string_equal(annotated("Description", "\"it\\\"s\""), "s Description it\"s;");
+	assert_string_equal(annotated("Delegate", "true"), "b Delegate true;");
+	assert_string_equal(annotated("TimeoutStopUSec", "uint64 123456789"), "t TimeoutStopUSec 123456789;");
+	assert_string_equal(annotated("TimeoutStopUSec", "@t 7"), "t TimeoutStopUSec 7;");
+	assert_string_equal(annotated("RuntimeMaxSec", "2"), "t RuntimeMaxUSec 2000000;");
+	assert_string_equal(annotated("RuntimeMaxSec", "1.5"), "t RuntimeMaxUSec 1500000;");
+	assert_string_equal(annotated("RuntimeMaxSec", "uint64 3"), "t RuntimeMaxUSec 3000000;");
+	assert_string_equal(annotated("OOMScore", "-5"), "i OOMScore -5;");
+	assert_string_equal(annotated("Before", "['a.service', 'b.service']"), "as Before a.service;as Before b.service;");
+	assert_string_equal(annotated("MemorySwapMax", "uint64 0"), "t MemorySwapMax 0;");
+	assert_string_equal(annotated("RuntimeMaxSec", "'2'"), "refused");
+	assert_string_equal(annotated("RuntimeMaxSec", "-1"), "refused");
+	assert_string_equal(annotated("CollectMode", "inactive"), "refused");
+	assert_string_equal(annotated("CollectMode", "'a"), "refused");
+	assert_string_equal(annotated("CollectMode", "'a' 'b'"), "refused");
+	assert_string_equal(annotated("TasksMax", "uint32 4294967296"), "refused");
+	assert_string_equal(annotated("Before", "['a' 'b']"), "refused");
+	assert_string_equal(annotated("No Name", "true"), "refused");
+	assert_string_equal(annotated("", "true"), "refused");
+}
+
 /* ---- a systemd that writes down what it is asked for ---- */
 
 static const char *describe(sd_bus_message *message, struct hyfw_arena *arena, const char *text)
@@ -196,7 +259,10 @@ static void a_scope_is_asked_for(void **state)
 {
 	const struct hyfw_oci_device_rule rules[] = { { false, 'a', -1, -1, true, true, true },
 						      { true, 'c', 10, 229, true, true, false } };
-	struct hyfw_oci_config config = { .size = sizeof(config), .id = "web",
+	const struct hyfw_pair annotations[] = { { "org.systemd.property.Before", "['a.service', 'b.service']" },
+						 { "org.systemd.property.RuntimeMaxSec", "2" },
+						 { "org.systemd.property.OOMScore", "-5" } };
+	struct hyfw_oci_config config = { .size = sizeof(config), .id = "web", .annotations = { 3, annotations },
 					  .resources = { .pids_limit = N(64), .cpus = "0", .devices = rules,
 							 .device_count = 2 } };
 	struct scope_properties properties;
@@ -206,7 +272,7 @@ static void a_scope_is_asked_for(void **state)
 
 	(void)state;
 	assert_int_equal(scope_parse(&fake_host, fake.arena, "machine.slice:libpod:web", "web", &scope, &err), 0);
-	scope_properties(&fake_host, fake.arena, &v2, &scope, &config, &properties);
+	assert_int_equal(scope_properties(&fake_host, fake.arena, &v2, &scope, &config, &properties, &err), 0);
 	assert_string_equal(ask(START, "done", &properties, &result, &err),
 		"StartTransientUnit: web.scope replace(( Description( container web))( Slice( machine.slice))"
 		"( Delegate( b1))( CollectMode( inactive-or-failed))( DefaultDependencies( b0))"
@@ -214,7 +280,7 @@ static void a_scope_is_asked_for(void **state)
 		"( DevicePolicy( strict))( DeviceAllow((( /dev/char/10:229 rw)( char-* m)( block-* m)"
 		"( /dev/char/1:3 rwm)( /dev/char/1:5 rwm)( /dev/char/1:7 rwm)( /dev/char/1:8 rwm)"
 		"( /dev/char/1:9 rwm)( /dev/char/5:0 rwm)( /dev/char/5:1 rwm)( /dev/char/5:2 rwm)"
-		"( char-pts rwm))))( AllowedCPUs(( y1)))( TasksMax( t64))( PIDs(( u17))))()");
+		"( char-pts rwm))))( AllowedCPUs(( y1)))( TasksMax( t64))( Before(( a.service b.service)))( RuntimeMaxUSec( t2000000))( OOMScore( i4294967291))( PIDs(( u17))))()");
 	assert_int_equal(result, 0);
 }
 
@@ -288,6 +354,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(paths_are_slice_prefix_and_name),
 		TEST(limits_become_properties),
+		TEST(files_of_version_2_become_properties),
+		TEST(annotations_become_properties),
 		TEST(a_scope_is_asked_for),
 		TEST(answers_are_understood),
 		TEST(the_holder_goes_when_another_comes),

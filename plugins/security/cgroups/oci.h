@@ -5,7 +5,7 @@
  *   oci_values.c oci_v1.c oci_v2.c   from resources to values in files
  *   oci_write.c    writing them: all of them, or what was before
  *   oci_make.c     making and removing the directories
- *   oci_report.c   all figures, as JSON
+ *   oci_report.c oci_pressure.c   all figures, as JSON
  *   systemd.h      a scope of systemd's instead
  *   oci_plan.c oci_driver.c oci_control.c   the driver's operations for a bundle
  *
@@ -36,6 +36,7 @@
 enum oci_write_flags {
 	OCI_MAY = 1u << 0,     /* no limit is asked for: the file need not exist */
 	OCI_OR_NEXT = 1u << 1, /* where there is no such file, the next one counts; else that is left out */
+	OCI_OBSOLETE = 1u << 2, /* newer kernels no longer have it: a warning then */
 };
 
 struct oci_write {
@@ -158,7 +159,13 @@ int oci_kill(const struct hyfw_host *host, const struct hyfw_map *record, struct
 int oci_update(const struct hyfw_host *host, const struct hierarchy *hierarchy, const struct hyfw_subject *subject,
 	       const struct hyfw_map *record, struct hyfw_error **err);
 
-/* ---- oci_report.c ---- */
+/* ---- oci_pressure.c, oci_report.c ---- */
+
+struct json_object;
+
+/* Adds "psi" from lines "some avg10=0.00 avg60=0.00 avg300=0.00 total=0"; nothing where the
+ * kernel does not keep it, or 'group' is -1. */
+void oci_pressure(struct json_object *object, int group, const char *file);
 
 /* The operation 'report' (security.h), of any workload. */
 int oci_report(const struct hyfw_host *host, const struct hyfw_map *record, struct hyfw_arena *arena,

@@ -139,6 +139,7 @@ static int change_scope(const struct hyfw_host *host, struct hyfw_arena *arena, 
 	int result;
 
 	scope_limits(host, arena, hierarchy, resources, &properties);
+	scope_devices(host, arena, resources, &properties);
 	if (properties.count == 0)
 		return 0;
 	result = systemd_open(host, &bus, err);

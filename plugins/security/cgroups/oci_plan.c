@@ -23,9 +23,7 @@ static int plan_scope(const struct hyfw_host *host, const struct hierarchy *hier
 {
 	int result = scope_parse(host, arena, config->cgroups_path, config->id, scope, err);
 
-	if (result == 0)
-		scope_properties(host, arena, hierarchy, scope, config, properties);
-	return result;
+	return result < 0 ? result : scope_properties(host, arena, hierarchy, scope, config, properties, err);
 }
 
 /* A control group namespace of its own and a file system of it that can be written to mean

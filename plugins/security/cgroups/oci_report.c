@@ -97,6 +97,7 @@ static void add_cpu(struct json_object *data, const struct source *cpu, const st
 		add(usage, "kernel", times(file_field(account->fd, "cpu.stat", "system_usec"), 1000));
 		add(usage, "user", times(file_field(account->fd, "cpu.stat", "user_usec"), 1000));
 	}
+	oci_pressure(object, cpu->unified ? cpu->fd : -1, "cpu.pressure");
 	if (cpu->fd < 0)
 		return;
 	add(throttling, "periods", file_field(cpu->fd, "cpu.stat", "nr_periods"));
@@ -184,6 +185,7 @@ static void add_memory(struct json_object *data, const struct source *source)
 		add_v1_counter(memory, "kernelTCP", source->fd, "memory.kmem.tcp");
 	}
 	add_raw(memory, source->fd);
+	oci_pressure(memory, source->unified ? source->fd : -1, "memory.pressure");
 }
 
 /* ---- block devices ---- */
@@ -252,6 +254,7 @@ static void add_block(struct json_object *data, const struct source *source)
 		return;
 	if (source->unified) {
 		add_v2_io(block, source->fd);
+		oci_pressure(block, source->fd, "io.pressure");
 		return;
 	}
 	add_v1_io(block, "ioServiceBytesRecursive", source->fd, "blkio.throttle.io_service_bytes_recursive");

@@ -24,7 +24,7 @@ static void memory(const struct oci_context *context, const struct hyfw_oci_reso
 		oci_put_number(context, which, 0, "memory.reservation", "memory.soft_limit_in_bytes",
 			       r->memory_reservation.value);
 	if (oci_asked(r->memory_kernel))
-		oci_put_number(context, which, r->memory_kernel.value < 0 ? OCI_MAY : 0, "memory.kernel",
+		oci_put_number(context, which, OCI_OBSOLETE | (r->memory_kernel.value < 0 ? OCI_MAY : 0), "memory.kernel",
 			       "memory.kmem.limit_in_bytes", r->memory_kernel.value);
 	if (oci_asked(r->memory_kernel_tcp))
 		oci_put_number(context, which, r->memory_kernel_tcp.value < 0 ? OCI_MAY : 0, "memory.kernelTCP",

@@ -58,18 +58,29 @@ static int attempts_begin(const struct hyfw_host *host, const struct group *grou
 	return 0;
 }
 
-static int try_one(struct attempt *attempt)
+/* Limits of kernel memory are gone since Linux 5.16 (memory.rst, "2.7"). */
+static bool is_gone(const struct oci_write *write, int result)
+{
+	return (write->flags & OCI_OBSOLETE) &&
+	       (result == -ENOENT || result == -NOT_SUPPORTED || result == -EOPNOTSUPP);
+}
+
+static int try_one(const struct hyfw_host *host, const struct attempt *attempt)
 {
 	int result;
 
 	if (!attempt->group)
 		return 0;
 	result = file_write(attempt->fd, attempt->write->file, attempt->write->text);
+	if (is_gone(attempt->write, result)) {
+		host->log(HYFW_LOG_WARNING, "linux.resources.%s: this kernel has no such limit", attempt->write->key);
+		return 0;
+	}
 	return result == -ENOENT && (attempt->write->flags & OCI_MAY) ? 0 : result;
 }
 
 /* An alternative that is there leaves its successor nothing to do. */
-static void try_all(struct attempt *attempts, size_t count)
+static void try_all(const struct hyfw_host *host, struct attempt *attempts, size_t count)
 {
 	size_t i;
 
@@ -78,7 +89,7 @@ static void try_all(struct attempt *attempts, size_t count)
 
 		if (attempt->result == 0)
 			continue;
-		attempt->result = try_one(attempt);
+		attempt->result = try_one(host, attempt);
 		if (!(attempt->write->flags & OCI_OR_NEXT) || i + 1 == count)
 			continue;
 		if (attempt->result == -ENOENT)
@@ -134,8 +145,8 @@ int oci_write(const struct hyfw_host *host, struct hyfw_arena *arena, const stru
 		fds[i] = group_open(groups[i].path);
 	result = attempts_begin(host, groups, count, fds, writes, attempts, err);
 	if (result == 0) {
-		try_all(attempts, writes->count);
-		try_all(attempts, writes->count);
+		try_all(host, attempts, writes->count);
+		try_all(host, attempts, writes->count);
 		result = tell(host, attempts, writes->count, err);
 		if (result < 0)
 			put_back(attempts, writes->count);

@@ -4,6 +4,7 @@
  * (Delegate=).  Everything that can be tested without a bus is data.
  *
  *   systemd_scope.c   from cgroupsPath and resources to names and properties
+ *   systemd_annotations.c   properties that the bundle itself asks for
  *   systemd_bus.c     what is said to systemd over D-Bus; libsystemd is loaded then
  *   systemd_holder.c  a process that keeps the scope until the container is in it
  */
@@ -23,18 +24,26 @@ int scope_parse(const struct hyfw_host *host, struct hyfw_arena *arena, const ch
 		struct scope *ret_scope, struct hyfw_error **err);
 
 /* Properties, each as "TYPE NAME VALUE"; TYPE is that of sd_bus_message_append():
- *     s b t   text, true or false, a number
- *     as      one word
+ *     s b     text, true or false
+ *     y n q i u x t d   a number
+ *     as      one word, several in properties of one name after another
  *     ay      bytes, in hexadecimal
- *     a(ss)   "PATH ACCESS", several in properties of one name after another */
+ *     a(ss)   "PATH ACCESS", several likewise; alone and empty it is the empty list */
 struct scope_properties {
 	size_t count, room;
 	const char **items;
 };
-void scope_properties(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hierarchy *hierarchy,
-		      const struct scope *scope, const struct hyfw_oci_config *config,
-		      struct scope_properties *ret_properties);
-/* Only what limits: for an update. */
+void scope_put(const struct hyfw_host *host, struct hyfw_arena *arena, struct scope_properties *properties,
+	       const char *text);
+int scope_properties(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hierarchy *hierarchy,
+		     const struct scope *scope, const struct hyfw_oci_config *config,
+		     struct scope_properties *ret_properties, struct hyfw_error **err);
+/* "org.systemd.property.NAME"; -EINVAL for what cannot be one. */
+int scope_annotations(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_map *annotations,
+		      struct scope_properties *properties, struct hyfw_error **err);
+/* Only devices, or what limits: for an update. */
+void scope_devices(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_oci_resources *resources,
+		   struct scope_properties *properties);
 void scope_limits(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hierarchy *hierarchy,
 		  const struct hyfw_oci_resources *resources, struct scope_properties *properties);
 

@@ -77,22 +77,45 @@ static int append_bytes(sd_bus_message *message, const char *hexadecimal)
 	return sd.sd_bus_message_append_array(message, 'y', bytes, count);
 }
 
-/* All that follow one another with the name, as one property. */
-static int append_devices(sd_bus_message *message, const struct scope_properties *properties, size_t *at,
-			  const char *prefix)
+static bool is_next(const struct scope_properties *properties, size_t at, const char *prefix)
 {
-	int result = sd.sd_bus_message_open_container(message, 'a', "(ss)");
+	return at < properties->count && strncmp(properties->items[at], prefix, strlen(prefix)) == 0 &&
+	       properties->items[at][strlen(prefix)];
+}
 
-	for (; result >= 0 && *at < properties->count && strncmp(properties->items[*at], prefix, strlen(prefix)) == 0;
-	     (*at)++) {
-		const char *path = properties->items[*at] + strlen(prefix), *space = strchr(path, ' ');
+/* All that follow one another with the name, as one property; '*at' is the last of them. */
+static int append_list(sd_bus_message *message, const struct scope_properties *properties, size_t *at,
+		       const char *prefix, const char *element)
+{
+	int result = sd.sd_bus_message_open_container(message, 'a', element);
+	const bool empty = !properties->items[*at][strlen(prefix)];
+
+	for (; result >= 0 && !empty && is_next(properties, *at, prefix); (*at)++) {
+		const char *value = properties->items[*at] + strlen(prefix), *space = strchr(value, ' ');
 		char first[256];
 
-		snprintf(first, sizeof(first), "%.*s", (int)(space - path), path);
-		result = sd.sd_bus_message_append(message, "(ss)", first, space + 1);
+		if (*element == 's') {
+			result = sd.sd_bus_message_append(message, "s", value);
+			continue;
+		}
+		snprintf(first, sizeof(first), "%.*s", space ? (int)(space - value) : 0, value);
+		result = sd.sd_bus_message_append(message, "(ss)", first, space ? space + 1 : "");
 	}
-	(*at)--;
+	*at -= !empty;
 	return result < 0 ? result : sd.sd_bus_message_close_container(message);
+}
+
+static int append_number(sd_bus_message *message, const char *type, const char *value)
+{
+	if (*type == 't')
+		return sd.sd_bus_message_append(message, type, (uint64_t)strtoull(value, NULL, 10));
+	if (*type == 'x')
+		return sd.sd_bus_message_append(message, type, (int64_t)strtoll(value, NULL, 10));
+	if (*type == 'd')
+		return sd.sd_bus_message_append(message, type, strtod(value, NULL));
+	if (*type == 'u')
+		return sd.sd_bus_message_append(message, type, (uint32_t)strtoul(value, NULL, 10));
+	return sd.sd_bus_message_append(message, type, (int)strtol(value, NULL, 10)); /* as it is promoted */
 }
 
 static int append_value(sd_bus_message *message, const struct scope_properties *properties, size_t *at,
@@ -104,14 +127,12 @@ static int append_value(sd_bus_message *message, const struct scope_properties *
 		return sd.sd_bus_message_append(message, "s", value);
 	if (strcmp(type, "b") == 0)
 		return sd.sd_bus_message_append(message, "b", strcmp(value, "true") == 0);
-	if (strcmp(type, "t") == 0)
-		return sd.sd_bus_message_append(message, "t", (uint64_t)strtoull(value, NULL, 10));
-	if (strcmp(type, "as") == 0)
-		return sd.sd_bus_message_append(message, "as", 1, value);
 	if (strcmp(type, "ay") == 0)
 		return append_bytes(message, value);
+	if (strlen(type) == 1)
+		return strchr("ynqiuxtd", *type) ? append_number(message, type, value) : -EINVAL;
 	snprintf(prefix, sizeof(prefix), "%s %s ", type, name);
-	return append_devices(message, properties, at, prefix);
+	return append_list(message, properties, at, prefix, type + 1);
 }
 
 /* (sv) */

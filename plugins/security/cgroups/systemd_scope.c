@@ -80,8 +80,8 @@ int scope_parse(const struct hyfw_host *host, struct hyfw_arena *arena, const ch
 
 /* ---- properties ---- */
 
-static void put(const struct hyfw_host *host, struct hyfw_arena *arena, struct scope_properties *properties,
-		const char *text)
+void scope_put(const struct hyfw_host *host, struct hyfw_arena *arena, struct scope_properties *properties,
+	       const char *text)
 {
 	if (properties->count == properties->room) {
 		size_t room = properties->room ? properties->room * 2 : 32;
@@ -99,7 +99,7 @@ static void put(const struct hyfw_host *host, struct hyfw_arena *arena, struct s
 static void put_number(const struct hyfw_host *host, struct hyfw_arena *arena, struct scope_properties *properties,
 		       const char *name, int64_t value)
 {
-	put(host, arena, properties,
+	scope_put(host, arena, properties,
 	    host->format(arena, "t %s %" PRIu64, name, value < 0 ? UINT64_MAX : (uint64_t)value));
 }
 
@@ -146,7 +146,7 @@ static void put_list(const struct hyfw_host *host, struct hyfw_arena *arena, str
 	text = host->alloc(arena, 2 * (most + 1) + 1);
 	for (i = 0; i <= most; i++)
 		snprintf(text + 2 * i, 3, "%02x", bits[i]);
-	put(host, arena, properties, host->format(arena, "ay %s %s", name, text));
+	scope_put(host, arena, properties, host->format(arena, "ay %s %s", name, text));
 }
 
 static void v2_limits(const struct hyfw_host *host, struct hyfw_arena *arena, struct scope_properties *properties,
@@ -168,6 +168,44 @@ static void v2_limits(const struct hyfw_host *host, struct hyfw_arena *arena, st
 		put_list(host, arena, properties, "AllowedMemoryNodes", r->mems);
 }
 
+/* Files of cgroup v2 that systemd has properties for: it would write its own values over them. */
+static void put_unified(const struct hyfw_host *host, struct hyfw_arena *arena, struct scope_properties *properties,
+			const struct hyfw_map *unified)
+{
+	static const struct {
+		const char *file, *property;
+	} numbers[] = {
+		{ "cpu.weight", "CPUWeight" },	     { "io.weight", "IOWeight" },      { "memory.min", "MemoryMin" },
+		{ "memory.low", "MemoryLow" },	     { "memory.high", "MemoryHigh" },  { "memory.max", "MemoryMax" },
+		{ "memory.swap.max", "MemorySwapMax" }, { "pids.max", "TasksMax" },
+	};
+	const char *quota = hyfw_map_get(unified, "cpu.max"), *cpus = hyfw_map_get(unified, "cpuset.cpus"),
+		   *mems = hyfw_map_get(unified, "cpuset.mems");
+	size_t i;
+
+	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		const char *text = hyfw_map_get(unified, numbers[i].file);
+
+		if (text && strcmp(text, "max") == 0)
+			put_number(host, arena, properties, numbers[i].property, -1);
+		else if (text && *text && text[strspn(text, "0123456789")] == '\0')
+			scope_put(host, arena, properties, host->format(arena, "t %s %s", numbers[i].property, text));
+	}
+	if (quota) {
+		struct hyfw_oci_resources r = { .cpu_quota = { true, -1 }, .cpu_period = { true, PERIOD_US } };
+
+		if (strncmp(quota, "max", 3) != 0)
+			r.cpu_quota.value = strtoll(quota, NULL, 10);
+		if (strchr(quota, ' ') && strtoll(strchr(quota, ' '), NULL, 10) > 0)
+			r.cpu_period.value = strtoll(strchr(quota, ' '), NULL, 10);
+		put_quota(host, arena, properties, &r);
+	}
+	if (cpus && *cpus)
+		put_list(host, arena, properties, "AllowedCPUs", cpus);
+	if (mems && *mems)
+		put_list(host, arena, properties, "AllowedMemoryNodes", mems);
+}
+
 void scope_limits(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hierarchy *hierarchy,
 		  const struct hyfw_oci_resources *r, struct scope_properties *properties)
 {
@@ -184,6 +222,8 @@ void scope_limits(const struct hyfw_host *host, struct hyfw_arena *arena, const 
 	put_quota(host, arena, properties, r);
 	if (oci_asked(r->pids_limit))
 		put_number(host, arena, properties, "TasksMax", r->pids_limit.value);
+	if (oci_is_pure_v2(hierarchy))
+		put_unified(host, arena, properties, &r->unified);
 }
 
 /* systemd knows what is permitted, not what is denied in between: such rules are only in
@@ -199,7 +239,7 @@ static void put_devices(const struct hyfw_host *host, struct hyfw_arena *arena, 
 			return;
 	if (count == 0 || (rules[0].allow && rules[0].type == 'a'))
 		return;
-	put(host, arena, properties, "s DevicePolicy strict");
+	scope_put(host, arena, properties, "s DevicePolicy strict");
 	for (i = 0; i < count; i++) {
 		const struct device_rule *rule = &rules[i];
 		const char *kind = rule->type == 'b' ? "block" : "char", *path;
@@ -213,16 +253,27 @@ static void put_devices(const struct hyfw_host *host, struct hyfw_arena *arena, 
 		else
 			path = host->format(arena, "/dev/%s/%" PRId64 ":%" PRId64, kind, rule->major, rule->minor);
 		if (path)
-			put(host, arena, properties,
+			scope_put(host, arena, properties,
 			    host->format(arena, "a(ss) DeviceAllow %s %s%s%s", path, rule->access & DEVICE_READ ? "r" : "",
 					 rule->access & DEVICE_WRITE ? "w" : "",
 					 rule->access & DEVICE_MKNOD ? "m" : ""));
 	}
 }
 
-void scope_properties(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hierarchy *hierarchy,
-		      const struct scope *scope, const struct hyfw_oci_config *config,
-		      struct scope_properties *ret_properties)
+void scope_devices(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_oci_resources *resources,
+		   struct scope_properties *properties)
+{
+	if (resources->device_count == 0)
+		return;
+	/* Otherwise entries are added to those before; who may use all is under no policy. */
+	scope_put(host, arena, properties, "s DevicePolicy auto");
+	scope_put(host, arena, properties, "a(ss) DeviceAllow ");
+	put_devices(host, arena, properties, resources);
+}
+
+int scope_properties(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hierarchy *hierarchy,
+		     const struct scope *scope, const struct hyfw_oci_config *config,
+		     struct scope_properties *ret_properties, struct hyfw_error **err)
 {
 	static const char *const always[] = { "b Delegate true",	 "s CollectMode inactive-or-failed",
 					      "b DefaultDependencies false", "b MemoryAccounting true",
@@ -230,15 +281,19 @@ void scope_properties(const struct hyfw_host *host, struct hyfw_arena *arena, co
 	const bool is_slice = strcmp(scope->unit + strlen(scope->unit) - strlen(SLICE), SLICE) == 0;
 	struct scope_properties properties = { 0 };
 	size_t i;
+	int result;
 
-	put(host, arena, &properties, host->format(arena, "s Description container %s", config->id));
-	put(host, arena, &properties, host->format(arena, is_slice ? "as Wants %s" : "s Slice %s", scope->slice));
+	scope_put(host, arena, &properties, host->format(arena, "s Description container %s", config->id));
+	scope_put(host, arena, &properties, host->format(arena, is_slice ? "as Wants %s" : "s Slice %s", scope->slice));
 	for (i = 0; i < sizeof(always) / sizeof(always[0]); i++)
 		if (!is_slice || i > 0) /* a slice cannot be handed over */
-			put(host, arena, &properties, always[i]);
-	put(host, arena, &properties,
+			scope_put(host, arena, &properties, always[i]);
+	scope_put(host, arena, &properties,
 	    oci_is_pure_v2(hierarchy) ? "b IOAccounting true" : "b BlockIOAccounting true");
 	put_devices(host, arena, &properties, &config->resources);
 	scope_limits(host, arena, hierarchy, &config->resources, &properties);
-	*ret_properties = properties;
+	result = scope_annotations(host, arena, &config->annotations, &properties, err);
+	if (result == 0)
+		*ret_properties = properties;
+	return result;
 }
