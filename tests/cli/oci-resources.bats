@@ -100,6 +100,74 @@ elsewhere() { # PID PATH
 	[[ $output != *"fuse"*"Operation not permitted"* ]] || [ ! -e /dev/fuse ]
 }
 
+# A container without a user namespace that may make nodes, and has them in /tmp.
+NODES='del(.linux.uidMappings, .linux.gidMappings, .linux.seccomp) | .linux.namespaces |= map(select(.type != "user")) |
+	.process.capabilities[] += ["CAP_MKNOD"] | .mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs"}]'
+
+@test "update replaces the list of devices, and only if there is one" {
+	# 1:4 is /dev/port: opening it is refused by the group before the driver is asked
+	sleeper devices "$NODES"' | .linux.resources.devices = [{allow: false, access: "rwm"},
+		{allow: true, type: "c", major: 1, minor: 11, access: "rw"}]'
+	oci exec devices mknod /tmp/kmsg c 1 11
+	oci exec devices sh -c ': </tmp/kmsg'
+	oci update --pids-limit 60 devices
+	oci exec devices sh -c ': </tmp/kmsg'
+	echo '{"devices": [{"allow": false, "access": "rwm"}]}' >"$WORK/devices.json"
+	oci update --resources "$WORK/devices.json" devices
+	run oci exec devices sh -c ': </tmp/kmsg'
+	[ "$status" -ne 0 ]
+	[[ $output == *"Operation not permitted"* || $output == *"denied"* ]]
+	oci exec devices sh -c 'echo x >/dev/null'
+	[ "$(value devices pids pids.max pids.max)" = 60 ]
+	echo '{"devices": [{"allow": true, "access": "rwm"}]}' >"$WORK/devices.json"
+	oci update --resources "$WORK/devices.json" devices
+	oci exec devices sh -c ': </tmp/kmsg'
+}
+
+@test "a denial within a permission holds, or is refused" {
+	bundle "$NODES"' | .process.args = ["/bin/sh", "-c", "mknod /tmp/kmsg c 1 11; cat /tmp/kmsg"] |
+		.linux.resources.devices = [{allow: false, access: "rwm"}, {allow: true, type: "c", major: 1, access: "rw"},
+			{allow: false, type: "c", major: 1, minor: 11, access: "rw"}]'
+	run oci run --bundle "$BUNDLE" hole
+	[ "$status" -ne 0 ]
+	if has_v1; then
+		[[ $output == *"linux.resources.devices: a rule is about a part of the devices"* ]]
+	else
+		[[ $output == *"Operation not permitted"* ]]
+	fi
+}
+
+@test "without a path the group is the container's ID, and parents go with their last user" {
+	local path=/hyfw-last-$$/pod
+	sleeper "named$$"
+	[[ $(group_of "named$$" memory) == */"named$$" ]]
+	oci delete --force "named$$"
+	sleeper one '.linux.cgroupsPath = "'"$path"'/one"'
+	sleeper two '.linux.cgroupsPath = "'"$path"'/two"'
+	oci delete --force one
+	[ -d "$(group_of two memory)" ]
+	oci delete --force two
+	[ -z "$(find /sys/fs/cgroup -maxdepth 2 -name "hyfw-last-$$")" ]
+}
+
+@test "realtime budgets reach a group through those that are made for it" {
+	local root=/sys/fs/cgroup/cpu
+	[ -e "$root/cpu.rt_runtime_us" ] || skip "this kernel has no realtime groups on cgroup v1"
+	[ "$(cat "$root/cpu.rt_runtime_us")" -gt 1000 ] || skip "the machine has no realtime budget to give"
+	sleeper budget '.linux.cgroupsPath = "/hyfw-rt-'$$'/a/b" |
+		.linux.resources.cpu = {realtimeRuntime: 1000, realtimePeriod: 1000000}'
+	[ "$(value budget cpu cpu.rt_runtime_us -)" = 1000 ]
+	[ "$(cat "$root/hyfw-rt-$$/a/cpu.rt_runtime_us")" = 1000 ]
+}
+
+@test "a container that manages its group owns it" {
+	has_v1 && skip "only groups of cgroup v2 are handed over"
+	sleeper owner '.linux.namespaces += [{type: "cgroup"}] | .linux.namespaces |= unique |
+		.mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid", "noexec", "nodev"]}]'
+	[ "$(stat -c %u "$(group_of owner memory)/cgroup.procs")" = "$(jq '.linux.uidMappings[0].hostID' "$BUNDLE/config.json")" ]
+	[ "$(stat -c %u "$(group_of owner memory)/memory.max")" = 0 ]
+}
+
 @test "what cannot be had is refused by name, what is unlimited is not" {
 	bundle '.process.args = ["/bin/true"] | .linux.resources.unified = {"memory.high": "1000000000"}'
 	if has_v1; then

@@ -73,6 +73,20 @@ filter() {
 	[ "$(stat -c %a "$kept")" = 600 ]
 }
 
+@test "more programs than 256 are not kept" {
+	local i
+	rm -rf "$DATA/cache/seccomp"
+	box true
+	for i in $(seq 256); do
+		echo x >"$DATA/cache/seccomp/$(printf %016x "$i")"
+		touch -d "2001-01-01 00:00:$((i % 60))" "$DATA/cache/seccomp/$(printf %016x "$i")"
+	done
+	box true "$(filter '{names: ["mkdir"], action: "SCMP_ACT_ERRNO", errnoRet: 7}')"
+	[ "$(find "$DATA/cache/seccomp" -type f | wc -l)" -le 256 ]
+	# those that are in use are still there
+	[ "$(find "$DATA/cache/seccomp" -type f -size +1 | wc -l)" -eq 2 ]
+}
+
 @test "a listener is given the calls and what it is told of the container" {
 	cat >"$WORK/agent" <<-'END'
 		import array, fcntl, json, os, socket, struct, sys

@@ -43,6 +43,8 @@ static void memory_and_swap_are_translated(void **state)
 	const struct hyfw_oci_resources any_swap = { .memory_limit = N(100), .memory_swap = N(-1) };
 	const struct hyfw_oci_resources none = { .memory_limit = N(-1) };
 	const struct hyfw_oci_resources zero = { .memory_limit = N(0), .memory_swap = N(0) };
+	const struct hyfw_oci_resources off = { .memory_swap = N(0) };
+	const struct hyfw_oci_resources limit_off = { .memory_limit = N(100), .memory_swap = N(0) };
 	const struct hyfw_oci_resources alone = { .memory_swap = N(100) };
 	const struct hyfw_oci_resources less = { .memory_limit = N(100), .memory_swap = N(50) };
 
@@ -54,6 +56,8 @@ static void memory_and_swap_are_translated(void **state)
 	       "memory.swap.max=max?;memory.max=100");
 	expect(&none, "memory.limit_in_bytes=-1;memory.memsw.limit_in_bytes=-1?", "memory.swap.max=max?;memory.max=max?");
 	expect(&zero, "", "");
+	expect(&off, "", "memory.swap.max=0?");
+	expect(&limit_off, "memory.limit_in_bytes=100", "memory.swap.max=0?;memory.max=100");
 	assert_non_null(strstr(values_of(&v2, &alone), "refused: linux.resources.memory.swap: counts memory and swap"));
 	assert_non_null(strstr(values_of(&v2, &less), "less than memory.limit"));
 }

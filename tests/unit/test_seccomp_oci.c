@@ -150,6 +150,26 @@ static void the_default_answers_with_its_code(void **state)
 	assert_int_equal(errno_of(&filter, 9999, 0, 0, 0, 0), ENOSYS);
 }
 
+/* What no condition of a call fits gets the default, and so does what is younger than none of
+ * the filter's calls; only what is younger than all of them does not exist. */
+static void conditional_calls_get_the_default(void **state)
+{
+	struct filter filter = get("{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[\"SCMP_ARCH_X86\","
+				   "\"SCMP_ARCH_X32\",\"SCMP_ARCH_X86_64\"],\"syscalls\":["
+				   "{\"names\":[\"exit_group\",\"io_uring_register\"],\"action\":\"SCMP_ACT_ALLOW\"},"
+				   "{\"names\":[\"dup3\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,\"value\":1,"
+				   "\"op\":\"SCMP_CMP_EQ\"}]},{\"names\":[\"dup3\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":"
+				   "[{\"index\":0,\"value\":2,\"op\":\"SCMP_CMP_GT\"}]}]}");
+
+	(void)state;
+	assert_int_equal(errno_of(&filter, SYS_dup3, 0, -100, 0xffff, 0), EPERM);
+	assert_int_equal(errno_of(&filter, SYS_dup3, 1, -100, 0xffff, 0), EINVAL);
+	assert_int_equal(errno_of(&filter, SYS_dup3, 2, -100, 0xffff, 0), EPERM);
+	assert_int_equal(errno_of(&filter, SYS_dup3, 3, -100, 0xffff, 0), EINVAL);
+	assert_int_equal(errno_of(&filter, SYS_unshare, 0, 0, 0, 0), EPERM);
+	assert_int_equal(errno_of(&filter, 1000, 0, 0, 0, 0), ENOSYS);
+}
+
 static void flags_reach_the_kernel(void **state)
 {
 	struct filter plain = get("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":[\"SECCOMP_FILTER_FLAG_TSYNC\","
@@ -305,6 +325,7 @@ int main(void)
 		TEST(numbers_of_64_bits_are_compared),
 		TEST(each_action_acts),
 		TEST(the_default_answers_with_its_code),
+		TEST(conditional_calls_get_the_default),
 		TEST(flags_reach_the_kernel),
 		TEST(who_names_a_listener_gets_one),
 		TEST(calls_reach_the_listener),

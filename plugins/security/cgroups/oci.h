@@ -89,6 +89,12 @@ static inline bool oci_asked(struct hyfw_oci_number number) /* 0 is "not said" i
 	return number.set && number.value != 0;
 }
 
+/* "swap" of 0 is no swap, as with crun; with a limit of 0 beside it neither is said. */
+static inline bool oci_no_swap(const struct hyfw_oci_resources *r)
+{
+	return r->memory_swap.set && r->memory_swap.value == 0 && !(r->memory_limit.set && r->memory_limit.value == 0);
+}
+
 int oci_v1_values(const struct oci_context *context, enum controller controller,
 		  const struct hyfw_oci_resources *resources, struct hyfw_error **err);
 int oci_v2_values(const struct oci_context *context, enum controller controller,

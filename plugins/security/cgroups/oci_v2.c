@@ -44,6 +44,10 @@ static int swap(const struct oci_context *context, const struct hyfw_oci_resourc
 	const int64_t limit = memory_in_effect(context, r), both = r->memory_swap.value;
 	static const char key[] = "memory.swap", file[] = "memory.swap.max";
 
+	if (oci_no_swap(r)) {
+		oci_put(context, CONTROLLER_MEMORY, OCI_MAY, key, file, "0");
+		return 0;
+	}
 	if (!oci_asked(r->memory_swap)) {
 		if (r->memory_limit.set && r->memory_limit.value < 0)
 			put_limit(context, CONTROLLER_MEMORY, key, file, -1);
@@ -55,7 +59,7 @@ static int swap(const struct oci_context *context, const struct hyfw_oci_resourc
 	}
 	if (limit == 0)
 		return context->host->fail(err, EINVAL, "linux.resources.memory.swap: counts memory and swap together, "
-					   "so it needs memory.limit too");
+					   "so it needs memory.limit too (0 is no swap at all)");
 	if (both < limit)
 		return context->host->fail(err, EINVAL, "linux.resources.memory.swap: %" PRId64 " is less than "
 					   "memory.limit, %" PRId64 ", which it has in it", both, limit);

@@ -62,7 +62,9 @@ static const char *asked_of(enum controller controller, const struct hyfw_oci_re
 			return oci_asked(r->memory_reservation) ? "memory.reservation" : "memory.kernel";
 		if (oci_asked(r->memory_kernel_tcp) || r->memory_swappiness.set)
 			return r->memory_swappiness.set ? "memory.swappiness" : "memory.kernelTCP";
-		return r->memory_disable_oom_killer ? "memory.disableOOMKiller" : NULL;
+		if (r->memory_disable_oom_killer)
+			return "memory.disableOOMKiller";
+		return oci_no_swap(r) ? "memory.swap" : NULL;
 	case CONTROLLER_PIDS:
 		return oci_asked(r->pids_limit) ? "pids.limit" : NULL;
 	case CONTROLLER_BLKIO:

@@ -156,7 +156,9 @@ static void v2_limits(const struct hyfw_host *host, struct hyfw_arena *arena, st
 		put_number(host, arena, properties, "MemoryMax", r->memory_limit.value);
 	if (oci_asked(r->memory_reservation))
 		put_number(host, arena, properties, "MemoryLow", r->memory_reservation.value);
-	if (oci_asked(r->memory_swap) && r->memory_swap.value < 0)
+	if (oci_no_swap(r))
+		put_number(host, arena, properties, "MemorySwapMax", 0);
+	else if (oci_asked(r->memory_swap) && r->memory_swap.value < 0)
 		put_number(host, arena, properties, "MemorySwapMax", -1);
 	else if (oci_asked(r->memory_swap) && r->memory_limit.value > 0 && r->memory_swap.value >= r->memory_limit.value)
 		put_number(host, arena, properties, "MemorySwapMax", r->memory_swap.value - r->memory_limit.value);
