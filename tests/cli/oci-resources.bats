@@ -102,10 +102,9 @@ elsewhere() { # PID PATH
 
 # A container without a user namespace that may make nodes, and has them in /tmp.
 NODES='del(.linux.uidMappings, .linux.gidMappings, .linux.seccomp) | .linux.namespaces |= map(select(.type != "user")) |
-	.process.capabilities[] += ["CAP_MKNOD"] | .mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs"}]'
+	.process.capabilities[] += ["CAP_MKNOD", "CAP_SYSLOG"] | .mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs"}]'
 
 @test "update replaces the list of devices, and only if there is one" {
-	# 1:4 is /dev/port: opening it is refused by the group before the driver is asked
 	sleeper devices "$NODES"' | .linux.resources.devices = [{allow: false, access: "rwm"},
 		{allow: true, type: "c", major: 1, minor: 11, access: "rw"}]'
 	oci exec devices mknod /tmp/kmsg c 1 11
