@@ -70,8 +70,8 @@ int oci_values(const struct hyfw_host *host, struct hyfw_arena *arena, const str
 size_t oci_devices(const struct hyfw_host *host, struct hyfw_arena *arena,
 		   const struct hyfw_oci_resources *resources, const struct device_rule **ret_rules);
 
-/* -EINVAL for rules that no kernel takes. */
-int oci_devices_check(const struct hyfw_host *host, struct hyfw_arena *arena,
+/* -EINVAL for rules that no kernel takes, -ENOTSUP for those that this machine's does not. */
+int oci_devices_check(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hierarchy *hierarchy,
 		      const struct hyfw_oci_resources *resources, struct hyfw_error **err);
 /* Fails with what 'result' of writing the rules means. */
 int oci_devices_refused(const struct hyfw_host *host, const struct group *group, int result, struct hyfw_error **err);

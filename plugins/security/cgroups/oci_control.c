@@ -220,7 +220,7 @@ int oci_update(const struct hyfw_host *host, const struct hierarchy *hierarchy, 
 	}
 	result = oci_values(host, arena, hierarchy, &subject->oci->resources, unified, &writes, err);
 	if (result == 0)
-		result = oci_devices_check(host, arena, &subject->oci->resources, err);
+		result = oci_devices_check(host, arena, hierarchy, &subject->oci->resources, err);
 	if (result == 0 && hyfw_map_get(record, OCI_NOTE_SCOPE))
 		result = change_scope(host, arena, hierarchy, &subject->oci->resources,
 				      hyfw_map_get(record, OCI_NOTE_SCOPE), err);

@@ -83,7 +83,7 @@ int oci_plan(const struct hyfw_host *host, const struct hierarchy *hierarchy, co
 	if (result == 0)
 		result = oci_values(host, arena, hierarchy, resources, -1, &writes, err);
 	if (result == 0)
-		result = oci_devices_check(host, arena, resources, err);
+		result = oci_devices_check(host, arena, hierarchy, resources, err);
 	if (result < 0)
 		return result;
 	pairs = host->alloc(arena, (count + writes.count + rule_count + properties.count + 3) * sizeof(*pairs));

@@ -236,22 +236,33 @@ size_t oci_devices(const struct hyfw_host *host, struct hyfw_arena *arena,
 	return count + DEFAULT_COUNT;
 }
 
-int oci_devices_check(const struct hyfw_host *host, struct hyfw_arena *arena,
+static int fail_as_part(const struct hyfw_host *host, struct hyfw_error **err)
+{
+	return host->fail(err, ENOTSUP, "linux.resources.devices: a rule is about a part of the devices that a rule "
+			  "before it is about, which cgroup v1 cannot keep");
+}
+
+int oci_devices_check(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hierarchy *hierarchy,
 		      const struct hyfw_oci_resources *resources, struct hyfw_error **err)
 {
 	const struct device_rule *rules = NULL;
 	const size_t count = oci_devices(host, arena, resources, &rules);
+	struct device_list list = { 0 };
 
 	if (device_rules_check(rules, count) < 0)
 		return host->fail(err, EINVAL, "linux.resources.devices: has a rule that no kernel could be given");
+	if (count == 0 || !hierarchy->v1[CONTROLLER_DEVICES])
+		return 0;
+	if (device_list_make(rules, count, &list) == -EOPNOTSUPP)
+		return fail_as_part(host, err);
+	free(list.items);
 	return 0;
 }
 
 int oci_devices_refused(const struct hyfw_host *host, const struct group *group, int result, struct hyfw_error **err)
 {
 	if (result == -EOPNOTSUPP && !group->unified)
-		return host->fail(err, ENOTSUP, "linux.resources.devices: a rule is about a part of the devices that a rule "
-				  "before it is about, which cgroup v1 cannot keep");
+		return fail_as_part(host, err);
 	return host->fail(err, -result, "linux.resources.devices: the kernel refuses the rules for %s: %s", group->path,
 			  strerror(-result));
 }
