@@ -84,36 +84,68 @@ filter() {
 	box true "$(filter '{names: ["mkdir"], action: "SCMP_ACT_ERRNO", errnoRet: 7}')"
 	[ "$(find "$DATA/cache/seccomp" -type f | wc -l)" -le 256 ]
 	# those that are in use are still there
-	[ "$(find "$DATA/cache/seccomp" -type f -size +1 | wc -l)" -eq 2 ]
+	[ "$(find "$DATA/cache/seccomp" -type f -size +100c | wc -l)" -eq 2 ]
 }
 
-@test "a listener is given the calls and what it is told of the container" {
+# Takes the listeners of so many processes, and answers one call of the last one: agent PATH COUNT
+agent() {
 	cat >"$WORK/agent" <<-'END'
 		import array, fcntl, json, os, socket, struct, sys
 		RECEIVE, SEND = 0xc0502100, 0xc0182101 # SECCOMP_IOCTL_NOTIF_RECV, _SEND
 		listener = socket.socket(socket.AF_UNIX)
 		listener.bind(sys.argv[1])
 		listener.listen()
-		connection, _ = listener.accept()
-		text, control, _, _ = connection.recvmsg(65536, 4096)
-		state = json.loads(text)
-		fds = array.array("i", control[0][2])
-		assert len(state["fds"]) == len(fds), state
-		fd = fds[state["fds"].index("seccompFd")]
-		print(state["metadata"], state["state"]["id"], state["state"]["status"], state["pid"] > 0, flush=True)
+		for _ in range(int(sys.argv[2])):
+		    connection, _ = listener.accept()
+		    text, control, _, _ = connection.recvmsg(65536, 4096)
+		    state = json.loads(text)
+		    fds = array.array("i", control[0][2])
+		    assert len(state["fds"]) == len(fds), state
+		    fd = fds[state["fds"].index("seccompFd")]
+		    print(state["metadata"], state["state"]["id"], state["state"]["status"],
+		          state["pid"], state["state"]["pid"], flush=True)
 		request = bytearray(80)
 		fcntl.ioctl(fd, RECEIVE, request)
 		number, = struct.unpack_from("<Q", request)
 		fcntl.ioctl(fd, SEND, bytearray(struct.pack("<QqiI", number, 0, -28, 0)))
 		print("answered", flush=True)
 	END
-	python3 "$WORK/agent" "$WORK/agent.sock" >"$WORK/heard" 2>&1 3>&- &
-	wait_until 10 test -S "$WORK/agent.sock"
+	rm -f "$1"
+	python3 "$WORK/agent" "$1" "$2" >"$WORK/heard" 2>&1 3>&- &
+	wait_until 10 test -S "$1"
+}
+
+@test "a listener is given the calls and what it is told of the container" {
+	agent "$WORK/agent.sock" 1
 	run box 'mkdir /tmp/x 2>&1; echo end' "$(filter '{names: ["mkdir", "mkdirat"], action: "SCMP_ACT_NOTIFY"}') |
 		.linux.seccomp += {listenerPath: \"$WORK/agent.sock\", listenerMetadata: \"from the bundle\"}"
 	cat "$WORK/heard"
 	[[ $output == *"No space left on device"*end* ]]
 	wait_until 10 grep -q answered "$WORK/heard"
 	grep -q "^from the bundle box[0-9]* creat" "$WORK/heard"
-	rm -f "$WORK/agent.sock"
+}
+
+@test "processes that are executed later have listeners of their own, and none goes without" {
+	local notify
+	notify="$(filter '{names: ["mkdir", "mkdirat"], action: "SCMP_ACT_NOTIFY"}') |
+		.linux.seccomp += {listenerPath: \"$WORK/agent.sock\", listenerMetadata: \"later\"}"
+	agent "$WORK/agent.sock" 2
+	sleeper later "$notify"
+	run oci exec later mkdir /tmp/x
+	cat "$WORK/heard"
+	[[ $output == *"No space left on device"* ]]
+	grep -q "^later later creat" "$WORK/heard"
+	# the executed process, and the container's
+	awk -v main="$(oci state later | jq .pid)" '$3 == "running" && $4 != main && $5 == main { good = 1 } END { exit !good }' \
+		"$WORK/heard"
+	# nobody listens any more
+	wait_until 10 grep -q answered "$WORK/heard"
+	run oci exec later true
+	[ "$status" -ne 0 ]
+	[[ $output == *"linux.seccomp.listenerPath"* ]]
+	[ "$(oci ps --format json later | jq length)" -eq 1 ]
+	run box true "$notify"
+	[ "$status" -eq 1 ]
+	[[ $output == *"linux.seccomp.listenerPath"* ]]
+	[ "$(oci list --quiet)" = later ]
 }
