@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "cgroups_live.h"
+#include "security/cgroups/oci.h"
 
 #define USER 61234 /* is nobody else's */
 
@@ -204,6 +205,83 @@ static void a_group_with_processes_has_no_children(void **state)
 	assert_int_equal(as_user(delegated, refused_busy), 0);
 }
 
+/* ---- bundles ---- */
+
+static struct hyfw_oci_config config;
+static const struct hyfw_subject bundle = { .size = sizeof(bundle), .kind = HYFW_SUBJECT_WORKLOAD, .name = "box",
+					    .oci = &config };
+
+static void take_bundle(bool limits)
+{
+	config = (struct hyfw_oci_config){ .size = sizeof(config), .id = "box", .cgroups_path = "/not/mine/box" };
+	if (!limits)
+		return;
+	config.resources.memory_limit = (struct hyfw_oci_number){ true, 16777216 };
+	config.resources.pids_limit = (struct hyfw_oci_number){ true, 20 };
+}
+
+/* A path that the user may not make is one below what they were given. */
+static int use_bundle(void)
+{
+	struct hyfw_error *err = NULL;
+	struct hyfw_map record;
+	const char *group;
+	int status;
+
+	take_bundle(true);
+	if (up(&bundle, &err) < 0)
+		return wrong("up", err);
+	record = hyfw_pairs_map(&fake.notes);
+	group = hyfw_map_get(&record, "cgroup.unified");
+	if (!group || strcmp(group, below(delegated, "not/mine/box")) != 0)
+		return wrong(group ? group : "no group", NULL);
+	waitpid(spawn(eat), &status, 0);
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+		return wrong("it was not killed", NULL);
+	config.resources = (struct hyfw_oci_resources){ .pids_limit = { true, 30 } };
+	if (live.ops->update(live.instance, &bundle, &record, &err) < 0)
+		return wrong("update", err);
+	spawn(sleep_long);
+	if (live.ops->freeze(live.instance, &record, true, &err) < 0)
+		return wrong("freeze", err);
+	down();
+	return access(below(delegated, "not"), F_OK) == 0 ? wrong("something is left", NULL) : 0;
+}
+
+static void a_bundle_is_below_what_was_delegated(void **state)
+{
+	(void)state;
+	need_version_2();
+	delegate();
+	assert_int_equal(as_user(below(delegated, "shell"), use_bundle), 0);
+}
+
+static int bundle_without(void)
+{
+	struct hyfw_error *err = NULL;
+
+	take_bundle(true);
+	if (up(&bundle, &err) == 0)
+		return wrong("it was made", NULL);
+	if (!strstr(err->message, "rootless needs no limits + no cgrouppath"))
+		return wrong("message", err);
+	hyfw_forget(&err);
+	down();
+	hyfw_pairs_finish(&fake.notes);
+	take_bundle(false);
+	if (up(&bundle, &err) < 0)
+		return wrong("up", err);
+	down();
+	return noted_exists() ? wrong("something is left", NULL) : 0;
+}
+
+static void without_it_a_bundle_has_no_limits(void **state)
+{
+	(void)state;
+	need_version_2();
+	assert_int_equal(as_user(below(delegated, "shell"), bundle_without), 0);
+}
+
 int main(void)
 {
 #define DELEGATED(function) cmocka_unit_test_setup_teardown(function, begin, end)
@@ -212,6 +290,8 @@ int main(void)
 		DELEGATED(without_it_is_refused),
 		DELEGATED(a_controller_that_was_not_is_refused),
 		DELEGATED(a_group_with_processes_has_no_children),
+		DELEGATED(a_bundle_is_below_what_was_delegated),
+		DELEGATED(without_it_a_bundle_has_no_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
