@@ -19,6 +19,8 @@ static const char help[] =
 	"  -m, --memory SIZE    most memory; of a machine what its balloon leaves it\n"
 	"  --memory-swap SIZE   memory and swap together\n"
 	"  --pids-limit N       most processes and threads\n"
+	"  --io-max LIMITS      of a disk, DEVICE:rbps=SIZE,wbps=SIZE,riops=N,wiops=N; all that are\n"
+	"                       given take the place of those before\n"
 	"  --restart POLICY     no, on-failure[:N], always, unless-stopped\n"
 	"  --autostart YES|NO   start it with the host\n"
 	"  --vcpus N            processors of a machine\n"
@@ -95,7 +97,8 @@ static int update_one(const char *name, void *data)
 static int update_main(struct hyfw_cli *cli, int argc, char **argv)
 {
 	static const char *const keys[] = { "cpus", "cpuset", "cpu_shares", "memory",
-					    "memory_swap", "pids", "restart", "vcpus", "autostart" };
+					    "memory_swap", "pids", "restart", "vcpus", "autostart",
+					    "io_max" };
 	enum { FIRST = 256 };
 	static const struct option flags[] = { { "cpus", required_argument, NULL, FIRST },
 					       { "cpuset-cpus", required_argument, NULL, FIRST + 1 },
@@ -106,6 +109,7 @@ static int update_main(struct hyfw_cli *cli, int argc, char **argv)
 					       { "restart", required_argument, NULL, FIRST + 6 },
 					       { "vcpus", required_argument, NULL, FIRST + 7 },
 					       { "autostart", required_argument, NULL, FIRST + 8 },
+					       { "io-max", required_argument, NULL, FIRST + 9 },
 					       { "add-disk", required_argument, NULL, HYFW_ADD_DISK },
 					       { "remove-disk", required_argument, NULL, HYFW_REMOVE_DISK },
 					       { "add-network", required_argument, NULL, HYFW_ADD_NETWORK },
@@ -121,7 +125,9 @@ static int update_main(struct hyfw_cli *cli, int argc, char **argv)
 		if (flag == 'h' || flag == '?')
 			return flag == 'h' ? 0 : HYFW_EXIT_FAILED;
 		flag = flag == 'c' ? FIRST + 2 : flag == 'm' ? FIRST + 3 : flag;
-		if (flag >= FIRST) {
+		if (flag == FIRST + 9) {
+			hyfw_pairs_add(&changes.settings, keys[flag - FIRST], optarg);
+		} else if (flag >= FIRST) {
 			hyfw_pairs_set(&changes.settings, keys[flag - FIRST], optarg);
 		} else if (changes.device_count < DEVICES_LIMIT) {
 			changes.devices[changes.device_count].flag = (enum hyfw_device_flag)flag;

@@ -56,6 +56,11 @@ static const struct keyed_flag {
 	{ "cpuset-cpus", "cpuset", 0, "LIST", "CPUs it may run on, 0-3,6" },
 	{ "cpu-shares", "cpu_shares", 0, "NUMBER", "share of CPU time among others" },
 	{ "pids-limit", "pids", 0, "NUMBER", "limit of processes" },
+	{ "io-max", "io_max", 0, "DEVICE:LIMIT,...", "limits of a disk: rbps=SIZE wbps=SIZE riops=N wiops=N" },
+	{ "device-read-bps", "io_max", 0, "DEVICE:SIZE", "bytes read from a disk in a second" },
+	{ "device-write-bps", "io_max", 0, "DEVICE:SIZE", "bytes written to it" },
+	{ "device-read-iops", "io_max", 0, "DEVICE:NUMBER", "reads in a second" },
+	{ "device-write-iops", "io_max", 0, "DEVICE:NUMBER", "writes in a second" },
 	{ "cap-add", "cap_add", 0, "CAPABILITY", "grant a capability" },
 	{ "cap-drop", "cap_drop", 0, "CAPABILITY", "take a capability away, ALL for all" },
 	{ "tmpfs", "tmpfs", 0, "PATH[:size=SIZE]", "an empty file system in memory" },
@@ -213,6 +218,20 @@ static int set_path(struct parse *parse, const char *key, const char *text, cons
 	return set_key(parse, key, absolute, flag, err);
 }
 
+/* --device-read-bps DEVICE:RATE and the like, as Podman and Docker have them. */
+static int set_rate(struct parse *parse, const struct keyed_flag *keyed, const char *text, const char *flag,
+		    struct hyfw_error **err)
+{
+	const char *colon = strrchr(text, ':');
+	HYFW_AUTO_FREE char *limits = NULL;
+
+	if (!colon)
+		return hyfw_fail(err, EINVAL, "%s %s: must be %s", flag, text, keyed->value);
+	limits = hyfw_format("%.*s:%c%s=%s", (int)(colon - text), text, keyed->flag[strlen("device-")],
+			     strstr(keyed->flag, "iops") ? "iops" : "bps", colon + 1);
+	return set_key(parse, keyed->key, limits, flag, err);
+}
+
 static int take_keyed(struct parse *parse, const struct keyed_flag *keyed, const char *text, struct hyfw_error **err)
 {
 	static const char *const paths[] = { "volume", "disk", "cdrom", "kernel", "initrd" };
@@ -225,6 +244,8 @@ static int take_keyed(struct parse *parse, const struct keyed_flag *keyed, const
 	for (i = 0; i < HYFW_COUNT(paths); i++)
 		if (*text == '.' && strcmp(keyed->key, paths[i]) == 0)
 			return set_path(parse, keyed->key, text, name, err);
+	if (strncmp(keyed->flag, "device-", strlen("device-")) == 0)
+		return set_rate(parse, keyed, text, name, err);
 	return set_key(parse, keyed->key, text, name, err);
 }
 

@@ -41,6 +41,9 @@ int hyfw_check_part(const char *what, enum hyfw_option_type type, const char *te
 int hyfw_normalize_disk(const char *text, char **ret_normal, struct hyfw_error **err);
 int hyfw_normalize_cdrom(const char *text, char **ret_normal, struct hyfw_error **err);
 
+/* io_max.c: "DEVICE|rbps=N|wbps=N|riops=N|wiops=N", those that are given */
+int hyfw_normalize_io_max(const char *text, char **ret_normal, struct hyfw_error **err);
+
 /* net.c: "ADDRESS|HOSTPORT|PORT|PROTO" as in network.h of the SDK */
 int hyfw_normalize_publish(const char *text, char **ret_normal, struct hyfw_error **err);
 int hyfw_normalize_subnet(const char *text, char **ret_normal, struct hyfw_error **err);

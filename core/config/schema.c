@@ -90,6 +90,9 @@ static const struct hyfw_key workload_keys[] = {
 	    .help = "CPUs on which it may run." }, 0, hyfw_normalize_cpuset, "0-3,5" },
 	{ { "cpu_shares", 0, HYFW_OPTION_INT, .min = 2, .max = 262144,
 	    .help = "Weight when CPUs are busy; 1024 is the usual one." } },
+	{ { "io_max", 0, HYFW_OPTION_STRING, LIST,
+	    .help = "Most that it may read from and write to a disk in a second: bytes, and operations." },
+	  0, hyfw_normalize_io_max, "DEVICE:rbps=SIZE,wbps=SIZE,riops=NUMBER,wiops=NUMBER" },
 	{ { "pids", 0, HYFW_OPTION_INT, 0, "1024", 1, 4194304, .help = "Most processes and threads." } },
 	/* privileges */
 	{ { "cap_add", 0, HYFW_OPTION_STRING, LIST, .help = "Capabilities beyond the default ones." },

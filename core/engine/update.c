@@ -24,6 +24,7 @@ static const struct {
 	{ "memory", true, true },
 	{ "memory_swap", false, true },
 	{ "pids", false, true },
+	{ "io_max", false, true }, /* all that are given take the place of those before */
 	{ "restart", false, false },
 	{ "autostart", false, false },
 	{ "vcpus", true, false },
@@ -132,6 +133,18 @@ static int normalize(const struct hyfw_definition *definition, const struct hyfw
 	return result < 0 ? hyfw_wrap(err, "%s = %s", change->key, change->value) : 0;
 }
 
+/* Of a list the first one takes the place of all before, the others come behind it. */
+static bool comes_behind(const struct hyfw_map *changes, size_t at)
+{
+	const struct hyfw_key *key = hyfw_schema_key("workload", changes->items[at].key);
+	size_t i;
+
+	for (i = 0; key && (key->option.flags & HYFW_OPTION_LIST) && i < at; i++)
+		if (strcmp(changes->items[i].key, changes->items[at].key) == 0)
+			return true;
+	return false;
+}
+
 static int change_settings(struct hyfw_definition *definition, const struct hyfw_map *changes,
 			   struct hyfw_error **err)
 {
@@ -145,7 +158,9 @@ static int change_settings(struct hyfw_definition *definition, const struct hyfw
 
 		if (result < 0)
 			return result;
-		if (!away)
+		if (!away && comes_behind(changes, i))
+			hyfw_pairs_add(&definition->settings, changes->items[i].key, normal);
+		else if (!away)
 			hyfw_pairs_set(&definition->settings, changes->items[i].key, normal);
 	}
 	return 0;

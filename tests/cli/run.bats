@@ -244,6 +244,42 @@ load helpers
 	[[ $output == *"0" ]]
 }
 
+# The first whole disk of this machine, and its numbers.
+a_disk() {
+	local dir
+	for dir in /sys/block/*; do
+		[ -b "/dev/${dir##*/}" ] && echo "/dev/${dir##*/} $(cat "$dir/dev")" && return
+	done
+}
+
+@test "--io-max and --device-read-bps limit a disk, until an update" {
+	local disk numbers group
+	read -r disk numbers < <(a_disk)
+	[ -n "$disk" ] || skip "there is no disk"
+	hyfw run -d --name disks --io-max "$disk:wiops=20" --device-read-bps "$disk:1M" --network none \
+		--rootfs "$ROOTFS" -- sleep 60
+	group=$(cgroup_of disks blkio)
+	if [ -e "$group/blkio.throttle.read_bps_device" ]; then
+		rates() { echo $(cat "$group"/blkio.throttle.{read_bps,write_bps,read_iops,write_iops}_device); }
+		[ "$(rates)" = "$numbers 1048576 $numbers 20" ]
+		hyfw update --io-max "$disk:wbps=2M" disks
+		[ "$(rates)" = "$numbers 2097152" ]
+	else
+		rates() { cat "$group/io.max"; }
+		[ "$(rates)" = "$numbers rbps=1048576 wbps=max riops=max wiops=20" ]
+		hyfw update --io-max "$disk:wbps=2M" disks
+		[ "$(rates)" = "$numbers rbps=max wbps=2097152 riops=max wiops=max" ]
+	fi
+	run hyfw update --io-max /dev/null:rbps=1M disks
+	[ "$status" -ne 0 ]
+	[[ $output == *"io_max: /dev/null: is not the device of a disk"* ]]
+	hyfw update --io-max unlimited disks
+	[ -z "$(rates)" ]
+	run hyfw run --rm --io-max /dev/no-disk:rbps=1M --network none --rootfs "$ROOTFS" -- true
+	[ "$status" -eq 125 ]
+	[[ $output == *"io_max: /dev/no-disk: No such file or directory"* ]]
+}
+
 @test "without flags there is a pid limit of 1024 and no new privileges" {
 	hyfw run -d --name plain --network none --rootfs "$ROOTFS" -- sleep 60
 	[ "$(cat "$(cgroup_of plain pids)/pids.max")" -eq 1024 ]

@@ -6,7 +6,12 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/sysmacros.h>
 
+#include "base/cleanup.h"
 #include "cgroups_fixture.h"
 
 /* ---- values, on any machine ---- */
@@ -110,6 +115,92 @@ static void refused(const char *key, const char *value, const char *message)
 	hyfw_forget(&err);
 }
 
+/* A node of a disk of this machine, made below the fixture's directory: PATH, or NULL. */
+static char *disk_node(unsigned *ret_major, unsigned *ret_minor)
+{
+	char *path = hyfw_arena_format(fake.arena, "/tmp/hyfw-test-disk-%d", (int)getpid());
+	HYFW_AUTO_DIR DIR *dir = opendir("/sys/block");
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		char *file = hyfw_arena_format(fake.arena, "/sys/block/%s/dev", entry->d_name), text[32];
+
+		if (entry->d_name[0] == '.' || file_read(AT_FDCWD, file, text, sizeof(text)) <= 0 ||
+		    sscanf(text, "%u:%u", ret_major, ret_minor) != 2)
+			continue;
+		unlink(path);
+		return mknod(path, S_IFBLK | 0600, makedev(*ret_major, *ret_minor)) == 0 ? path : NULL;
+	}
+	return NULL;
+}
+
+static void limits_of_disks(void **state)
+{
+	unsigned major_number = 0, minor_number = 0;
+	char *node = disk_node(&major_number, &minor_number), *number, *one, *two;
+	struct values values = { 0 };
+	struct limits limits;
+
+	(void)state;
+	if (!node) {
+		print_message("skipped: takes root and a disk\n");
+		skip();
+	}
+	number = hyfw_arena_format(fake.arena, "%u:%u", major_number, minor_number);
+	one = hyfw_arena_format(fake.arena, "%s|rbps=1048576|wiops=7", node);
+	two = hyfw_arena_format(fake.arena, "%s|wiops=9", node); /* the last word */
+	{
+		const struct hyfw_map settings = SETTINGS({ "io_max", one }, { "io_max", two });
+
+		limits_read(&settings, &limits);
+		assert_int_equal(limits.io_count, 1);
+		assert_int_equal(limits_check(&fake_host, &limits, NULL), 0);
+		assert_true(v1_needs(&limits) & CONTROLLER_BIT(CONTROLLER_BLKIO));
+		v1_values(&fake_host, fake.arena, &limits, &values);
+		assert_string_equal(text_of(&values, "blkio.throttle.read_bps_device"),
+				    hyfw_arena_format(fake.arena, "%s 1048576", number));
+		assert_string_equal(text_of(&values, "blkio.throttle.write_iops_device"),
+				    hyfw_arena_format(fake.arena, "%s 9", number));
+		assert_string_equal(text_of(&values, "blkio.throttle.write_bps_device"), "");
+		values.count = 0;
+		v2_values(&fake_host, fake.arena, &limits, &values);
+		assert_string_equal(text_of(&values, "io.max"),
+				    hyfw_arena_format(fake.arena, "%s rbps=1048576 wiops=9", number));
+	}
+	unlink(node);
+}
+
+/* What a change takes away is what the group's own files have beyond it, and what was
+ * before can be written back. */
+static void limits_of_disks_are_taken_away(void **state)
+{
+	static const char before[] = "8:0 rbps=1000 wbps=max riops=max wiops=20\n8:16 rbps=max wbps=5 riops=max wiops=max\n";
+	char *directory = hyfw_arena_format(fake.arena, "/tmp/hyfw-test-io-%d", (int)getpid()), was[256];
+	char *file = hyfw_arena_format(fake.arena, "%s/io.max", directory);
+	struct limits limits = { .io_count = 1, .io = { { .major = 8, .minor = 0,
+							  .most = { 2000, LIMIT_NONE, LIMIT_NONE, LIMIT_NONE } } } };
+	struct values values = { 0 };
+	int fd;
+
+	(void)state;
+	assert_return_code(mkdir(directory, 0700), errno);
+	assert_int_equal(hyfw_file_write(file, before, strlen(before), 0600, false, NULL), 0);
+	fd = group_open(directory);
+	assert_true(fd >= 0);
+	io_values_absent(&fake_host, fake.arena, true, fd, &limits, &values);
+	assert_int_equal(values.count, 2);
+	assert_string_equal(values.items[0].text, "8:0 wbps=max riops=max wiops=max");
+	assert_string_equal(values.items[1].text, "8:16 rbps=max wbps=max riops=max wiops=max");
+	io_before(fd, &values.items[1], was, sizeof(was));
+	assert_string_equal(was, "8:16 rbps=max wbps=5 riops=max wiops=max");
+	values.items[1].text = "8:1 rbps=5"; /* of which the file says nothing */
+	io_before(fd, &values.items[1], was, sizeof(was));
+	assert_string_equal(was, "8:1 rbps=max wbps=max riops=max wiops=max");
+	auto_close(&fd);
+	unlink(file);
+	rmdir(directory);
+}
+
 static void impossible_limits_are_refused(void **state)
 {
 	(void)state;
@@ -123,6 +214,8 @@ static void impossible_limits_are_refused(void **state)
 	refused("memory", "1048576", "4 MiB");
 	refused("memory_swap", "104857600", "needs memory");
 	refused("pids", "99999999", "more than the kernel");
+	refused("io_max", "/dev/null|rbps=1", "is not the device of a disk");
+	refused("io_max", "/no/such|rbps=1", "io_max: /no/such: No such file");
 }
 
 static void ownership_is_in_the_path(void **state)
@@ -252,6 +345,8 @@ int main(void)
 		TEST(values_of_both_versions),
 		TEST(overhead_raises_limits_of_memory),
 		TEST(swap_is_the_total_less_memory),
+		TEST(limits_of_disks),
+		TEST(limits_of_disks_are_taken_away),
 		TEST(impossible_limits_are_refused),
 		TEST(ownership_is_in_the_path),
 		TEST(v2_is_made_below_its_parents),

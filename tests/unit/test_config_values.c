@@ -22,6 +22,8 @@ static const struct good good_values[] = {
 	{ "cpus = 1.125", "1125" },
 	{ "cpuset = 0-3,5", "0-3,5" },
 	{ "pids = 7", "7" },
+	{ "io_max = /dev/sda:rbps=10M,wiops=200", "/dev/sda|rbps=10485760|wiops=200" },
+	{ "io_max = /dev/disk/by-path/pci-0000:00:1f.2:riops=1,wbps=512", "/dev/disk/by-path/pci-0000:00:1f.2|wbps=512|riops=1" },
 	{ "read_only = Yes", "true" },
 	{ "read_only = off", "false" },
 	{ "read_only = 1", "true" },
@@ -189,6 +191,14 @@ static const struct {
 	{ "image = x", NULL },
 	{ "image = ../x", "image = ../x: not the name of an image: letters, digits and . _ / : @ + -" },
 	{ "memory_swap = 4M", "memory_swap = 4M: is memory and swap together and needs memory; add that key" },
+	{ "io_max = /dev/sda", "io_max = /dev/sda: must be DEVICE:LIMIT[,LIMIT...], such as /dev/sda:rbps=10M,wiops=200" },
+	{ "io_max = sda:rbps=1M", NULL },
+	{ "io_max = /dev/sda:", "io_max = /dev/sda:: after the ':' comes at least one limit, such as rbps=10M" },
+	{ "io_max = /dev/sda:bps=1M",
+	  "io_max = /dev/sda:bps=1M: 'bps=1M' is none of rbps=SIZE, wbps=SIZE, riops=NUMBER, wiops=NUMBER" },
+	{ "io_max = /dev/sda:rbps=1M,rbps=2M", "io_max = /dev/sda:rbps=1M,rbps=2M: rbps is given twice" },
+	{ "io_max = /dev/sda:rbps=0", NULL },
+	{ "io_max = /dev/sda:riops=4294967295", NULL },
 	{ "log_level = info", "log_level: unknown key; hyfw.ini(5) lists those there are" },
 };
 

@@ -5,6 +5,7 @@
  *   hierarchy.c  where each controller lives on this machine
  *   limits.c     from settings to limits; what cannot work is refused
  *   v1.c v2.c    from limits to values in files
+ *   io.c         those of disks
  *   device_rules.c device_bpf.c   which devices may be used, on v1 and on v2
  *   groups.c     the directories: make, fill, find again, remove
  *   kill.c freeze.c update.c stats.c gc.c   what is done to them later
@@ -34,8 +35,8 @@ enum controller {
 	CONTROLLER_PIDS,
 	CONTROLLER_DEVICES, /* v1 only; in the mask of a v2 group: it takes the program */
 	CONTROLLER_FREEZER, /* v1 only; part of every v2 group */
-	/* Of OCI bundles only: */
 	CONTROLLER_BLKIO,   /* "io" on v2 */
+	/* Of OCI bundles only: */
 	CONTROLLER_HUGETLB,
 	CONTROLLER_RDMA,
 	CONTROLLER_NET_CLS, /* v1 only */
@@ -77,6 +78,18 @@ void hierarchy_finish(struct hierarchy *hierarchy);
 
 #define LIMIT_NONE (-1)
 
+enum io_kind { IO_RBPS, IO_WBPS, IO_RIOPS, IO_WIOPS, IO_KINDS };
+#define IO_DEVICES_MOST 16
+#define IO_SETTINGS_MOST (IO_DEVICES_MOST * IO_KINDS) /* each may say one thing about a device */
+
+struct io_limit {
+	const char *setting; /* borrowed: begins with the path of the device */
+	int path_length;
+	int problem;         /* errno of looking for it; 0 */
+	unsigned major, minor;
+	int64_t most[IO_KINDS]; /* LIMIT_NONE, or in a second */
+};
+
 struct limits {
 	int64_t cpus;        /* thousandths */
 	int64_t cpu_shares;
@@ -89,6 +102,8 @@ struct limits {
 	const char *cpuset;  /* "0-1,3"; NULL for none */
 	const struct device_rule *devices; /* borrowed; NULL: any */
 	size_t device_count;
+	struct io_limit io[IO_DEVICES_MOST]; /* one for each device */
+	size_t io_count;     /* more than IO_DEVICES_MOST: those behind are not there */
 	bool figures;        /* groups are wanted for statistics too */
 	const char *delegate; /* "UID:GID" that may divide the group; NULL for none */
 };
@@ -110,7 +125,7 @@ struct value {
 	const char *text;
 	bool optional;    /* the kernel may lack the file */
 };
-#define VALUES_MAX 32
+#define VALUES_MAX (32 + 2 * IO_DEVICES_MOST * IO_KINDS)
 struct values {
 	size_t count;
 	struct value items[VALUES_MAX];
@@ -126,6 +141,19 @@ void v1_values(const struct hyfw_host *host, struct hyfw_arena *arena, const str
 	       struct values *values);
 void v2_values(const struct hyfw_host *host, struct hyfw_arena *arena, const struct limits *limits,
 	       struct values *values);
+
+/* ---- io.c ---- */
+
+void io_read(const struct hyfw_map *settings, struct limits *limits);
+int io_check(const struct hyfw_host *host, const struct limits *limits, struct hyfw_error **err);
+char *io_summary(const struct hyfw_host *host, struct hyfw_arena *arena, const struct io_limit *limit);
+void io_values(const struct hyfw_host *host, struct hyfw_arena *arena, bool unified, const struct limits *limits,
+	       struct values *values);
+/* Takes away what the group 'fd' has beyond 'limits'. */
+void io_values_absent(const struct hyfw_host *host, struct hyfw_arena *arena, bool unified, int fd,
+		      const struct limits *limits, struct values *values);
+/* What writing the value would change, as one would write it. */
+void io_before(int fd, const struct value *value, char *buffer, size_t size);
 
 /* cpu.weight (1..10000) for cpu.shares (2..262144); 1024 is 100. */
 unsigned v2_weight(uint64_t shares);
@@ -178,7 +206,7 @@ void group_remove_parent(const char *path);
 
 /* ---- plan.c ---- */
 
-#define ARGUMENTS_MAX 16
+#define ARGUMENTS_MAX (16 + IO_SETTINGS_MOST)
 
 char *plan_summary(const struct hyfw_host *host, struct hyfw_arena *arena, const struct limits *limits,
 		   const char *workload);

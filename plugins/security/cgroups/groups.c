@@ -26,6 +26,8 @@ static const char *demanded(const struct limits *limits, enum controller control
 		return limits->memory != LIMIT_NONE ? "memory" : NULL;
 	case CONTROLLER_PIDS:
 		return limits->pids != LIMIT_NONE ? "pids" : NULL;
+	case CONTROLLER_BLKIO:
+		return "io_max";
 	default:
 		return NULL;
 	}

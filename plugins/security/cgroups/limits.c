@@ -37,6 +37,7 @@ void limits_read(const struct hyfw_map *settings, struct limits *ret_limits)
 
 	if (limits.cpuset && !*limits.cpuset)
 		limits.cpuset = NULL;
+	io_read(settings, &limits);
 	limits_add_overhead(&limits, hyfw_map_int(settings, "overhead", 0));
 	if (hyfw_map_bool(settings, "devices", false))
 		limits_restrict_devices(&limits);
@@ -137,6 +138,8 @@ int limits_check(const struct hyfw_host *host, const struct limits *limits, stru
 		return host->fail(err, EINVAL, "pids: %" PRId64 " is more than the kernel's %d", limits->pids,
 				  PIDS_MOST);
 	result = check_memory(host, limits, err);
+	if (result == 0)
+		result = io_check(host, limits, err);
 	if (result == 0 && limits->cpuset)
 		result = check_cpuset(host, limits->cpuset, err);
 	return result;

@@ -15,7 +15,7 @@ char *plan_summary(const struct hyfw_host *host, struct hyfw_arena *arena, const
 		   const char *workload)
 {
 	char *text = host->format(arena, "limit %s to", workload);
-	size_t empty = strlen(text);
+	size_t empty = strlen(text), i;
 
 	if (limits->cpus != LIMIT_NONE)
 		text = host->format(arena, "%s %" PRId64 ".%03" PRId64 " CPUs,", text, limits->cpus / 1000,
@@ -37,6 +37,8 @@ char *plan_summary(const struct hyfw_host *host, struct hyfw_arena *arena, const
 				    "no");
 	if (limits->pids != LIMIT_NONE)
 		text = host->format(arena, "%s %" PRId64 " processes,", text, limits->pids);
+	for (i = 0; i < limits->io_count; i++)
+		text = host->format(arena, "%s %s,", text, io_summary(host, arena, &limits->io[i]));
 	if (limits->devices)
 		text = host->format(arena, "%s harmless devices,", text);
 	if (limits->delegate)
@@ -91,7 +93,8 @@ size_t plan_arguments(const struct hyfw_host *host, struct hyfw_arena *arena, co
 		      const struct limits *limits, struct hyfw_pair ret_pairs[ARGUMENTS_MAX])
 {
 	static const char *const keys[] = { "cpus", "cpuset", "cpu_shares", "pids", "memory", "memory_swap" };
-	size_t count = 0, i;
+	size_t count = 0, cursor = 0, i;
+	const char *text;
 
 	ret_pairs[count++] = (struct hyfw_pair){ "workload", subject->name };
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -100,6 +103,8 @@ size_t plan_arguments(const struct hyfw_host *host, struct hyfw_arena *arena, co
 		if (value && *value)
 			ret_pairs[count++] = (struct hyfw_pair){ keys[i], value };
 	}
+	for (i = 0; i < IO_SETTINGS_MOST && (text = hyfw_map_next(&subject->settings, "io_max", &cursor)); i++)
+		ret_pairs[count++] = (struct hyfw_pair){ "io_max", text };
 	if (limits->overhead > 0)
 		ret_pairs[count++] = (struct hyfw_pair){ "overhead", host->format(arena, "%" PRId64, limits->overhead) };
 	if (limits->delegate)

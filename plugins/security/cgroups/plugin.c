@@ -378,7 +378,8 @@ static const struct hyfw_security_ops ops = {
 
 static const char *const words[] = { HYFW_CONFINES_RESOURCES, NULL };
 static const char *const honours[] = { "workload.cpus",	"workload.cpuset", "workload.cpu_shares",
-				       "workload.pids", "workload.memory", "workload.memory_swap", NULL };
+				       "workload.pids", "workload.memory", "workload.memory_swap", "workload.io_max",
+				       NULL };
 static const struct hyfw_need needs[] = { { "kernel", "cgroups", false }, { NULL, NULL, false } };
 static const char *const statistics_choices[] = { "auto", "yes", "no", NULL };
 static const struct hyfw_option options[] = {
@@ -399,7 +400,7 @@ static const struct hyfw_plugin plugin = {
 	.name = "cgroups",
 	.version = "0.1.0",
 	.vendor = "hyfw",
-	.summary = "limits on CPU, memory and processes through control groups",
+	.summary = "limits on CPU, memory, disks and processes through control groups",
 	.capabilities = words,
 	.needs = needs,
 	.options = options,

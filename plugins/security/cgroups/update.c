@@ -69,6 +69,14 @@ static void collect_absent(const struct group *group, const struct limits *limit
 				   group->unified ? files[i].v2_text : files[i].v1_text, true);
 }
 
+static void read_before(struct change *change)
+{
+	if (change->value.controller == CONTROLLER_BLKIO)
+		io_before(change->fd, &change->value, change->before, sizeof(change->before));
+	else if (file_read(change->fd, change->value.file, change->before, sizeof(change->before)) < 0)
+		change->before[0] = '\0';
+}
+
 static void collect(const struct hyfw_host *host, struct hyfw_arena *arena, const struct group *group, int fd,
 		    const struct limits *limits, struct changes *changes)
 {
@@ -81,12 +89,12 @@ static void collect(const struct hyfw_host *host, struct hyfw_arena *arena, cons
 			   group->unified ? "memory.swap.max" : "memory.memsw.limit_in_bytes",
 			   group->unified ? "max" : "-1", false);
 	collect_absent(group, limits, &values);
+	io_values_absent(host, arena, group->unified, fd, limits, &values);
 	for (i = 0; i < values.count && changes->count < VALUES_MAX; i++) {
 		struct change *change = &changes->items[changes->count++];
 
 		*change = (struct change){ .group = group, .value = values.items[i], .fd = fd };
-		if (file_read(fd, change->value.file, change->before, sizeof(change->before)) < 0)
-			change->before[0] = '\0';
+		read_before(change);
 	}
 }
 

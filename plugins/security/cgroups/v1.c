@@ -28,6 +28,8 @@ uint32_t v1_needs(const struct limits *limits)
 		needs |= CONTROLLER_BIT(CONTROLLER_CPUACCT);
 	if (limits->devices)
 		needs |= CONTROLLER_BIT(CONTROLLER_DEVICES);
+	if (limits->io_count > 0)
+		needs |= CONTROLLER_BIT(CONTROLLER_BLKIO);
 	return needs;
 }
 
@@ -65,6 +67,7 @@ void v1_values(const struct hyfw_host *host, struct hyfw_arena *arena, const str
 	if (limits->pids != LIMIT_NONE)
 		values_add(values, CONTROLLER_PIDS, "pids", "pids.max",
 			   host->format(arena, "%" PRId64, limits->pids), false);
+	io_values(host, arena, false, limits, values);
 }
 
 /* Only where nothing was set yet. */

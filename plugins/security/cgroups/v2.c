@@ -98,6 +98,7 @@ void v2_values(const struct hyfw_host *host, struct hyfw_arena *arena, const str
 	if (limits->pids != LIMIT_NONE)
 		values_add(values, CONTROLLER_PIDS, "pids", "pids.max",
 			   host->format(arena, "%" PRId64, limits->pids), false);
+	io_values(host, arena, true, limits, values);
 }
 
 /* True when 'list' ("cpu io memory\n") has 'word'. */

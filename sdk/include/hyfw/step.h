@@ -73,6 +73,8 @@ struct hyfw_idmap {
  *     seccomp      "default", "unconfined" or an absolute path
  *     systemd      "always"; "detected" where it was to be found out and is so; else "off"
  *     memory_swap  bytes of memory and swap together, "-1" for no limit
+ *     io_max       "DEVICE|rbps=N|wbps=N|riops=N|wiops=N", those that were given; DEVICE an absolute
+ *                  path, bytes or operations in a second
  *     stop_signal  its number
  *     restart      "no", "on-failure", "on-failure:N", "always", "unless-stopped"
  *     disk         "SOURCE|OPTION=VALUE|...", SOURCE as for volume; see hyfw_subject.disk */

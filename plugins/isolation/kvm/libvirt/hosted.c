@@ -43,6 +43,8 @@ int kvm_check_hosted(const struct kvm_instance *kvm, const struct hyfw_subject *
 			r = refuse(kvm, err, local[i].key, local[i].instead);
 	if (r == 0 && hyfw_map_int(settings, "pids", 1024) != 1024)
 		r = refuse(kvm, err, "pids", "libvirt has no such limit; leave it out");
+	if (r == 0 && hyfw_map_get(settings, "io_max"))
+		r = refuse(kvm, err, "io_max", "its devices are those of this machine; leave it out");
 	if (r == 0 && display && strcmp(display, "none") != 0 && !kvm_display_listen(settings))
 		r = refuse(kvm, err, "display on a unix socket", "give vnc_listen or spice_listen, an address of that host");
 	if (r == 0 && firmware && strcmp(firmware, "efi") == 0)
