@@ -105,6 +105,20 @@ used_cpu() { [ "$(field "$1" cpu.stat usage_usec)" -gt "$2" ]; } # NAME SINCE
 	[[ $output =~ ^fork\ [0-9]+\ EAGAIN$ ]]
 }
 
+@test "a disk is read and written as fast as the limit lets it" {
+	local since file=/root-file
+	box slow --io-max /dev/vda:rbps=1M,wbps=1M
+	[ "$(value slow io.max)" = "$(cat /sys/block/vda/dev) rbps=1048576 wbps=1048576 riops=max wiops=max" ]
+	since=$EPOCHREALTIME
+	hyfw exec slow -- dd if=/dev/zero of=$file bs=256k count=10 oflag=direct
+	[ "$(((${EPOCHREALTIME/./} - ${since/./}) / 100000))" -ge 20 ]
+	since=$EPOCHREALTIME
+	hyfw exec slow -- dd if=$file of=/dev/null bs=256k count=10 iflag=direct
+	[ "$(((${EPOCHREALTIME/./} - ${since/./}) / 100000))" -ge 20 ]
+	hyfw update --io-max 0 slow
+	[ -z "$(value slow io.max)" ]
+}
+
 @test "root without a user namespace: harmless devices alone, whatever it may make" {
 	box devices --userns host --cap-add MKNOD
 	run hyfw exec devices -- sh -c 'cd /dev/shm; mknod null c 1 3 && echo made
