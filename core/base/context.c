@@ -140,7 +140,8 @@ int hyfw_context_init(struct hyfw_context *context, const struct hyfw_context_op
 		hyfw_context_finish(context);
 		return result;
 	}
-	if (options->runtime || options->data) {
+	/* Nobody takes root's objects for leftovers of their own. */
+	if (options->runtime || options->data || !is_root()) {
 		HYFW_AUTO_FREE char *both = hyfw_format("%s:%s", context->runtime, context->data);
 
 		snprintf(context->owner, sizeof(context->owner), "hyfw-%08" PRIx32, digest(both));

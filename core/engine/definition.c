@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "config/disks.h"
@@ -165,6 +166,30 @@ static void take_plugins(struct hyfw_definition *definition, const struct hyfw_c
 	}
 }
 
+static bool is_said(const struct hyfw_config_section *section, const char *key)
+{
+	size_t i;
+
+	for (i = 0; section && i < section->count; i++)
+		if (strcmp(section->values[i].key, key) == 0 && section->values[i].origin.kind != HYFW_ORIGIN_DEFAULT)
+			return true;
+	return false;
+}
+
+/* An ordinary user may have no control groups: then the limit that is built in is done without,
+ * and one that somebody has asked for is not.  The driver has to know which it is. */
+static void part_defaults(struct hyfw_definition *definition, const struct hyfw_config *config,
+			  const struct hyfw_config_section *workload)
+{
+	HYFW_AUTO_FREE char *pids = hyfw_dup(hyfw_definition_get(definition, "pids"));
+
+	if (geteuid() == 0 || !pids || is_said(workload, "pids") || is_said(workload->implied, "pids") ||
+	    is_said(hyfw_config_find(config, "defaults", ""), "pids"))
+		return;
+	hyfw_pairs_remove(&definition->settings, "pids");
+	hyfw_pairs_add(&definition->settings, "pids_default", pids);
+}
+
 int hyfw_definition_new(const struct hyfw_config *config, const struct hyfw_config_section *workload,
 			struct hyfw_definition **ret_definition, struct hyfw_error **err)
 {
@@ -177,6 +202,7 @@ int hyfw_definition_new(const struct hyfw_config *config, const struct hyfw_conf
 	definition->stack = hyfw_dup(hyfw_config_stack_name(config));
 	definition->created = hyfw_now_ms();
 	hyfw_pairs_add_map(&definition->settings, &workload->map);
+	part_defaults(definition, config, workload);
 	take_networks(definition, config);
 	while (result == 0 && (volume = hyfw_map_next(&workload->map, "volume", &cursor)))
 		result = take_volume(definition, config, volume, err);

@@ -4,7 +4,8 @@
  * 65,536 ids each from 1,879,048,192 up: the part of the 32-bit space that
  * systemd's table of uid ranges (UIDS-GIDS) leaves to nobody.  A range is a file
  * DATA/ids/N that names its workload, made with its content in one step: writable layers keep files with these ids,
- * so it stays with the workload over a reboot. */
+ * so it stays with the workload over a reboot.  An ordinary user has no ranges: their
+ * workloads get one id, that of the user. */
 #ifndef HYFW_ENGINE_IDS_H
 #define HYFW_ENGINE_IDS_H
 

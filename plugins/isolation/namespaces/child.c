@@ -151,6 +151,18 @@ static void finish_root(const struct ns_job *job, int root)
 	}
 }
 
+static size_t take_mounts(const struct ns_job *job, int fds[NS_FDS_MAX])
+{
+	size_t count = 0;
+
+	if (job->ordinary)
+		return ns_ordinary_open(job, fds);
+	ns_expect(job, NS_GO, fds, NS_FDS_MAX, &count);
+	if (count == 0)
+		ns_die(job, NS_STEP_PARENT, "", EPROTO);
+	return count;
+}
+
 void ns_child_create(struct ns_job *job)
 {
 	struct mount_attr slave = { .propagation = MS_SLAVE };
@@ -161,21 +173,25 @@ void ns_child_create(struct ns_job *job)
 
 	close(job->peer);
 	ns_die_with_creator(job);
-	ns_become_private(job);
+	if (!job->ordinary)
+		ns_become_private(job);
 	ns_join_cgroups(job);
+	if (job->ordinary) { /* who made us may map the ids of a process only that is not private yet */
+		ns_become_root(job);
+		ns_become_private(job);
+	}
 	/* Nothing that is mounted here may reach the host; root of the host would. */
 	if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &slave, sizeof(slave)) < 0)
 		ns_die(job, NS_STEP_ROOT, "propagation", errno);
 	ns_devices_take(job, devices);
 	ns_kernelfs_take_proc(job, &kernelfs);
-	ns_become_root(job);
+	if (!job->ordinary)
+		ns_become_root(job);
 	make_namespaces(job);
 	ns_bring_up_loopback(job);
 	ns_kernelfs_take_sys(job, &kernelfs);
 	set_hostname(job);
-	ns_expect(job, NS_GO, fds, NS_FDS_MAX, &count);
-	if (count == 0)
-		ns_die(job, NS_STEP_PARENT, "", EPROTO);
+	count = take_mounts(job, fds);
 	if (move_mount(fds[0], "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		ns_die(job, NS_STEP_ROOT, "attach", errno);
 	ns_pivot(job, fds[0]);

@@ -15,6 +15,7 @@ struct making {
 	int pidfd;
 	pid_t pid;
 	int console;
+	int netns; /* of an ordinary user's workload, which has sent it */
 };
 
 int ns_cgroups_open(const struct hyfw_host *host, const struct hyfw_confinement *confinement, int *tasks,
@@ -61,6 +62,8 @@ static int prepare(struct making *making, struct hyfw_error **err)
 	job->terminal = workload->terminal;
 	job->mapped = workload->idmap.count > 0;
 	job->tty_group = !job->mapped || workload->idmap.count > 5;
+	job->ordinary = geteuid() != 0;
+	job->keep_groups = job->ordinary; /* see ns_idmap_write() */
 	memcpy(job->stdio, workload->stdio, sizeof(job->stdio));
 	job->confinement = &workload->confinement;
 	job->cgroup_fds = making->cgroup_fds;
@@ -135,18 +138,45 @@ static int open_mounts(struct making *making, int userns, int *fds, size_t *coun
 	return 0;
 }
 
-static int feed_with(struct making *making, int userns, struct hyfw_error **err)
+static int find_user(struct making *making, int root, struct hyfw_error **err)
 {
 	const struct hyfw_workload *workload = making->workload;
+	struct ns_board *board = making->job.board;
+	int r = ns_user_find(making->host, root, workload->user, board, err);
+
+	if (r < 0)
+		return r;
+	if (making->job.keep_groups)
+		board->group_count = 0;
+	ns_give_stdio(&making->job, workload->idmap.host_uid + board->uid, workload->idmap.host_gid + board->gid);
+	return 0;
+}
+
+/* Where only the child may open the mounts, it has done so. */
+static int feed_ordinary(struct making *making, struct hyfw_error **err)
+{
+	int fds[NS_OPENED] = { -1, -1 };
+	int r = ns_ordinary_take(making->host, making->handle, fds, err);
+
+	if (r == 0)
+		r = find_user(making, fds[0], err);
+	if (r == 0)
+		ns_channel_send(making->handle->channel, NS_GO, NULL, 0);
+	if (fds[0] >= 0)
+		close(fds[0]);
+	making->netns = fds[1];
+	return r;
+}
+
+static int feed_with(struct making *making, int userns, struct hyfw_error **err)
+{
 	int fds[NS_FDS_MAX], r;
 	size_t count = 0;
 
 	r = open_mounts(making, userns, fds, &count, err);
 	if (r == 0)
-		r = ns_user_find(making->host, fds[0], workload->user, making->job.board, err);
+		r = find_user(making, fds[0], err);
 	if (r == 0) {
-		ns_give_stdio(&making->job, workload->idmap.host_uid + making->job.board->uid,
-			      workload->idmap.host_gid + making->job.board->gid);
 		/* A child that failed meanwhile tells why in ns_await_ready(). */
 		r = ns_channel_send(making->handle->channel, NS_GO, fds, count);
 		if (r < 0 && r != -EPIPE)
@@ -170,6 +200,8 @@ static int feed(struct making *making, struct hyfw_error **err)
 		if (r < 0)
 			return r;
 		ns_channel_send(making->handle->channel, NS_MAPPED, NULL, 0);
+	}
+	if (making->job.mapped && !making->job.ordinary) {
 		userns = ns_namespace_open(making->pidfd, making->pid, NS_KIND_USER);
 		if (userns < 0)
 			return ns_fail(making->host, err, -userns, "open the user namespace of",
@@ -180,7 +212,9 @@ static int feed(struct making *making, struct hyfw_error **err)
 	if (r < 0)
 		return ns_fail(making->host, err, -r, "read the start time of", "the new process");
 	r = ns_note_process(making->host, making->call, making->handle, err);
-	return r < 0 ? r : feed_with(making, userns, err);
+	if (r < 0)
+		return r;
+	return making->job.ordinary ? feed_ordinary(making, err) : feed_with(making, userns, err);
 }
 
 static void finish(struct making *making)
@@ -195,6 +229,8 @@ static void finish(struct making *making)
 		close(making->job.channel);
 	if (making->console >= 0)
 		close(making->console);
+	if (making->netns >= 0)
+		close(making->netns);
 	if (making->pidfd >= 0) {
 		process_end(making->pidfd);
 		close(making->pidfd);
@@ -216,7 +252,8 @@ static int make(struct making *making, int *ret_netns, struct hyfw_error **err)
 		r = making->host->note(making->call, NS_NOTE_WORKDIR, making->workload->workdir, err);
 	if (r < 0)
 		return r;
-	*ret_netns = ns_namespace_open(making->pidfd, making->pid, NS_KIND_NET);
+	*ret_netns = making->job.ordinary ? ns_steal_fd(&making->netns) :
+					    ns_namespace_open(making->pidfd, making->pid, NS_KIND_NET);
 	if (*ret_netns < 0)
 		return ns_fail(making->host, err, -*ret_netns, "open the network namespace of",
 			       "the new process");
@@ -228,7 +265,7 @@ int ns_create(void *instance, struct hyfw_call *call, const struct hyfw_workload
 {
 	struct making making = {
 		.host = ((struct ns_instance *)instance)->host, .call = call, .workload = workload,
-		.job = { .channel = -1 }, .cgroup_unified = -1, .pidfd = -1, .console = -1,
+		.job = { .channel = -1 }, .cgroup_unified = -1, .pidfd = -1, .console = -1, .netns = -1,
 	};
 	int netns = -1, r;
 

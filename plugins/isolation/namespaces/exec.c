@@ -123,6 +123,7 @@ static int find_user(struct executing *executing, const char *user, struct hyfw_
 {
 	struct ns_job *job = &executing->job;
 	char path[64];
+	int r;
 
 	snprintf(path, sizeof(path), "/proc/%d/root", (int)executing->target_pid);
 	executing->root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -130,7 +131,10 @@ static int find_user(struct executing *executing, const char *user, struct hyfw_
 		return ns_fail(executing->host, err, errno, "open the root file system of", "the workload");
 	if (job->process)
 		return oci_process_prepare(executing->host, job->process, executing->root, job, err);
-	return ns_user_find(executing->host, executing->root, user, job->board, err);
+	r = ns_user_find(executing->host, executing->root, user, job->board, err);
+	if (r == 0 && job->keep_groups)
+		job->board->group_count = 0;
+	return r;
 }
 
 static int prepare(struct executing *executing, const struct hyfw_map *record, const struct hyfw_exec *exec,
@@ -148,6 +152,7 @@ static int prepare(struct executing *executing, const struct hyfw_map *record, c
 	job->process = exec->oci;
 	job->preserved = exec->oci ? exec->preserve_fds : 0;
 	job->outlives = exec->detached;
+	job->keep_groups = !exec->oci && ns_keeps_groups(executing->target_pid);
 	job->has_personality = exec->oci && hyfw_map_get(record, OCI_NOTE_PERSONALITY);
 	job->personality = (unsigned long)hyfw_map_int(record, OCI_NOTE_PERSONALITY, 0);
 	executing->cgroup_fds = host->alloc(arena, (exec->confinement.cgroup_count + 1) * sizeof(int));

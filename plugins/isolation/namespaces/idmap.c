@@ -37,20 +37,27 @@ uint32_t ns_idmap_outside(pid_t pid, const char *file, uint32_t inside)
 	return ns_idmap_find(text, inside);
 }
 
-static int write_map(pid_t pid, const char *file, uint32_t first, uint32_t count)
+static int write_text(pid_t pid, const char *file, const char *text, int length)
 {
-	char path[64], text[64];
+	char path[64];
 	NS_AUTO_CLOSE int fd = -1;
-	int length;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
-	length = snprintf(text, sizeof(text), "0 %u %u\n", first, count);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, text, (size_t)length) != length)
 		return -errno;
 	return 0;
 }
 
+static int write_map(pid_t pid, const char *file, uint32_t first, uint32_t count)
+{
+	char text[64];
+
+	return write_text(pid, file, text, snprintf(text, sizeof(text), "0 %u %u\n", first, count));
+}
+
+/* An ordinary user may map no id but their own, and no group unless nobody inside can drop one:
+ * a group may be what keeps somebody out of a file (user_namespaces(7)). */
 int ns_idmap_write(const struct hyfw_host *host, pid_t pid, const struct hyfw_idmap *idmap,
 		   struct hyfw_error **err)
 {
@@ -58,6 +65,10 @@ int ns_idmap_write(const struct hyfw_host *host, pid_t pid, const struct hyfw_id
 
 	if (r < 0)
 		return ns_fail(host, err, -r, "write the id map of", "users");
+	if (geteuid() != 0)
+		r = write_text(pid, "setgroups", "deny", 4);
+	if (r < 0)
+		return ns_fail(host, err, -r, "close", "the groups of the new process");
 	r = write_map(pid, "gid_map", idmap->host_gid, idmap->count);
 	if (r < 0)
 		return ns_fail(host, err, -r, "write the id map of", "groups");

@@ -157,6 +157,7 @@ struct ns_job {
 	bool terminal;
 	bool mapped;              /* it has a user namespace */
 	bool tty_group;           /* group 5 exists inside */
+	bool ordinary;            /* made by an ordinary user: see ordinary.c */
 	int stdio[3];
 	const struct hyfw_confinement *confinement;
 	const int *cgroup_fds;    /* "tasks" of each v1 control group */
@@ -216,6 +217,8 @@ pid_t ns_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd);
 
 /* ---- idmap.c, user.c, command.c, rootfs.c, overlay.c: in the parent ------------- */
 
+struct ns_handle;
+
 struct ns_instance {
 	const struct hyfw_host *host;
 	struct ns_handle *handles; /* what create() made and wait() did not see yet */
@@ -260,7 +263,21 @@ int ns_open_source(const char *path, int flags); /* O_PATH; no magic links */
 int ns_overlay_detached(const struct ns_overlay *overlay);
 int ns_overlay_attached(const struct ns_overlay *overlay);
 
+/* ordinary.c: workloads of an ordinary user. */
+int ns_ordinary_check(const struct hyfw_host *host, const struct hyfw_subject *subject, struct hyfw_error **err);
+/* Waits for what the child has opened: its root file system and its network namespace, which
+ * nobody outside may look at before it runs its command. */
+#define NS_OPENED 2
+int ns_ordinary_take(const struct hyfw_host *host, const struct ns_handle *handle, int ret_fds[NS_OPENED],
+		     struct hyfw_error **err);
+/* The user namespace of 'pid' lets nobody change supplementary groups: the caller's stay. */
+bool ns_keeps_groups(pid_t pid);
+
 /* ---- in the child ----------------------------------------------------------------- */
+
+/* ordinary.c: the root file system and all mounts but those of type tmpfs; their number.
+ * Waits for NS_GO in between. */
+size_t ns_ordinary_open(const struct ns_job *job, int fds[NS_FDS_MAX]);
 
 /* child.c: never returns. */
 void ns_child_create(struct ns_job *job) __attribute__((noreturn));

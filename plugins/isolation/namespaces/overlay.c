@@ -8,7 +8,18 @@
 #include "ns.h"
 
 #include <linux/sched.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+
+#define FIRST_NAMESPACE 0xEFFFFFFDu /* USER_NS_INIT_INO of linux/nsfs.h, the same in all kernels */
+
+/* There overlay may not use its own extended attributes, and takes those of users (Linux 5.11). */
+static bool in_user_namespace(void)
+{
+	struct stat status;
+
+	return stat("/proc/self/ns/user", &status) == 0 && status.st_ino != FIRST_NAMESPACE;
+}
 
 static int give_fd(int context, const char *key, int fd)
 {
@@ -33,6 +44,8 @@ int ns_overlay_detached(const struct ns_overlay *overlay)
 		return r;
 	if (overlay->label && fsconfig(context, FSCONFIG_SET_STRING, "context", overlay->label, 0) < 0)
 		return -errno;
+	if (in_user_namespace() && fsconfig(context, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
+		return -errno;
 	if (fsconfig(context, FSCONFIG_SET_STRING, "source", "overlay", 0) < 0 ||
 	    fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return -errno;
@@ -54,6 +67,8 @@ static int options_text(const struct ns_overlay *overlay, int upper, int work, c
 					 upper, work);
 	if (overlay->label && used < room)
 		used += (size_t)snprintf(text + used, room - used, ",context=\"%s\"", overlay->label);
+	if (in_user_namespace() && used < room)
+		used += (size_t)snprintf(text + used, room - used, ",userxattr");
 	return used < room ? 0 : -E2BIG;
 }
 

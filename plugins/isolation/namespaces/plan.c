@@ -119,8 +119,8 @@ int ns_check(void *instance, const struct hyfw_subject *subject, struct hyfw_err
 
 	if (subject->kind != HYFW_SUBJECT_WORKLOAD)
 		return 0;
-	if (geteuid() != 0 && !subject->oci) /* a bundle brings a user namespace, or fails */
-		return host->fail(err, EPERM, "containers need root on this machine");
+	if (ns_ordinary_check(host, subject, err) < 0)
+		return -EPERM;
 	if (hostname && strlen(hostname) > 64)
 		return host->fail(err, EINVAL, "hostname %s is longer than 64 characters", hostname);
 	if (bad_path(workdir))

@@ -3,6 +3,7 @@
  * workloads and networks that no longer exist.  The address in a workload's mark
  * is given back with it. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "../common/conntrack.h"
 #include "../common/dhcp.h"
@@ -85,6 +86,8 @@ int bridge_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error 
 	char endpoints[64], networks[64];
 	int r;
 
+	if (geteuid() != 0)
+		return 0; /* an ordinary user has none */
 	snprintf(endpoints, sizeof(endpoints), "%s:endpoint:", owner); /* 'owner' has at most 13 characters */
 	snprintf(networks, sizeof(networks), "%s:network:", owner);
 	r = net_link_each(&sweep.bridge->route, endpoints, sweep_endpoint, &sweep, err);

@@ -2,6 +2,7 @@
  * Network driver "bridge": the descriptor, and the way from operations to the
  * files that do them. */
 #include <errno.h>
+#include <unistd.h>
 
 #include "bridge.h"
 #include "nft.h"
@@ -75,6 +76,9 @@ static int driver_apply(void *instance, struct hyfw_call *call, struct hyfw_erro
 
 	if (!step)
 		return bridge->host->fail(err, EINVAL, "unknown step %s", call->step->verb);
+	if (geteuid() != 0)
+		return bridge->host->fail(err, EPERM, "a bridge takes root; an ordinary user has --network none, or a "
+					  "network with driver = user");
 	return step->apply(bridge, call, err);
 }
 

@@ -94,6 +94,7 @@ struct limits {
 	int64_t cpus;        /* thousandths */
 	int64_t cpu_shares;
 	int64_t pids;
+	bool pids_by_default; /* nobody has asked for it */
 	int64_t memory;      /* bytes, with 'overhead' */
 	int64_t memory_swap; /* bytes of memory and swap together; LIMIT_NONE: as 'memory',
 			      * which leaves no swap; see 'swap_unlimited' */
@@ -165,6 +166,16 @@ int v1_inherit_cpuset(int parent, int child);
  * already can be read while another process is still at it, and the files of the children
  * are not there yet; with 'wait' they are when this returns. */
 int v2_enable(int group, uint32_t controllers, bool wait);
+
+/* ---- denied.c ---- */
+
+/* An ordinary user who may make no groups at all. */
+bool groups_denied(const struct hierarchy *hierarchy);
+/* -EACCES by the name of a limit that somebody has asked for. */
+int groups_denied_check(const struct hyfw_host *host, const struct limits *limits, struct hyfw_error **err);
+/* The same, and a note in the plan that there are none. */
+int groups_denied_plan(const struct hyfw_host *host, const struct hyfw_subject *subject, const struct limits *limits,
+		       struct hyfw_plan *plan, struct hyfw_arena *arena, struct hyfw_error **err);
 
 /* ---- groups.c ---- */
 

@@ -35,6 +35,10 @@ void limits_read(const struct hyfw_map *settings, struct limits *ret_limits)
 		.delegate = hyfw_map_get(settings, "delegate"),
 	};
 
+	if (limits.pids == LIMIT_NONE) {
+		limits.pids = positive(settings, "pids_default");
+		limits.pids_by_default = limits.pids != LIMIT_NONE;
+	}
 	if (limits.cpuset && !*limits.cpuset)
 		limits.cpuset = NULL;
 	io_read(settings, &limits);

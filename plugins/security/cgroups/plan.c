@@ -92,7 +92,7 @@ char *plan_commands(const struct hyfw_host *host, struct hyfw_arena *arena, cons
 size_t plan_arguments(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hyfw_subject *subject,
 		      const struct limits *limits, struct hyfw_pair ret_pairs[ARGUMENTS_MAX])
 {
-	static const char *const keys[] = { "cpus", "cpuset", "cpu_shares", "pids", "memory", "memory_swap" };
+	static const char *const keys[] = { "cpus", "cpuset", "cpu_shares", "pids", "pids_default", "memory", "memory_swap" };
 	size_t count = 0, cursor = 0, i;
 	const char *text;
 

@@ -96,6 +96,10 @@ static int cgroups_check(void *data, const struct hyfw_subject *subject, struct 
 	if (subject->kind != HYFW_SUBJECT_WORKLOAD || subject->oci)
 		return 0;
 	subject_limits(subject, &limits);
+	if (hierarchy(instance, NULL) == 0 && groups_denied(&instance->hierarchy)) {
+		limits.pids_by_default = true; /* may be: plan() is told which it is */
+		return groups_denied_check(instance->host, &limits, err);
+	}
 	return limits_check(instance->host, &limits, err);
 }
 
@@ -126,6 +130,8 @@ static int cgroups_plan(void *data, const struct hyfw_subject *subject, struct h
 		result = delegate_decide(host, arena, &instance->hierarchy, subject, &limits, err);
 	if (result < 0)
 		return result;
+	if (groups_denied(&instance->hierarchy))
+		return groups_denied_plan(host, subject, &limits, plan, arena, err);
 	result = groups_choose(host, arena, &instance->hierarchy, &limits, subject->name, groups, &count, err);
 	if (result < 0)
 		return result;
@@ -228,6 +234,8 @@ static int cgroups_gc(void *data, const struct hyfw_alive *alive, struct hyfw_er
 	struct instance *instance = data;
 	int result = hierarchy(instance, err);
 
+	if (result == 0 && groups_denied(&instance->hierarchy))
+		return 0; /* what is there is somebody else's */
 	return result < 0 ? result : groups_gc(instance->host, &instance->hierarchy, alive, err);
 }
 
@@ -251,7 +259,8 @@ static int cgroups_confine(void *data, const struct hyfw_subject *subject, const
 	size_t count = groups_recorded(record, groups), i;
 	struct hyfw_cgroup *list;
 
-	if (count == 0 && !oci_is_record(record))
+	if (count == 0 && !oci_is_record(record) &&
+	    !(hierarchy(instance, NULL) == 0 && groups_denied(&instance->hierarchy)))
 		return host->fail(err, ENOENT, "workload %s has no control group", subject->name);
 	list = host->alloc(arena, count * sizeof(*list));
 	for (i = 0; i < count; i++) {
