@@ -73,6 +73,19 @@ void oci_thaw(const char *const *freezers)
 			thaw(*freezers);
 }
 
+void oci_take_back(const char *const *freezers, pid_t pid)
+{
+	for (; freezers && *freezers; freezers++) {
+		const char *name = name_of(*freezers);
+		HYFW_AUTO_FREE char *path = hyfw_format("%.*scgroup.procs", (int)(name - *freezers), *freezers);
+		HYFW_AUTO_FREE char *text = hyfw_format("%d", (int)pid);
+		HYFW_AUTO_CLOSE int fd = strcmp(name, unified_file) == 0 ? -1 : open(path, O_WRONLY | O_CLOEXEC);
+
+		if (fd >= 0)
+			(void)!write(fd, text, strlen(text));
+	}
+}
+
 const char *oci_unified_group(const char *const *freezers, struct hyfw_arena *arena)
 {
 	for (; freezers && *freezers; freezers++) {

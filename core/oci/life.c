@@ -212,6 +212,8 @@ int hyfw_oci_delete(struct hyfw_oci_container *container, bool force, struct hyf
 	/* A frozen process holds up the end of its pid namespace. */
 	if (container->paused && !container->no_cgroups && freeze(container, false, &failure) < 0)
 		hyfw_forget(&failure);
+	if (hyfw_oci_pid(container) > 0)
+		oci_take_back(container->freezers, hyfw_oci_pid(container));
 	if (hyfw_oci_load_config(container, &failure) < 0) {
 		hyfw_host_table()->log(HYFW_LOG_WARNING, "%s", failure->message);
 		hyfw_forget(&failure);

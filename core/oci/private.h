@@ -37,6 +37,9 @@ const char *const *oci_freezers_of(const struct hyfw_confinement *confinement, s
 bool oci_is_frozen(const char *const *freezers);
 /* Those that still stand still, whoever has stopped them. */
 void oci_thaw(const char *const *freezers);
+/* Into the container's own freezer of cgroup v1, out of whatever other it stands still in: there
+ * it could not be ended. */
+void oci_take_back(const char *const *freezers, pid_t pid);
 /* The container's own group of cgroup v2; NULL when it has none. */
 const char *oci_unified_group(const char *const *freezers, struct hyfw_arena *arena);
 

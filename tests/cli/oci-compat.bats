@@ -154,6 +154,14 @@ listener() {
 	[ "$(cat "$WORK/said")" = "gone on" ]
 	oci pause still
 	oci delete --force still
+	[ -e /sys/fs/cgroup/freezer/tasks ] || return 0 # cgroup v1: a freezer that is not the container's
+	sleeper still
+	group=/sys/fs/cgroup/freezer/still-$$
+	mkdir "$group"
+	oci state still | jq .pid >"$group/tasks"
+	echo FROZEN >"$group/freezer.state"
+	oci delete --force still
+	wait_until 5 rmdir "$group"
 }
 
 @test "kill looks with 0, and with KILL reaches everybody in a shared pid namespace" {
