@@ -19,10 +19,11 @@ static void bomb(void)
 /* As stress-ng does: touch memory until the kernel stops it. */
 static void eat(void)
 {
-	size_t i;
+	unsigned char *memory = malloc(64 << 20);
+	size_t at;
 
-	for (i = 0; i < 64; i++)
-		memset(malloc(1 << 20), 1, 1 << 20);
+	for (at = 0; memory && at < 64 << 20; at += 4096)
+		*(volatile unsigned char *)(memory + at) = 1;
 }
 
 static void limits_hold_and_are_counted(void **state)

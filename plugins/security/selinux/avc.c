@@ -25,8 +25,8 @@ static bool same_process(const char *label, const char *other)
 	for (i = 0; a && b && i < 2; i++) {
 		a = strchr(a, ':');
 		b = strchr(b, ':');
-		a += a != NULL;
-		b += b != NULL;
+		if (!a++ || !b++)
+			return false;
 	}
 	return a && b && strcmp(a, b) == 0;
 }
