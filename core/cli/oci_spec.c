@@ -2,8 +2,10 @@
  * `hyfw oci spec`: a config.json to begin with. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -111,17 +113,26 @@ static void add_mapping(struct json_object *linux_object, const char *name, int6
 	json_object_object_add(linux_object, name, list);
 }
 
+/* Where there are groups of version 1 runc leaves their namespace to who wants it. */
+static bool only_cgroup_v2(void)
+{
+	struct statfs at = { 0 };
+
+	return statfs("/sys/fs/cgroup", &at) == 0 && at.f_type == CGROUP2_SUPER_MAGIC;
+}
+
 static void add_namespaces(struct json_object *linux_object, bool rootless)
 {
 	static const char *const names[] = { "pid", "ipc", "uts", "mount", "network", "cgroup", "user" };
 	struct json_object *list = json_object_new_array();
+	const bool unified = only_cgroup_v2();
 	size_t i;
 
 	for (i = 0; i < HYFW_COUNT(names); i++) {
 		struct json_object *namespace = json_object_new_object();
 
 		hyfw_json_add_text(namespace, "type", names[i]);
-		if (!rootless && strcmp(names[i], "user") == 0)
+		if ((!rootless && strcmp(names[i], "user") == 0) || (!unified && strcmp(names[i], "cgroup") == 0))
 			json_object_put(namespace);
 		else
 			json_object_array_add(list, namespace);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "oci/parts.h"
@@ -65,6 +66,14 @@ static void check_names(const struct oci_node *top, const struct hyfw_oci_config
 		oci_fail_member(top, "domainname", "unable to set domainname without a private UTS namespace");
 }
 
+/* Says nothing where SELinux is off, as with other runtimes: no file system takes one there. */
+static const char *file_label(const struct oci_node *linux_object)
+{
+	const char *label = oci_text(linux_object, "mountLabel");
+
+	return label && *label && access("/sys/fs/selinux/enforce", F_OK) == 0 ? label : NULL;
+}
+
 static void read_top(const struct oci_node *top, struct hyfw_oci_spec *spec)
 {
 	struct hyfw_oci_config *config = &spec->config;
@@ -88,7 +97,7 @@ static void read_top(const struct oci_node *top, struct hyfw_oci_spec *spec)
 		oci_read_linux(&member, config);
 		oci_read_memory_policy(&member, &spec->memory_policy);
 		oci_read_net_devices(&member, config, &spec->net_devices);
-		spec->command.confinement.mount_label = oci_text(&member, "mountLabel");
+		spec->command.confinement.mount_label = file_label(&member);
 	}
 	check_names(top, config);
 }

@@ -191,7 +191,8 @@ static void read_unified(const struct oci_node *resources, struct hyfw_oci_resou
 	for (i = 0; i < ret->unified.count; i++)
 		if (strchr(ret->unified.items[i].key, '/') || !strchr(ret->unified.items[i].key, '.') ||
 		    ret->unified.items[i].key[0] == '.')
-			oci_fail_member(resources, "unified", "%s is not the name of a file", ret->unified.items[i].key);
+			oci_fail_member(resources, "unified", "the specified key has not the form CONTROLLER.VALUE `%s`",
+					ret->unified.items[i].key);
 }
 
 static void read_pids(const struct oci_node *resources, struct hyfw_oci_resources *ret)

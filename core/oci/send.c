@@ -83,5 +83,5 @@ int oci_send_listener(const struct hyfw_oci_container *container, int fd, int32_
 	result = hyfw_oci_send_fd(config->seccomp_listener, fd,
 				  json_object_to_json_string_ext(message, JSON_C_TO_STRING_PLAIN), err);
 	json_object_put(message);
-	return result < 0 ? hyfw_wrap(err, "linux.seccomp.listenerPath") : 0;
+	return result < 0 ? hyfw_wrap(err, "linux.seccomp.listenerPath: failed to connect with seccomp agent") : 0;
 }

@@ -66,7 +66,7 @@ static int join_wanted(const char *wanted, struct hyfw_cgroup *groups, size_t co
 	size_t i;
 
 	if (!path_ok(path))
-		return hyfw_fail(err, EINVAL, "bad sub cgroup path: %s", wanted);
+		return hyfw_fail(err, EINVAL, "bad sub cgroup path: %s is not a sub cgroup path", wanted);
 	for (i = 0; result == 0 && i < count; i++) {
 		if (colon && !has_controllers(&groups[i], wanted, length))
 			continue;

@@ -151,7 +151,7 @@ static const struct {
 	  "linux.resources.devices[0].type: 'x' is not a, b or c" },
 	{ RESOURCES("\"devices\":[{\"allow\":true,\"access\":\"rx\"}]"),
 	  "linux.resources.devices[0].access: rx is not of r, w and m" },
-	{ RESOURCES("\"unified\":{\"../a\":\"1\"}"), "linux.resources.unified: ../a is not the name of a file" },
+	{ RESOURCES("\"unified\":{\"../a\":\"1\"}"), "linux.resources.unified: the specified key has not the form CONTROLLER.VALUE `../a`" },
 	{ RESOURCES("\"hugepageLimits\":[{\"pageSize\":\"../2MB\"}]"),
 	  "linux.resources.hugepageLimits[0].pageSize: ../2MB is not a size" },
 	{ RESOURCES("\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":-1,\"rate\":1}]}"),
