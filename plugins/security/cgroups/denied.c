@@ -30,6 +30,8 @@ static const char *asked(const struct limits *limits)
 		return "cpu_shares";
 	if (limits->cpuset)
 		return "cpuset";
+	if (limits->io_count > 0)
+		return "io_max";
 	return limits->pids != LIMIT_NONE && !limits->pids_by_default ? "pids" : NULL;
 }
 
