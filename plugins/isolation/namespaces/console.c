@@ -61,6 +61,14 @@ void ns_console_open(const struct ns_job *job, struct ns_console *console)
 		ns_die(job, NS_STEP_TERMINAL, "its owner", errno);
 }
 
+/* Others may have a hand in a /dev that is bound, and put a link there. */
+static bool is_same(int fd, int other)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 int ns_console_tree(const struct ns_job *job, const struct ns_console *console, int dev_fd)
 {
 	char path[] = "pts/0000000000";
@@ -78,6 +86,8 @@ int ns_console_tree(const struct ns_job *job, const struct ns_console *console, 
 	fd = open_tree(dev_fd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (fd < 0)
 		ns_die(job, NS_STEP_TERMINAL, "/dev/pts", errno);
+	if (!is_same(fd, console->slave))
+		ns_die(job, NS_STEP_TERMINAL, "/dev/pts", ENOTTY);
 	return fd;
 }
 
