@@ -25,8 +25,10 @@ static bool same_process(const char *label, const char *other)
 	for (i = 0; a && b && i < 2; i++) {
 		a = strchr(a, ':');
 		b = strchr(b, ':');
-		if (!a++ || !b++)
+		if (!a || !b)
 			return false;
+		a++;
+		b++;
 	}
 	return a && b && strcmp(a, b) == 0;
 }
