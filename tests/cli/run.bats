@@ -414,7 +414,7 @@ a_disk() {
 	[[ $output == *"hyfw update --pids-limit 40 small"* ]]
 	absent -q seccomp_log <<<"$output"
 	hyfw update --memory 96M small
-	hyfw exec small -- probe eat 64 10
+	wait_until 10 hyfw exec small -- probe eat 64 10 # once those that were forked are gone
 }
 
 @test "hyfw why: a system call that was refused, and what permits it" {

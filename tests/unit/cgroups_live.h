@@ -104,6 +104,16 @@ static inline void sleep_long(void)
 		pause();
 }
 
+/* Touches 64 MiB of memory, until the kernel stops it. */
+static inline void eat(void)
+{
+	unsigned char *memory = malloc(64 << 20);
+	size_t at;
+
+	for (at = 0; memory && at < 64 << 20; at += 4096)
+		*(volatile unsigned char *)(memory + at) = 1;
+}
+
 static inline bool noted_exists(void)
 {
 	size_t i;

@@ -107,15 +107,6 @@ static int wrong(const char *what, const struct hyfw_error *err)
 	return 1;
 }
 
-/* Touches more than the limit. */
-static void eat(void)
-{
-	size_t i;
-
-	for (i = 0; i < 64; i++)
-		memset(malloc(1 << 20), 1, 1 << 20);
-}
-
 static int use_limits(void)
 {
 	struct hyfw_error *err = NULL;
@@ -167,7 +158,7 @@ static int refused(const char *text)
 
 static int refused_without(void)
 {
-	return refused("no control group has been delegated to this user; `systemd-run");
+	return refused("memory: no control group has been delegated to this user");
 }
 
 static void without_it_is_refused(void **state)
@@ -217,6 +208,7 @@ static void take_bundle(bool limits)
 	if (!limits)
 		return;
 	config.resources.memory_limit = (struct hyfw_oci_number){ true, 16777216 };
+	config.resources.memory_swap = config.resources.memory_limit;
 	config.resources.pids_limit = (struct hyfw_oci_number){ true, 20 };
 }
 

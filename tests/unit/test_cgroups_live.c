@@ -16,16 +16,6 @@ static void bomb(void)
 			usleep(1000);
 }
 
-/* As stress-ng does: touch memory until the kernel stops it. */
-static void eat(void)
-{
-	unsigned char *memory = malloc(64 << 20);
-	size_t at;
-
-	for (at = 0; memory && at < 64 << 20; at += 4096)
-		*(volatile unsigned char *)(memory + at) = 1;
-}
-
 static void limits_hold_and_are_counted(void **state)
 {
 	struct hyfw_subject web = WORKLOAD("web", { "memory", "16777216" }, { "pids", "20" }, { "cpus", "250" },
