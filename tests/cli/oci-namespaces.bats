@@ -88,6 +88,7 @@ link() { readlink "/proc/$1/ns/$2"; }
 	[ "$output" = $'1\n77' ]
 	run box 'hostname; cat /proc/sys/kernel/domainname /proc/sys/user/max_uts_namespaces' \
 		'.linux.sysctl = {"kernel.hostname": "other", "kernel.domainname": "example", "user.max_uts_namespaces": "5"}'
+	echo "$output"
 	[ "$output" = $'other\nexample\n5' ]
 	run box true "$NO_USER"' | .linux.sysctl = {"user.max_uts_namespaces": "5"}'
 	[ "$status" -ne 0 ]

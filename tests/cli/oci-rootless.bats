@@ -141,6 +141,7 @@ teardown() {
 	run -0 as_user podman unshare "$RUNTIME" run --bundle bundle plain
 	cp "$DATA/limited" "$HOME_DIR/bundle/config.json"
 	run as_user podman unshare "$RUNTIME" run --bundle bundle limited
+	echo "$output"
 	[ "$status" -ne 0 ]
 	[[ $output == *memory* ]]
 }
