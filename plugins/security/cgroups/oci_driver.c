@@ -195,22 +195,25 @@ static int fill(const struct hyfw_host *host, const struct hierarchy *hierarchy,
 {
 	const char *made[GROUPS_MAX] = { NULL };
 	struct oci_writes writes = { 0 };
+	const char *asked = "";
 	size_t there = 0, i;
 	uint32_t needed = 0;
 	int result = 0;
 
 	parse_writes(host, call->arena, &call->step->args, &writes);
 	for (i = 0; i < writes.count; i++)
-		if (writes.items[i].controller < CONTROLLER_COUNT && !(writes.items[i].flags & OCI_MAY))
+		if (writes.items[i].controller < CONTROLLER_COUNT && !(writes.items[i].flags & OCI_MAY)) {
 			needed |= CONTROLLER_BIT(writes.items[i].controller);
+			asked = writes.items[i].key;
+		}
 	for (i = 0; result == 0 && i < count; i++) {
 		result = make_one(host, hierarchy, call, &groups[i], needed, &made[there], err);
 		if (result == 0 && *groups[i].path)
 			groups[there++] = groups[i];
 	}
 	if (result == 0 && there == 0 && needed)
-		result = host->fail(err, EACCES, "linux.resources: permission denied: rootless needs no limits + no "
-				    "cgrouppath when no permission is granted for cgroups");
+		result = host->fail(err, EACCES, "linux.resources.%s: permission denied: rootless needs no limits + no "
+				    "cgrouppath when no permission is granted for cgroups", asked);
 	if (result == 0)
 		result = settle(host, call, groups, made, there, &writes, err);
 	if (result == 0)
