@@ -413,8 +413,8 @@ a_disk() {
 	[[ $output == *"a new process was refused, as the workload has its pids = 20"* ]]
 	[[ $output == *"hyfw update --pids-limit 40 small"* ]]
 	absent -q seccomp_log <<<"$output"
-	hyfw update --memory 96M small
-	wait_until 10 hyfw exec small -- probe eat 64 10 # once those that were forked are gone
+	hyfw update --memory 96M --pids-limit 40 small # nobody has asked how those ended that were forked
+	hyfw exec small -- probe eat 64 10
 }
 
 @test "hyfw why: a system call that was refused, and what permits it" {
