@@ -33,7 +33,7 @@ static int parse_number(const char *what, const char *text, size_t length, unsig
 static int parse_ports(const char *what, const char *text, struct ports *ret_ports, struct hyfw_error **err)
 {
 	const char *dash = strchr(text, '-');
-	struct ports ports;
+	struct ports ports = { 0 };
 	int result = parse_number(what, text, dash ? (size_t)(dash - text) : strlen(text), &ports.first, err);
 
 	ports.last = ports.first;

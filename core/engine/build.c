@@ -134,10 +134,11 @@ static int build_volume(const struct hyfw_definition *definition, const struct h
 		result = hyfw_shared_record("volume", use->name, &record, err);
 	if (result == 0)
 		result = attach(definition, use->driver, &subject, &record, arena, fds, mount, err);
-	mount->target = use->target;
-	if (use->read_only)
-		mount->flags |= HYFW_ATTACH_READ_ONLY;
 	hyfw_pairs_finish(&record);
+	if (result == 0) {
+		mount->target = use->target;
+		mount->flags |= use->read_only ? HYFW_ATTACH_READ_ONLY : 0;
+	}
 	return result < 0 ? hyfw_wrap(err, "volume %s", use->name) : 0;
 }
 

@@ -122,10 +122,12 @@ static size_t collect(DIR *dir, struct candidate *candidates, size_t room)
 	struct stat st;
 
 	while (count < room && (entry = readdir(dir))) {
-		if (strlen(entry->d_name) >= sizeof(candidates->name) ||
+		const size_t length = strlen(entry->d_name);
+
+		if (length >= sizeof(candidates->name) ||
 		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
 			continue;
-		strcpy(candidates[count].name, entry->d_name);
+		memcpy(candidates[count].name, entry->d_name, length + 1);
 		candidates[count++].used = last_use(&st);
 	}
 	return count;
