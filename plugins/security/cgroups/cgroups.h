@@ -11,7 +11,7 @@
  *   kill.c freeze.c update.c stats.c gc.c   what is done to them later
  *   files.c      reading and writing the small files
  *   plan.c       what a plan says
- *   delegate.c   a group that a systemd inside divides
+ *   delegate.c   a group that somebody else divides
  *   why.c        what ran into a limit
  *   oci.h        the same for an OCI bundle, whose resources are more and whose groups
  *                are where it says
@@ -256,7 +256,7 @@ int groups_update(const struct hyfw_host *host, const struct hierarchy *hierarch
 
 void group_stats(const struct group *group, struct hyfw_stats *stats);
 
-/* ---- delegate.c: a group that a systemd inside divides ---- */
+/* ---- delegate.c: a group that somebody else divides ---- */
 
 /* Says in 'limits' whom the group of 'subject' is handed to, in 'arena', if to anybody. */
 int delegate_decide(const struct hyfw_host *host, struct hyfw_arena *arena, const struct hierarchy *hierarchy,
@@ -265,6 +265,12 @@ int delegate_decide(const struct hyfw_host *host, struct hyfw_arena *arena, cons
 uint32_t delegate_controllers(const struct hierarchy *hierarchy);
 int delegate_group(const struct hyfw_host *host, const struct group *group, int fd, const char *to,
 		   struct hyfw_error **err);
+/* The directory 'path', open as 'fd', and those 'files' in it that there are, a line each, become
+ * those of 'uid' and 'gid' ((gid_t)-1: it stays). */
+int delegate_files(const struct hyfw_host *host, const char *path, int fd, const char *files, uid_t uid, gid_t gid,
+		   struct hyfw_error **err);
+/* What nobody can divide a group without. */
+#define DELEGATE_LEAST "cgroup.procs\ncgroup.subtree_control\ncgroup.threads\n"
 /* Where a further command goes: a group with children that limit something has no processes. */
 const char *delegate_join(const struct hyfw_host *host, struct hyfw_arena *arena, const struct group *group);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * A group that a systemd inside of it divides (cgroup-v2.rst, "Delegation"): root of the
- * workload's user namespace owns the directory and the files that make and fill groups,
- * and nothing that limits the workload itself. */
+ * A group that somebody else divides (cgroup-v2.rst, "Delegation"), such as a systemd inside of
+ * it: they own the directory and the files that make and fill groups, and nothing that limits
+ * the workload itself. */
 #include "oci.h"
 
 #include <errno.h>
@@ -53,13 +53,28 @@ uint32_t delegate_controllers(const struct hierarchy *hierarchy)
 	       (CONTROLLER_BIT(CONTROLLER_CPU) | CONTROLLER_BIT(CONTROLLER_MEMORY) | CONTROLLER_BIT(CONTROLLER_PIDS));
 }
 
+int delegate_files(const struct hyfw_host *host, const char *path, int fd, const char *files, uid_t uid, gid_t gid,
+		   struct hyfw_error **err)
+{
+	AUTO_FREE char *list = strdup(files);
+	char *save = NULL, *file;
+
+	if (!list)
+		return host->fail(err, ENOMEM, "out of memory");
+	if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
+		return host->fail(err, errno, "hand control group %s over to user %u: %s", path, (unsigned)uid,
+				  strerror(errno));
+	for (file = strtok_r(list, "\n", &save); file; file = strtok_r(NULL, "\n", &save))
+		if (fchownat(fd, file, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
+			return host->fail(err, errno, "hand %s/%s over to user %u: %s", path, file, (unsigned)uid,
+					  strerror(errno));
+	return 0;
+}
+
 int delegate_group(const struct hyfw_host *host, const struct group *group, int fd, const char *to,
 		   struct hyfw_error **err)
 {
-	/* /sys/kernel/cgroup/delegate has more of them, none of which it takes. */
-	static const char *const files[] = { "", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control" };
 	unsigned long uid, gid;
-	size_t i;
 	char *end;
 
 	uid = strtoul(to, &end, 10);
@@ -68,10 +83,8 @@ int delegate_group(const struct hyfw_host *host, const struct group *group, int 
 		return host->fail(err, EINVAL, "%s: cannot be handed to %s", group->path, to);
 	if (file_write(fd, "cgroup.max.depth", DEPTH) < 0 || file_write(fd, "cgroup.max.descendants", DESCENDANTS) < 0)
 		return host->fail(err, EIO, "%s: groups below it cannot be limited", group->path);
-	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		if (fchownat(fd, files[i], (uid_t)uid, (gid_t)gid, *files[i] ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH) < 0)
-			return host->fail(err, errno, "hand %s/%s to systemd: %s", group->path, files[i], strerror(errno));
-	return 0;
+	/* /sys/kernel/cgroup/delegate has more of them, none of which systemd takes. */
+	return delegate_files(host, group->path, fd, DELEGATE_LEAST, (uid_t)uid, (gid_t)gid, err);
 }
 
 /* systemd itself is in init.scope; other groups come and go with its services. */

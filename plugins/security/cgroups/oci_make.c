@@ -261,19 +261,14 @@ void oci_remove_rest(const char *path, const char *made)
 
 int oci_hand_over(const struct hyfw_host *host, const char *path, uint32_t uid, struct hyfw_error **err)
 {
-	char files[4096], *save = NULL, *file;
 	AUTO_CLOSE int group = group_open(path);
-	int result = group < 0 ? group : 0;
+	char files[4096];
 
+	if (group < 0)
+		return host->fail(err, -group, "open control group %s: %s", path, strerror(-group));
 	if (file_read(AT_FDCWD, "/sys/kernel/cgroup/delegate", files, sizeof(files)) <= 0)
-		strcpy(files, "cgroup.procs\ncgroup.subtree_control\ncgroup.threads\n");
-	if (result == 0 && fchownat(group, "", uid, (gid_t)-1, AT_EMPTY_PATH) < 0)
-		result = -errno;
-	for (file = strtok_r(files, "\n", &save); file && result == 0; file = strtok_r(NULL, "\n", &save))
-		if (fchownat(group, file, uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
-			result = -errno;
-	return result < 0 ? host->fail(err, -result, "hand control group %s over to user %" PRIu32 ": %s", path, uid,
-				       strerror(-result)) : 0;
+		strcpy(files, DELEGATE_LEAST);
+	return delegate_files(host, path, group, files, (uid_t)uid, (gid_t)-1, err);
 }
 
 /* ---- realtime budgets of cgroup v1 (sched-rt-group.rst) ---- */
