@@ -12,6 +12,7 @@
 #include "engine/describe.h"
 #include "engine/failover_place.h"
 #include "cli/session.h"
+#include "cli/timing.h"
 #include "engine/reach.h"
 
 /* ---- parts ---- */
@@ -179,35 +180,12 @@ static struct json_object *inspect(const char *name, const struct hyfw_state *st
 
 static int print_timing(const char *name, const struct hyfw_state *state)
 {
-	struct hyfw_table *table = hyfw_table_new(4);
-	uint64_t last;
-	size_t i;
-
 	if (!state->journal) {
-		hyfw_table_print(table);
 		fprintf(stderr, "hyfw: workload %s does not run; the times of a start are kept while it does\n",
 			name);
 		return HYFW_EXIT_FAILED;
 	}
-	last = state->journal->begin_us;
-	hyfw_table_add(table, "AT");
-	hyfw_table_add(table, "TOOK");
-	hyfw_table_add(table, "DRIVER");
-	hyfw_table_add(table, "STEP");
-	for (i = 0; i < state->journal->count; i++) {
-		const struct hyfw_entry *entry = &state->journal->entries[i];
-		HYFW_AUTO_FREE char *at = hyfw_format("%.2f ms", (double)(entry->intent_us - state->journal->begin_us) / 1000);
-		HYFW_AUTO_FREE char *took = hyfw_format("%.2f ms", (double)(entry->done_us - entry->intent_us) / 1000);
-		HYFW_AUTO_FREE char *step = hyfw_format("%s: %s", entry->verb, entry->object);
-
-		hyfw_table_add(table, at);
-		hyfw_table_add(table, took);
-		hyfw_table_add(table, entry->driver);
-		hyfw_table_add(table, step);
-		last = entry->done_us;
-	}
-	hyfw_table_print(table);
-	printf("in all %.2f ms\n", (double)(last - state->journal->begin_us) / 1000);
+	hyfw_timing_print(state->journal, state->journal->begin_us, NULL);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/ledger.h"
 #include "cli/oci.h"
 
 struct making {
@@ -110,6 +111,7 @@ static int create(struct oci_cli *cli, int argc, char **argv)
 	struct hyfw_error *err = NULL;
 	int status = 0;
 
+	hyfw_ledger_open();
 	if (parse(cli, &oci_verb_create, argc, argv, &making, &status) == 0 &&
 	    hyfw_oci_create(&making.request, &container, &running, &err) < 0)
 		status = oci_log_error(cli, err);
@@ -150,6 +152,7 @@ static int start(struct oci_cli *cli, int argc, char **argv)
 	int status = 0;
 	pid_t pid;
 
+	hyfw_ledger_open();
 	if (oci_flag(cli, &oci_verb_start, argc, argv, "+h", flags, 1, 1, &status) == -2)
 		return status;
 	if (hyfw_oci_open(cli->root, argv[optind], true, &container, &err) < 0 ||
@@ -217,6 +220,7 @@ static int run(struct oci_cli *cli, int argc, char **argv)
 	struct hyfw_error *err = NULL;
 	int status = 0;
 
+	hyfw_ledger_open();
 	if (parse(cli, &oci_verb_run, argc, argv, &making, &status) == 0) {
 		if (hyfw_oci_create(&making.request, &container, &running, &err) < 0 ||
 		    run_created(&making, &container, &running, &status, &err) < 0)

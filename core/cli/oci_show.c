@@ -9,24 +9,31 @@
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/oci.h"
+#include "cli/timing.h"
 
 /* ---- state ---- */
 
 static int state(struct oci_cli *cli, int argc, char **argv)
 {
-	static const struct option flags[] = { { "all", no_argument, NULL, 'a' }, OCI_FLAG_HELP, { 0 } };
+	static const struct option flags[] = { { "all", no_argument, NULL, 'a' },
+					       { "timing", no_argument, NULL, 't' }, OCI_FLAG_HELP, { 0 } };
 	HYFW_AUTO_OCI struct hyfw_oci_container *container = NULL;
 	HYFW_AUTO_ERROR struct hyfw_error *unread = NULL;
 	HYFW_AUTO_FREE char *text = NULL;
 	struct hyfw_error *err = NULL;
+	bool timing = false;
 	int flag, status;
 
 	while ((flag = oci_flag(cli, &oci_verb_state, argc, argv, "+ah", flags, 1, 1, &status)) >= 0)
-		continue;
+		timing = timing || flag == 't';
 	if (flag == -2)
 		return status;
 	if (hyfw_oci_open(cli->root, argv[optind], false, &container, &err) < 0)
 		return oci_log_error(cli, err);
+	if (timing) {
+		hyfw_timing_print(container->journal, 0, HYFW_OCI_PHASE_WAIT);
+		return 0;
+	}
 	hyfw_oci_load_config(container, &unread);
 	text = hyfw_oci_state_json(container);
 	puts(text ? text : "");

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/ledger.h"
 #include "engine/core_steps.h"
 #include "plugin/host.h"
 
@@ -123,6 +124,15 @@ int hyfw_undo_some(struct hyfw_journal *journal, const struct hyfw_definition *d
 
 /* ---- apply ---- */
 
+/* Where somebody else has opened it, what follows the step is none of its phases. */
+static void end_ledger(bool opened)
+{
+	if (opened)
+		hyfw_ledger_close();
+	else
+		hyfw_ledger_mark();
+}
+
 static int do_step(struct hyfw_journal *journal, const struct hyfw_definition *definition,
 		   const struct hyfw_entry *entry, hyfw_action action, void *data, struct hyfw_error **err)
 {
@@ -132,13 +142,20 @@ static int do_step(struct hyfw_journal *journal, const struct hyfw_definition *d
 	struct hyfw_step step;
 	struct hyfw_call call;
 	int result = hyfw_journal_intent(journal, entry, &place.index, err);
+	bool opened;
 
 	if (result < 0)
 		return result;
 	call = call_for(&place, &step, arena);
+	opened = hyfw_ledger_open();
+	hyfw_ledger_mark();
 	result = action(&call, data, err);
-	if (result == 0)
-		return hyfw_journal_done(journal, place.index, err);
+	if (result == 0) {
+		result = hyfw_journal_done(journal, place.index, err);
+		end_ledger(opened);
+		return result;
+	}
+	end_ledger(opened);
 	if (undo_entry(journal, place.index, definition, &undo) < 0)
 		hyfw_host_table()->log(HYFW_LOG_ERROR, "%s", undo->message);
 	return result;

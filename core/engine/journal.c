@@ -188,6 +188,7 @@ void hyfw_journal_close(struct hyfw_journal *journal)
 	disown(journal);
 	forget_entries(journal);
 	free(journal->entries);
+	hyfw_phases_finish(&journal->phases);
 	if (journal->fd >= 0)
 		close(journal->fd);
 	free(journal->operation);
@@ -201,6 +202,7 @@ void hyfw_journal_clear(struct hyfw_journal *journal)
 	if (hyfw_journal_live(journal) > 0 || ftruncate(journal->fd, 0) < 0)
 		return;
 	forget_entries(journal);
+	hyfw_phases_finish(&journal->phases);
 	journal->size = 0;
 	journal->exited = false;
 }
@@ -238,6 +240,26 @@ static struct json_object *record_new(const char *type)
 	hyfw_json_add_text(record, "r", type);
 	hyfw_json_add_number(record, "t", (int64_t)hyfw_now_us());
 	return record;
+}
+
+/* Those that this record is the first after. */
+static void take_phases(struct hyfw_journal *journal, struct json_object *record)
+{
+	size_t i = journal->phases.count;
+	struct json_object *list;
+
+	hyfw_ledger_take(&journal->phases);
+	if (i == journal->phases.count)
+		return;
+	list = json_object_new_array();
+	for (; i < journal->phases.count; i++) {
+		const struct hyfw_phase *phase = &journal->phases.items[i];
+
+		json_object_array_add(list, json_object_new_string(phase->name));
+		json_object_array_add(list, json_object_new_int64((int64_t)phase->begin_us));
+		json_object_array_add(list, json_object_new_int64((int64_t)phase->took_us));
+	}
+	json_object_object_add(record, "phases", list);
 }
 
 static struct json_object *step_record(const char *type, const struct hyfw_entry *entry)
@@ -333,10 +355,12 @@ int hyfw_journal_note(struct hyfw_journal *journal, size_t index, const char *ke
 int hyfw_journal_done(struct hyfw_journal *journal, size_t index, struct hyfw_error **err)
 {
 	struct hyfw_entry *entry = &journal->entries[index];
+	struct json_object *record = step_record("done", entry);
 
 	entry->state = HYFW_ENTRY_DONE;
 	entry->done_us = hyfw_now_us();
-	return append(journal, step_record("done", entry), err);
+	take_phases(journal, record);
+	return append(journal, record, err);
 }
 
 int hyfw_journal_undone(struct hyfw_journal *journal, size_t index, struct hyfw_error **err)
@@ -349,9 +373,13 @@ int hyfw_journal_undone(struct hyfw_journal *journal, size_t index, struct hyfw_
 
 int hyfw_journal_commit(struct hyfw_journal *journal, struct hyfw_error **err)
 {
-	const int result = append(journal, record_new("commit"), err);
+	struct json_object *record = record_new("commit");
+	int result;
 
+	take_phases(journal, record);
+	result = append(journal, record, err);
 	journal->committed = journal->committed || result == 0;
+	journal->commit_us = result == 0 ? hyfw_now_us() : journal->commit_us;
 	return result;
 }
 

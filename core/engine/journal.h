@@ -4,7 +4,8 @@
  *
  * Format: a line per record, "CRC32 JSON\n" (CRC-32 of IEEE 802.3 over the JSON
  * text, eight hex digits).  Records carry the microseconds of CLOCK_MONOTONIC in
- * "t", which is also the start ledger of `hyfw inspect --timing`.
+ * "t", which is also the start ledger of `hyfw inspect --timing`.  done and commit take
+ * the phases that base/ledger.h has by then along, as "phases": [NAME, BEGIN, TOOK, ...].
  *     begin   an operation ("up", "down", "create", "run", ...) starts
  *     intent  a step is about to be applied; all that undo needs from the plan
  *     note    KEY=VALUE for a step, written before the change it is about
@@ -32,6 +33,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/ledger.h"
 
 enum hyfw_entry_state { HYFW_ENTRY_INTENT = 0, HYFW_ENTRY_DONE, HYFW_ENTRY_UNDONE };
 
@@ -64,6 +66,8 @@ struct hyfw_journal {
 	int64_t begin_time;    /* CLOCK_REALTIME of the last begin, milliseconds */
 	struct hyfw_entry *entries;
 	size_t count, room;
+	struct hyfw_phases phases; /* of all operations */
+	uint64_t commit_us;    /* of the last commit; 0: none */
 	bool exited;           /* an exit record stands behind the last begin */
 	int exit_status;
 	int64_t exit_time;     /* CLOCK_REALTIME milliseconds */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The journal's encoding, shared by journal.c (writes) and journal_read.c. */
+ * The journal's encoding, shared by journal.c (writes), journal_line.c and
+ * journal_read.c. */
 #ifndef HYFW_ENGINE_JOURNAL_FORMAT_H
 #define HYFW_ENGINE_JOURNAL_FORMAT_H
 

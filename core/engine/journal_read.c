@@ -16,30 +16,6 @@
 
 #define NUMBER_MOST 1000000000 /* of ids and operations; an int holds it */
 
-/* CRC-32 as in IEEE 802.3 (reflected, polynomial 0xedb88320). */
-static uint32_t crc32(const char *data, size_t size)
-{
-	uint32_t crc = ~0u;
-	size_t i;
-	int bit;
-
-	for (i = 0; i < size; i++) {
-		crc ^= (unsigned char)data[i];
-		for (bit = 0; bit < 8; bit++)
-			crc = (crc >> 1) ^ (0xedb88320u & -(crc & 1u));
-	}
-	return ~crc;
-}
-
-char *hyfw_journal_line(struct json_object *record)
-{
-	size_t size;
-	const char *json = json_object_to_json_string_length(
-		record, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &size);
-
-	return hyfw_format("%08x %s\n", crc32(json, size), json);
-}
-
 /* ---- maps ---- */
 
 struct json_object *hyfw_map_to_json(const struct hyfw_map *map)
@@ -161,6 +137,28 @@ static int take_intent(struct hyfw_journal *journal, struct json_object *record)
 	return -EINVAL;
 }
 
+/* Of a done or a commit; most have none. */
+static int take_phases(struct hyfw_journal *journal, struct json_object *record)
+{
+	struct json_object *list;
+	size_t i;
+
+	if (!json_object_object_get_ex(record, "phases", &list))
+		return 0;
+	if (!json_object_is_type(list, json_type_array) || json_object_array_length(list) % 3 != 0)
+		return -EINVAL;
+	for (i = 0; i < json_object_array_length(list); i += 3) {
+		struct json_object *name = json_object_array_get_idx(list, i);
+		const int64_t begin = json_object_get_int64(json_object_array_get_idx(list, i + 1));
+		const int64_t took = json_object_get_int64(json_object_array_get_idx(list, i + 2));
+
+		if (!json_object_is_type(name, json_type_string) || begin < 0 || took < 0)
+			return -EINVAL;
+		hyfw_phases_add(&journal->phases, json_object_get_string(name), (uint64_t)begin, (uint64_t)took);
+	}
+	return 0;
+}
+
 /* note, done and undone: about an entry that was seen. */
 static int take_about(struct hyfw_journal *journal, struct json_object *record, const char *type)
 {
@@ -176,7 +174,9 @@ static int take_about(struct hyfw_journal *journal, struct json_object *record, 
 	if (strcmp(type, "done") == 0) {
 		entry->state = HYFW_ENTRY_DONE;
 		entry->done_us = (uint64_t)number_of(record, "t");
-	} else if (strcmp(type, "undone") == 0) {
+		return take_phases(journal, record);
+	}
+	if (strcmp(type, "undone") == 0) {
 		entry->state = HYFW_ENTRY_UNDONE;
 	} else {
 		if (!hyfw_json_text(record, "k") || !hyfw_json_text(record, "v"))
@@ -200,7 +200,8 @@ static int take_record(struct hyfw_journal *journal, struct json_object *record)
 		return take_about(journal, record, type);
 	if (strcmp(type, "commit") == 0) {
 		journal->committed = true;
-		return 0;
+		journal->commit_us = (uint64_t)number_of(record, "t");
+		return take_phases(journal, record);
 	}
 	if (strcmp(type, "exit") == 0) {
 		journal->exited = true;
@@ -210,32 +211,6 @@ static int take_record(struct hyfw_journal *journal, struct json_object *record)
 		return 0;
 	}
 	return -EINVAL;
-}
-
-/* Exactly what hyfw_journal_line() writes: eight lower-case hex digits. */
-static bool read_crc(const char *line, uint32_t *ret_crc)
-{
-	static const char digits[] = "0123456789abcdef";
-	int i;
-
-	*ret_crc = 0;
-	for (i = 0; i < 8; i++) {
-		const char *digit = line[i] ? strchr(digits, line[i]) : NULL;
-
-		if (!digit)
-			return false;
-		*ret_crc = *ret_crc << 4 | (uint32_t)(digit - digits);
-	}
-	return line[8] == ' ';
-}
-
-struct json_object *hyfw_journal_unline(const char *line, size_t length)
-{
-	uint32_t crc;
-
-	if (length < 10 || !read_crc(line, &crc) || crc != crc32(line + 9, length - 9))
-		return NULL;
-	return json_tokener_parse(line + 9);
 }
 
 static int take_line(struct hyfw_journal *journal, const char *line, size_t length)

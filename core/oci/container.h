@@ -39,6 +39,10 @@ struct hyfw_oci_container {
 	struct hyfw_oci_spec spec;   /* valid with config_text */
 };
 
+/* Phases (base/ledger.h) that hyfw_oci_create(), _open() and _start() tell; they are kept while
+ * the caller has a ledger open, in the container's journal.  This one is the client's. */
+#define HYFW_OCI_PHASE_WAIT "wait for start"
+
 /* What a client wants created. */
 struct hyfw_oci_request {
 	const char *root, *id;

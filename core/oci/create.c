@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/files.h"
+#include "base/ledger.h"
 #include "engine/apply.h"
 #include "oci/node.h"
 #include "oci/private.h"
@@ -42,6 +43,7 @@ static int read_bundle(const struct hyfw_oci_request *request, char **ret_text, 
 							 : hyfw_format("%s/config.json", request->bundle);
 	int result = hyfw_file_read(AT_FDCWD, path, OCI_DOCUMENT_LIMIT, ret_text, ret_size, err);
 
+	hyfw_ledger_phase("read config.json", 0);
 	return result < 0 ? hyfw_wrap(err, "open `%s`", path) : 0;
 }
 
@@ -89,6 +91,7 @@ static int take_bundle(struct hyfw_oci_container *container, const struct hyfw_o
 	if (request->listen_fds > 0)
 		add_listen_fds(container, request->listen_fds);
 	warn_of_capabilities(&container->spec.command);
+	hyfw_ledger_phase("parse config.json", 0);
 	return 0;
 }
 
@@ -142,6 +145,7 @@ static int do_create(struct hyfw_call *call, struct creating *creating, struct h
 		result = oci_store_save(container, err);
 	if (result < 0)
 		return result;
+	hyfw_ledger_phase("save", 0);
 	creating->hooks.begun = true;
 	creating->hooks.net_devices = &container->spec.net_devices;
 	config->core = &creating->hooks;
@@ -269,12 +273,15 @@ static int bring_up(struct creating *creating, struct hyfw_error **err)
 	result = hyfw_journal_begin(container->journal, "create", err);
 	if (result == 0)
 		result = save(container, err);
+	hyfw_ledger_phase("save", 0);
 	if (result == 0)
 		result = make_plan(&plan, container, err);
+	hyfw_ledger_phase("plan", 0);
 	if (result == 0)
 		result = apply_plan(creating, &plan, err);
 	if (result == 0)
 		result = hand_over(creating, err);
+	hyfw_ledger_phase("hand over", 0);
 	if (result == 0)
 		result = hyfw_journal_commit(container->journal, err);
 	hyfw_plan_finish(&plan);

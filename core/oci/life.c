@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/ledger.h"
 #include "engine/apply.h"
 #include "oci/private.h"
 #include "plugin/host.h"
@@ -68,6 +69,17 @@ static int run_start(struct starting *starting, struct hyfw_error **err)
 	return result < 0 ? result : hyfw_journal_commit(container->journal, err);
 }
 
+static int run_last_part(struct hyfw_oci_container *container, struct hyfw_error **err)
+{
+	const struct hyfw_oci_config *config = &container->spec.config;
+	int result = oci_run_hooks(config, HYFW_OCI_POSTSTART, hyfw_oci_pid(container), "running", err);
+
+	if (result < 0 || config->hooks[HYFW_OCI_POSTSTART].count == 0)
+		return result;
+	hyfw_ledger_phase("hooks: poststart", 0);
+	return hyfw_journal_commit(container->journal, err); /* the ledger's */
+}
+
 int hyfw_oci_start(struct hyfw_oci_container *container, struct hyfw_running *running, struct hyfw_error **err)
 {
 	struct hyfw_running elsewhere = { .size = sizeof(elsewhere), .wait_fd = -1, .netns_fd = -1, .console_fd = -1,
@@ -77,6 +89,8 @@ int hyfw_oci_start(struct hyfw_oci_container *container, struct hyfw_running *ru
 	const bool listened = running && running->seccomp_listener_fd >= 0;
 	int result = check_created(container, err);
 
+	if (!running)
+		hyfw_ledger_since(HYFW_OCI_PHASE_WAIT, container->journal->commit_us);
 	if (result == 0)
 		result = hyfw_oci_load_config(container, err);
 	if (result == 0)
@@ -88,7 +102,7 @@ int hyfw_oci_start(struct hyfw_oci_container *container, struct hyfw_running *ru
 					   "running", err);
 	hyfw_cleanup_close(&elsewhere.seccomp_listener_fd);
 	if (result == 0)
-		result = oci_run_hooks(&container->spec.config, HYFW_OCI_POSTSTART, hyfw_oci_pid(container), "running", err);
+		result = run_last_part(container, err);
 	if (result < 0 && hyfw_oci_delete(container, true, &ignored) < 0)
 		hyfw_host_table()->log(HYFW_LOG_WARNING, "%s", ignored->message);
 	return result;

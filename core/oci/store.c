@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/ledger.h"
 #include "engine/apply.h"
 #include "oci/node.h"
 #include "oci/private.h"
@@ -151,6 +152,7 @@ int oci_store_claim(const char *root, const char *id, struct hyfw_oci_container 
 	result = take_back(container, err);
 	if (result == 0)
 		*ret_container = HYFW_STEAL(container);
+	hyfw_ledger_phase("claim the ID", 0);
 	return result;
 }
 
@@ -286,6 +288,7 @@ int hyfw_oci_open(const char *root, const char *id, bool change, struct hyfw_oci
 	if (result < 0)
 		return result;
 	*ret_container = HYFW_STEAL(container);
+	hyfw_ledger_phase("open the container", 0);
 	return 0;
 }
 
@@ -306,6 +309,7 @@ int hyfw_oci_load_config(struct hyfw_oci_container *container, struct hyfw_error
 	container->spec.config.detached = true;
 	container->spec.config.systemd_cgroup = container->systemd_cgroup;
 	container->spec.config.state = oci_config_state;
+	hyfw_ledger_phase("read config.json", 0);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/context.h"
 #include "base/files.h"
+#include "base/ledger.h"
 #include "plugin/cache.h"
 #include "plugin/lease.h"
 #include "plugin/places.h"
@@ -152,6 +153,7 @@ const struct hyfw_host *hyfw_host_table(void)
 		.clock = host_clock,
 		.directory = host_directory,
 		.lock = host_lock,
+		.phase = hyfw_ledger_phase,
 	};
 	const struct hyfw_context *context = hyfw_context_current();
 

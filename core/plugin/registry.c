@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/context.h"
+#include "base/ledger.h"
 #include "base/nearest.h"
 #include "plugin/inspect.h"
 #include "plugin/module.h"
@@ -156,6 +157,7 @@ static int get_locked(enum hyfw_kind kind, const char *name, struct hyfw_driver 
 		      struct hyfw_error **err)
 {
 	struct hyfw_driver *driver = find_loaded(kind, name);
+	HYFW_AUTO_FREE char *phase = NULL;
 	int result;
 
 	if (driver) {
@@ -177,6 +179,8 @@ static int get_locked(enum hyfw_kind kind, const char *name, struct hyfw_driver 
 	driver->next = loaded;
 	loaded = driver;
 	*ret_driver = driver;
+	phase = hyfw_format("load %s", name);
+	hyfw_ledger_phase(phase, 0);
 	return 0;
 }
 

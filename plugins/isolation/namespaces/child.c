@@ -75,6 +75,7 @@ void ns_become_root(const struct ns_job *job)
 	if (!job->keep_groups && syscall(SYS_setgroups, (size_t)0, NULL) < 0 && !(job->process && errno == EPERM))
 		ns_die(job, NS_STEP_IDS, "", errno);
 	ns_die_with_creator(job);
+	ns_phase(job, "id maps");
 }
 
 void ns_take_ids(const struct ns_job *job)
@@ -191,10 +192,13 @@ void ns_child_create(struct ns_job *job)
 	ns_bring_up_loopback(job);
 	ns_kernelfs_take_sys(job, &kernelfs);
 	set_hostname(job);
+	ns_phase(job, "namespaces");
 	count = take_mounts(job, fds);
+	ns_phase(job, "root and volumes");
 	if (move_mount(fds[0], "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		ns_die(job, NS_STEP_ROOT, "attach", errno);
 	ns_pivot(job, fds[0]);
+	ns_phase(job, "pivot_root");
 	umask(0022);
 	ns_kernelfs_attach(job, &kernelfs, fds[0]);
 	dev = ns_devices_make(job, fds[0], devices);
@@ -205,6 +209,7 @@ void ns_child_create(struct ns_job *job)
 	ns_mounts_attach(job, fds[0], fds + 1, count - 1);
 	ns_kernelfs_mask(job, &kernelfs, devices[0]);
 	finish_root(job, fds[0]);
+	ns_phase(job, "mounts");
 	job->proc_fd = kernelfs.proc;
 	if (job->terminal) {
 		ns_console_take(job, console.slave);
@@ -367,6 +372,7 @@ void ns_child_become(struct ns_job *job, int console)
 	close_others(job, console);
 	if (job->process)
 		oci_limits_set(job);
+	ns_phase(job, "credentials");
 	if (ns_channel_send(job->channel, NS_READY, &console, console >= 0 ? 1 : 0) < 0)
 		_exit(127);
 	if (console >= 0)

@@ -240,22 +240,25 @@ static void finish(struct making *making)
 
 static int make(struct making *making, int *ret_netns, struct hyfw_error **err)
 {
+	const struct hyfw_host *host = making->host;
 	int r = prepare(making, err);
 
+	hyfw_phase_tell(host, "prepare", 0);
 	if (r == 0)
 		r = make_process(making, err);
+	hyfw_phase_tell(host, "clone", 0);
 	if (r == 0)
 		r = feed(making, err);
 	if (r == 0)
-		r = ns_await_ready(making->host, making->handle, &making->console, err);
+		r = ns_await_ready(host, making->handle, &making->console, err);
 	if (r == 0 && making->workload->workdir)
-		r = making->host->note(making->call, NS_NOTE_WORKDIR, making->workload->workdir, err);
+		r = host->note(making->call, NS_NOTE_WORKDIR, making->workload->workdir, err);
 	if (r < 0)
 		return r;
 	*ret_netns = making->job.ordinary ? ns_steal_fd(&making->netns) :
 					    ns_namespace_open(making->pidfd, making->pid, NS_KIND_NET);
 	if (*ret_netns < 0)
-		return ns_fail(making->host, err, -*ret_netns, "open the network namespace of",
+		return ns_fail(host, err, -*ret_netns, "open the network namespace of",
 			       "the new process");
 	return 0;
 }

@@ -84,6 +84,7 @@ int ns_await_ready(const struct hyfw_host *host, struct ns_handle *handle, int *
 		return ns_fail(host, err, -r, "hear from", "the new process");
 	if (r < 0 || message != NS_READY)
 		return ns_board_error(host, handle->board, err);
+	ns_phases_tell(host, handle);
 	return 0;
 }
 
@@ -100,8 +101,11 @@ int ns_let_go(const struct hyfw_host *host, struct ns_handle *handle, struct hyf
 	/* The strings of the workload may be gone by now, those on the board are not. */
 	if (handle->board->object != handle->board->text)
 		handle->board->object = handle->command;
-	if (r == -EPIPE && handle->board->executing && !handle->board->failed)
+	if (r == -EPIPE && handle->board->executing && !handle->board->failed) {
+		ns_phases_tell(host, handle);
+		hyfw_phase_tell(host, "exec", 0);
 		return 0;
+	}
 	if (r < 0 && r != -EPIPE)
 		return ns_fail(host, err, -r, "start", handle->command);
 	return ns_board_error(host, handle->board, err);

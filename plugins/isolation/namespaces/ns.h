@@ -101,6 +101,7 @@ enum ns_step {
 };
 
 #define NS_GROUPS_MAX 1024
+#define NS_PHASES_MOST 12
 
 /* Shared by parent and child.  Zero at first. */
 struct ns_board {
@@ -115,6 +116,13 @@ struct ns_board {
 
 	/* Standard files that are the host's /dev/null, by bits: the container's own is opened. */
 	uint32_t nulls;
+
+	/* What the child has done, for the ledger: names that mean the same in both. */
+	uint32_t phase_count;
+	struct {
+		const char *name;
+		uint64_t until;
+	} phases[NS_PHASES_MOST];
 
 	/* The parent's answer: who the command runs as, with ids inside. */
 	uint32_t uid, gid;
@@ -193,6 +201,7 @@ void ns_die(const struct ns_job *job, enum ns_step step, const char *object, int
 #define NS_START 's'
 #define NS_DETACH 'd'    /* parent: wait at the gate from now on, create() is over */
 #define NS_MADE 'e'      /* child: all is mounted, nothing is pivoted yet */
+#define NS_HOOKED 'h'    /* child, to the same: the hooks in it have run */
 #define NS_EXECUTING 'x' /* child, to another process that starts it: exec is next */
 #define NS_FAILED 'f'
 
@@ -295,6 +304,9 @@ void ns_pivot(const struct ns_job *job, int root); /* to a root that is attached
  * waiting for NS_START, exec. */
 void ns_child_become(struct ns_job *job, int console) __attribute__((noreturn));
 
+/* phases.c: what was done up to now is called 'name', a literal. */
+void ns_phase(const struct ns_job *job, const char *name);
+
 /* mounts.c */
 int ns_open_inside(int root_fd, const char *path, uint64_t flags); /* O_PATH; never leaves it */
 /* Opens 'target' below 'root_fd' without leaving it; makes what is missing. */
@@ -365,6 +377,7 @@ const char *ns_command_find(const struct ns_job *job);
 
 struct ns_handle {
 	struct ns_board *board;
+	uint32_t phases_told;
 	int channel;    /* -1 once the command runs */
 	char *command;  /* argv[0], for errors of start() */
 	pid_t pid;
@@ -382,6 +395,8 @@ int ns_note_process(const struct hyfw_host *host, struct hyfw_call *call, const 
 /* Pipes made for the command belong to its user ('uid', 'gid' of the host), so
  * that it can open /dev/stdout; files and terminals are left alone. */
 void ns_give_stdio(const struct ns_job *job, uint32_t uid, uint32_t gid);
+/* phases.c: tells the ledger what the child has done since the last time. */
+void ns_phases_tell(const struct hyfw_host *host, struct ns_handle *handle);
 /* Waits until only NS_START is missing. */
 int ns_await_ready(const struct hyfw_host *host, struct ns_handle *handle, int *ret_console,
 		   struct hyfw_error **err);

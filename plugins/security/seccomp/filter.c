@@ -101,8 +101,10 @@ static int get(const struct hyfw_host *host, struct hyfw_arena *arena, const str
 
 	named.text = profile->text ? profile->text : "";
 	key = cache_key(host, arena, &named);
-	if (take_kept(host, arena, key, ret_filter))
+	if (take_kept(host, arena, key, ret_filter)) {
+		hyfw_phase_tell(host, "filter from the cache", 0);
 		return 0;
+	}
 	if (!profile->text)
 		builtin_policy(host, arena, profile->grants, &policy);
 	else
@@ -115,6 +117,7 @@ static int get(const struct hyfw_host *host, struct hyfw_arena *arena, const str
 	filter.flags = policy.flags;
 	if (key)
 		keep(host, arena, key, &filter);
+	hyfw_phase_tell(host, "filter built", 0);
 	*ret_filter = filter;
 	return 0;
 }

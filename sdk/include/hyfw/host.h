@@ -141,11 +141,24 @@ struct hyfw_host {
 	 * link()), and its end; arena_free() accepts NULL. */
 	struct hyfw_arena *(*arena_new)(void);
 	void (*arena_free)(struct hyfw_arena *arena);
+
+	/* For the ledger of a start (`hyfw inspect --timing`): what was done since the
+	 * phase before, or since the step began, is called 'name' and was over at 'until'
+	 * (clock(); 0: now).  For parts of a step that last tens of microseconds and
+	 * more, in the words of an administrator: "mounts".  Outside of a start it does
+	 * nothing.  Copied.  Call it by hyfw_phase_tell(). */
+	void (*phase)(const char *name, uint64_t until);
 };
 
 /* True when the running host is new enough to have 'member'. */
 #define HYFW_HOST_HAS(host, member) \
 	((host)->size >= offsetof(struct hyfw_host, member) + sizeof((host)->member))
+
+static inline void hyfw_phase_tell(const struct hyfw_host *host, const char *name, uint64_t until)
+{
+	if (HYFW_HOST_HAS(host, phase) && host->phase)
+		host->phase(name, until);
+}
 
 #ifdef __cplusplus
 }

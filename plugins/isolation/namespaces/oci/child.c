@@ -44,8 +44,11 @@ static void stop_for_hooks(const struct ns_job *job, const struct oci_room *room
 		if (ns_channel_send(job->channel, NS_MADE, NULL, 0) < 0)
 			_exit(127);
 		ns_expect(job, NS_GO, NULL, 0, NULL);
+		ns_phase(job, "hooks: prestart, createRuntime");
 	}
 	oci_hooks_run(job, room, HYFW_OCI_CREATE_CONTAINER);
+	if (room->config->hooks[HYFW_OCI_CREATE_CONTAINER].count)
+		ns_phase(job, "hooks: createContainer");
 }
 
 /* Whether the bundle mounts terminals of its own, or somebody's. */
@@ -127,16 +130,20 @@ void oci_child_create(struct ns_job *job)
 	oci_sources_take(job, room);
 	oci_root_attach(job, room);
 	oci_sysctl_write(job, room);
+	ns_phase(job, "namespaces");
 	ns_expect(job, NS_GO, NULL, 0, NULL);
+	ns_phase(job, "root and volumes");
 	job->proc_fd = needs_proc(job) ? open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 	if (mounts)
 		furnish(job, room);
+	ns_phase(job, "mounts");
 	stop_for_hooks(job, room);
 	if (mounts)
 		oci_mounts_seal(job, room);
 	if (job->terminal && !has_terminals(room))
 		tree = open_console_of_host(job, room, &console);
 	oci_root_enter(job, room);
+	ns_phase(job, "pivot_root");
 	if (job->terminal)
 		take_console(job, room, &console, tree);
 	ns_child_become(job, console.master);

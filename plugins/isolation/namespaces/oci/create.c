@@ -249,8 +249,10 @@ static int make(struct making *making, struct hyfw_error **err)
 		r = open_all(&making->room, making->call, err);
 	if (r == 0)
 		r = prepare_job(making, err);
+	hyfw_phase_tell(making->room.host, "prepare", 0);
 	if (r == 0)
 		r = make_process(making, err);
+	hyfw_phase_tell(making->room.host, "clone", 0);
 	oci_namespaces_close(&making->room.namespaces);
 	if (r == 0)
 		r = feed(making, err);

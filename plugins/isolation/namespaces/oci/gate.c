@@ -2,14 +2,16 @@
  * The gate: a socket in the runtime directory at which a detached container waits for
  * start(), which may come from any process.  Whoever connects takes the place that the
  * creator has for other workloads: it says NS_START, and hears NS_FAILED with the
- * reason, or NS_EXECUTING and then the end. */
+ * reason, or NS_EXECUTING and then the end; NS_HOOKED before it where there were hooks. */
 #include "oci.h"
 
+#include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #define NAME "gate"
+#define HOOKS "hooks: startContainer"
 
 /* A path of any length, by the number of its directory: sockets take 107 bytes. */
 static int address_of(const char *path, struct sockaddr_un *ret_address)
@@ -66,7 +68,10 @@ static int hear(const struct hyfw_host *host, int connection, struct hyfw_error 
 			return ns_report_error(host, &report, err);
 		}
 		executing = report.message == NS_EXECUTING;
+		if (report.message == NS_HOOKED)
+			hyfw_phase_tell(host, HOOKS, 0);
 	}
+	hyfw_phase_tell(host, "exec", 0);
 	return executing ? 0 : host->fail(err, ECHILD, "start: it ended, or was started by somebody else");
 }
 
@@ -128,6 +133,19 @@ static void wait_at_gate(struct ns_job *job)
 	close(job->oci->gate);
 }
 
+/* For the ledger.  Whoever starts it sees the board only when it is the creator; a filter that
+ * is loaded by now may stop any call, also that for the time. */
+static void tell_hooked(const struct ns_job *job)
+{
+	const char message = NS_HOOKED;
+
+	if (job->confinement->seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+		return;
+	ns_phase(job, HOOKS);
+	if (job->started_by && send(job->started_by, &message, 1, MSG_NOSIGNAL) != 1)
+		ns_die(job, NS_STEP_PARENT, "", errno);
+}
+
 void oci_await_start(struct ns_job *job)
 {
 	const char message = NS_EXECUTING;
@@ -139,8 +157,10 @@ void oci_await_start(struct ns_job *job)
 	if (!job->oci)
 		return;
 	oci_hooks_run(job, job->oci, HYFW_OCI_START_CONTAINER);
-	if (job->oci->states[1] >= 0)
+	if (job->oci->states[1] >= 0) {
 		close(job->oci->states[1]);
+		tell_hooked(job);
+	}
 	if (job->started_by && send(job->started_by, &message, 1, MSG_NOSIGNAL) != 1)
 		ns_die(job, NS_STEP_PARENT, "", errno);
 }
