@@ -110,6 +110,21 @@ box() { # NAME COMMAND...
 	done
 }
 
+@test "inspect --timing tells the phases within the steps of a start" {
+	local phase
+	hyfw run -d --name timed --network none --rootfs "$ROOTFS" -- sleep 1000
+	run hyfw inspect --timing timed
+	[ "$status" -eq 0 ]
+	for phase in "cgroups +cgroup: .*" "namespaces +create: container timed" "  clone" "  id maps" "  namespaces" \
+		"  mounts" "  pivot_root" "  credentials" "namespaces +start: container timed" "  exec"; do
+		[ "$(grep -cE " $phase\$" <<<"$output")" -eq 1 ]
+	done
+	# They are what the step took, for the most part.
+	awk '/create: container/ { all = $3; within = 1; next } /start: container/ { within = 0 } within { sum += $3 }
+		END { exit !(sum > all / 2 && sum <= all + 0.1) }' <<<"$output"
+	hyfw rm -f timed
+}
+
 @test "inspect tells what confines it" {
 	hyfw run -d --name shown --memory 64M --network none --rootfs "$ROOTFS" -- sleep 60
 	run hyfw inspect shown

@@ -166,6 +166,58 @@ status_is() { [ "$(oci state "$1" | jq -r .status)" = "$2" ]; }
 	[ "$status" -eq 1 ]
 }
 
+# Of a phase in $output, in whole milliseconds; fails where it is not listed once.
+took() { # NAME
+	[ "$(grep -cE "  $1\$" <<<"$output")" -eq 1 ] && grep -E "  $1\$" <<<"$output" | awk '{ printf "%d\n", $3 }'
+}
+
+@test "state --timing tells the phases of creation and start, and what the container waited for" {
+	local before after
+	rm -rf "$DATA/cache/seccomp"
+	bundle '.process.args = ["/bin/true"] |
+		.hooks.createRuntime = [{path: "/bin/sleep", args: ["sleep", "0.15"]}] |
+		.hooks.startContainer = [{path: "/bin/sleep", args: ["sleep", "0.1"]}] |
+		.hooks.poststart = [{path: "/bin/sleep", args: ["sleep", "0.05"]}]'
+	oci create --bundle "$BUNDLE" timed
+	run oci state --timing timed
+	[ "$status" -eq 0 ]
+	[ "$(took "hooks: prestart, createRuntime")" -ge 150 ]
+	[ "$(took "filter built")" -ge 0 ]
+	run ! took "exec"
+	before=$(awk '{ printf "%d\n", $1 * 1000 }' /proc/uptime)
+	sleep 0.3
+	oci start timed
+	after=$(awk '{ printf "%d\n", $1 * 1000 }' /proc/uptime)
+	run oci state --timing timed
+	[ "$status" -eq 0 ]
+	echo "$output"
+	local phase
+	for phase in "read config.json" "parse config.json" "claim the ID" "load namespaces" "load seccomp" \
+		"cgroup: .*" "create: container timed" "  clone" "  id maps" "  namespaces" "  mounts" "  pivot_root" \
+		"  credentials" "start: container timed" "  exec"; do
+		[ "$(grep -cE "  $phase\$" <<<"$output")" -ge 1 ]
+	done
+	# Nothing is told twice, what was waited for counts on its own, and times are those of clocks.
+	[ "$(took "hooks: prestart, createRuntime")" -ge 150 ]
+	[ "$(took "mounts")" -lt 150 ]
+	[ "$(took "hooks: startContainer")" -ge 100 ]
+	[ "$(took "hooks: poststart")" -ge 50 ]
+	[ "$(took "create: container timed")" -ge 150 ]
+	[ "$(took "wait for start")" -ge 300 ]
+	[ "$(took "wait for start")" -le "$((after - before + 1000))" ]
+	[[ $output == *"in all "*" ms, without the wait for start" ]]
+	[ "$(tail -n 1 <<<"$output" | awk '{ printf "%d\n", $3 }')" -ge 300 ]
+	oci delete --force timed
+	# One process creates it and starts it; the filter is there.
+	bundle '.process.args = ["/bin/true"]'
+	oci run --keep --bundle "$BUNDLE" timed
+	run oci state --timing timed
+	[ "$(took "filter from the cache")" -ge 0 ]
+	[ "$(took "exec")" -ge 0 ]
+	[[ $output != *"wait for start"* && $output != *hooks* ]]
+	[[ $output == *"in all "*" ms" ]]
+}
+
 @test "a terminal is handed to the console socket" {
 	cat >"$WORK/receive" <<-'END'
 		import array, os, socket, sys
