@@ -167,7 +167,7 @@ static int ps(struct oci_cli *cli, int argc, char **argv)
 	return 0;
 }
 
-const struct oci_verb oci_verb_state = { "state", "state CONTAINER", "Print the state of a container as JSON", state };
+const struct oci_verb oci_verb_state = { "state", "state [OPTION]... CONTAINER", "Print the state of a container as JSON", state };
 const struct oci_verb oci_verb_list = { "list", "list [OPTION]...", "List containers", list };
 const struct oci_verb oci_verb_ps = { "ps", "ps [OPTION]... CONTAINER [OPTIONS OF ps]",
 				      "List the processes of a container", ps };
