@@ -193,8 +193,8 @@ took() { # NAME
 	echo "$output"
 	local phase
 	for phase in "read config.json" "parse config.json" "claim the ID" "load namespaces" "load seccomp" \
-		"cgroup: .*" "create: container timed" "  clone" "  id maps" "  namespaces" "  mounts" "  pivot_root" \
-		"  credentials" "start: container timed" "  exec"; do
+		"oci: control groups of timed" "create: container timed" "  clone" "  id maps" "  namespaces" "  mounts" "  pivot_root" \
+		"  credentials" "  detach" "start: container timed" "  exec"; do
 		[ "$(grep -cE "  $phase\$" <<<"$output")" -ge 1 ]
 	done
 	# Nothing is told twice, what was waited for counts on its own, and times are those of clocks.

@@ -238,6 +238,7 @@ static int complete(struct making *making, struct hyfw_error **err)
 	making->handle->channel = -1;
 	if (r == 0 && making->job.board->failed)
 		return ns_board_error(room->host, making->job.board, err);
+	hyfw_phase_tell(room->host, "detach", 0);
 	return r < 0 ? ns_fail(room->host, err, -r, "let go of", "the new process") : 0;
 }
 
