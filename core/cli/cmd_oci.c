@@ -140,8 +140,8 @@ static void print_version(void)
 {
 	const bool plain = strcmp(oci_program(), "hyfw oci") == 0;
 
-	printf("%s version " HYFW_VERSION "\ncommit: hyfw-" HYFW_VERSION "\nspec: 1.2.0\n+SECCOMP +CAP +EBPF +USERNS\n",
-	       plain ? "hyfw-oci" : oci_program());
+	printf("%s version " HYFW_VERSION "\ncommit: hyfw-" HYFW_VERSION "\nspec: 1.2.0\n%s+SECCOMP +CAP +EBPF +USERNS\n",
+	       plain ? "hyfw-oci" : oci_program(), HYFW_HAVE_SYSTEMD ? "+SYSTEMD " : "");
 }
 
 static int bad_flag(const struct oci_cli *cli, const char *flag, const char *value, const char *why)

@@ -322,7 +322,7 @@ int hyfw_oci_create(const struct hyfw_oci_request *request, struct hyfw_oci_cont
 		result = check_request(request, &container->spec, err);
 	}
 	if (result == 0 && request->notify_socket)
-		result = oci_notify_prepare(container, err);
+		result = oci_notify_prepare(container, request->notify_socket, err);
 	creating.container = container;
 	creating.arena = container->arena;
 	if (result == 0)

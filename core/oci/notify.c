@@ -1,39 +1,105 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * NOTIFY_SOCKET, sd_notify(3): the container gets a socket of its own at /run/notify, and
- * whoever starts it hands its readiness on.  The service manager's socket itself is not
- * given, as whoever has it can say more than that, and is known by its process. */
+ * NOTIFY_SOCKET, sd_notify(3): the container gets a socket of its own, where crun has it when
+ * that can be, else where runc has it, and whoever starts it hands its readiness on.  The service
+ * manager's socket itself is not given, as whoever has it can say more than that, and is known
+ * by its process. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "oci/private.h"
 
-#define INSIDE "/run/notify"
-#define SOCKET_NAME "notify.sock"
+#define SOCKET_NAME "notify"
+#define RUNC_PLACE "/run/notify"
+#define RUNC_NAME "notify.sock"
 
 /* ---- the container's end ---- */
 
+/* One way to write it, so that it can be compared: "/a/b". */
+static bool is_plain(const char *path)
+{
+	size_t length;
+
+	if (path[0] != '/')
+		return false;
+	for (; *path; path += length + 1) {
+		length = strcspn(path + 1, "/");
+		if (length == 0 || (path[1] == '.' && (length == 1 || (length == 2 && path[2] == '.'))))
+			return false;
+	}
+	return true;
+}
+
+static bool is_below(const char *path, const char *directory)
+{
+	const size_t length = strlen(directory);
+
+	return strncmp(path, directory, length) == 0 && path[length] == '/';
+}
+
 /* A client that has put something there itself, such as Podman with a socket of conmon's,
  * serves it itself. */
-static bool is_taken(const struct hyfw_oci_config *config)
+static bool is_taken(const struct hyfw_oci_config *config, const char *place)
 {
 	size_t i;
 
 	for (i = 0; i < config->mount_count; i++)
-		if (strcmp(config->mounts[i].target, INSIDE) == 0)
+		if (strcmp(config->mounts[i].target, place) == 0)
 			return true;
 	return false;
 }
 
-static void add_mount(struct hyfw_oci_container *container, const char *source)
+/* Whether a mount at 'path' would hide files of the kernel, devices, or mounts of the bundle. */
+static bool is_in_the_way(const struct hyfw_oci_config *config, const char *path)
+{
+	static const char *const kernels[] = { "/proc", "/sys", "/dev" };
+	size_t i;
+
+	for (i = 0; i < HYFW_COUNT(kernels); i++)
+		if (strcmp(path, kernels[i]) == 0 || is_below(path, kernels[i]))
+			return true;
+	for (i = 0; i < config->mount_count; i++) {
+		const char *target = config->mounts[i].target;
+
+		if (!is_plain(target) || is_below(target, path))
+			return true;
+		/* The directory would be made in what is bound, where the socket itself may be in the way. */
+		if (config->mounts[i].bind && is_below(path, target))
+			return true;
+	}
+	return false;
+}
+
+/* Whether the root has something else there. */
+static bool is_no_directory(const struct hyfw_oci_config *config, const char *path)
+{
+	const struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+	HYFW_AUTO_CLOSE int root = config->root ? open(config->root, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	HYFW_AUTO_CLOSE int fd = root < 0 ? -1 : (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	struct stat status;
+
+	return fd >= 0 && fstat(fd, &status) == 0 && !S_ISDIR(status.st_mode);
+}
+
+/* The caller's own path, a directory inside, as crun does it.  Not for an abstract socket, and not
+ * where the container could not use it. */
+static bool can_be_there(const struct hyfw_oci_config *config, const char *path)
+{
+	return is_plain(path) && strlen(path) + sizeof("/" SOCKET_NAME) <= sizeof(((struct sockaddr_un *)0)->sun_path) &&
+	       !is_in_the_way(config, path) && !is_no_directory(config, path);
+}
+
+static void add_mount(struct hyfw_oci_container *container, const char *source, const char *target)
 {
 	struct hyfw_oci_config *config = &container->spec.config;
 	static const char *const nothing[] = { NULL };
@@ -43,25 +109,44 @@ static void add_mount(struct hyfw_oci_container *container, const char *source)
 	if (config->mount_count)
 		memcpy(mounts, config->mounts, config->mount_count * sizeof(*mounts));
 	mounts[config->mount_count++] = (struct hyfw_oci_mount){
-		.target = INSIDE, .type = "bind", .source = source, .bind = true, .data = nothing,
+		.target = target, .type = "bind", .source = source, .bind = true, .data = nothing,
 		.set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY,
 	};
 	config->mounts = mounts;
 }
 
-int oci_notify_prepare(struct hyfw_oci_container *container, struct hyfw_error **err)
+/* Its directory, on the host. */
+static int make_directory(const char *path, bool as_runc, struct hyfw_error **err)
 {
-	static const char *const added[] = { "NOTIFY_SOCKET=" INSIDE "/" SOCKET_NAME, NULL };
-	const char *directory = hyfw_arena_format(container->arena, "%s/notify", container->directory);
+	HYFW_AUTO_FREE char *link = hyfw_format("%s/" RUNC_NAME, path);
 
-	if (is_taken(&container->spec.config))
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		return hyfw_fail_errno(err, errno, "make %s", path);
+	if (chmod(path, 0755) < 0) /* whatever the umask is: the container's users look into it */
+		return hyfw_fail_errno(err, errno, "change the mode of %s", path);
+	if (as_runc && symlink(SOCKET_NAME, link) < 0 && errno != EEXIST)
+		return hyfw_fail_errno(err, errno, "make %s", link);
+	return 0;
+}
+
+int oci_notify_prepare(struct hyfw_oci_container *container, const char *host, struct hyfw_error **err)
+{
+	const struct hyfw_oci_config *config = &container->spec.config;
+	struct hyfw_arena *arena = container->arena;
+	const char *directory = hyfw_arena_format(arena, "%s/notify", container->directory);
+	const char *added[2] = { "NOTIFY_SOCKET=" RUNC_PLACE "/" RUNC_NAME, NULL };
+	const bool there = can_be_there(config, host);
+	int result;
+
+	if (is_taken(config, RUNC_PLACE) || is_taken(config, host))
 		return 0;
-	if (mkdir(directory, 0755) < 0 && errno != EEXIST)
-		return hyfw_fail_errno(err, errno, "make %s", directory);
-	if (chmod(directory, 0755) < 0) /* whatever the umask is: the container's users look into it */
-		return hyfw_fail_errno(err, errno, "change the mode of %s", directory);
-	add_mount(container, directory);
-	container->spec.command.envp = hyfw_oci_environment(container->arena, container->spec.command.envp, added);
+	result = make_directory(directory, !there, err);
+	if (result < 0)
+		return result;
+	if (there)
+		added[0] = hyfw_arena_format(arena, "NOTIFY_SOCKET=%s/" SOCKET_NAME, host);
+	add_mount(container, directory, there ? hyfw_arena_dup(arena, host) : RUNC_PLACE);
+	container->spec.command.envp = hyfw_oci_environment(arena, container->spec.command.envp, added);
 	return 0;
 }
 
@@ -150,13 +235,11 @@ bool hyfw_oci_notify_forward(int listener, const char *host, pid_t main_pid)
 	if (!line)
 		return false;
 	if (main_pid > 0) {
-		HYFW_AUTO_FREE char *text = hyfw_format("MAINPID=%d\n%s\n", (int)main_pid, line);
+		HYFW_AUTO_FREE char *text = hyfw_format("MAINPID=%d\n%s", (int)main_pid, line);
 
 		tell(host, text);
 	} else {
-		HYFW_AUTO_FREE char *text = hyfw_format("%s\n", line);
-
-		tell(host, text);
+		tell(host, line);
 	}
 	return true;
 }

@@ -48,8 +48,9 @@ const char *oci_unified_group(const char *const *freezers, struct hyfw_arena *ar
 int oci_join_subgroups(const char *const *wanted, const char *top, struct hyfw_arena *arena,
 		       struct hyfw_confinement *confinement, struct hyfw_error **err);
 
-/* notify.c: into the configuration, before the container is made */
-int oci_notify_prepare(struct hyfw_oci_container *container, struct hyfw_error **err);
+/* notify.c: into the configuration, before the container is made; 'host' is the NOTIFY_SOCKET of
+ * who makes it */
+int oci_notify_prepare(struct hyfw_oci_container *container, const char *host, struct hyfw_error **err);
 
 /* pids.c: to every process in its control groups; -ESRCH without an error when there are none */
 int oci_signal_group(struct hyfw_oci_container *container, int signal, struct hyfw_error **err);

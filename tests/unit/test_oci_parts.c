@@ -244,7 +244,7 @@ static void readiness_is_handed_on_and_nothing_else(void **state)
 
 	(void)state;
 	assert_int_equal(hyfw_oci_notify_listen(&container, NULL), -ENOENT);
-	assert_int_equal(oci_notify_prepare(&container, NULL), 0);
+	assert_int_equal(oci_notify_prepare(&container, "@abstract", NULL), 0);
 	assert_string_equal(container.spec.command.envp[0], "NOTIFY_SOCKET=/run/notify/notify.sock");
 	assert_int_equal(container.spec.config.mount_count, 1);
 	assert_string_equal(container.spec.config.mounts[0].target, "/run/notify");
@@ -258,7 +258,60 @@ static void readiness_is_handed_on_and_nothing_else(void **state)
 	say(inside, "STATUS=done\nREADY=1\nMAINPID=1");
 	assert_true(hyfw_oci_notify_forward(listener, host, 7));
 	assert_true(recv(manager, heard, sizeof(heard) - 1, MSG_DONTWAIT) > 0);
-	assert_string_equal(heard, "MAINPID=7\nREADY=1\n");
+	assert_string_equal(heard, "MAINPID=7\nREADY=1");
+}
+
+/* Where the socket is inside, NULL when the bundle has put something there. */
+static const char *place_for(const char *host, const struct hyfw_oci_mount *mounts, size_t count,
+			     struct hyfw_arena *arena)
+{
+	struct hyfw_oci_container container = { .directory = place, .arena = arena };
+	const char *const *envp;
+
+	container.spec.config.root = place;
+	container.spec.config.mounts = mounts;
+	container.spec.config.mount_count = count;
+	assert_int_equal(oci_notify_prepare(&container, host, NULL), 0);
+	envp = container.spec.command.envp;
+	assert_int_equal(container.spec.config.mount_count, count + (envp != NULL));
+	if (!envp)
+		return NULL;
+	assert_int_equal(strncmp(envp[0], "NOTIFY_SOCKET=", 14), 0);
+	assert_true(strncmp(envp[0] + 14, container.spec.config.mounts[count].target,
+			    strlen(container.spec.config.mounts[count].target)) == 0);
+	return envp[0] + 14;
+}
+
+static void the_socket_is_where_the_caller_has_it_unless_it_is_in_the_way(void **state)
+{
+	static const char *const elsewhere[] = {
+		"@abstract", "relative", "/", "/a/../b", "/a//b", "/a/./b", "/a/", "/proc/a", "/sys", "/dev/log",
+		"/in/place", "/bound/below", "/a-file",
+	};
+	static const char runc[] = "/run/notify/notify.sock";
+	const struct hyfw_oci_mount mounts[] = {
+		{ .target = "/in/place/of/it", .type = "tmpfs" }, { .target = "/bound", .bind = true },
+		{ .target = "/memory", .type = "tmpfs" }, { .target = "/served" , .bind = true },
+	}, odd = { .target = "/a/../run", .type = "tmpfs" };
+	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
+	char *file = hyfw_arena_format(arena, "%s/a-file", place);
+	char longest[108] = "/";
+	size_t i;
+
+	(void)state;
+	write_text(file, "");
+	for (i = 0; i < HYFW_COUNT(elsewhere); i++)
+		assert_string_equal(place_for(elsewhere[i], mounts, HYFW_COUNT(mounts), arena), runc);
+	unlink(file);
+	assert_string_equal(place_for("/run/a", &odd, 1, arena), runc);
+	assert_string_equal(place_for("/run/a", mounts, HYFW_COUNT(mounts), arena), "/run/a/notify");
+	assert_string_equal(place_for("/devices", mounts, HYFW_COUNT(mounts), arena), "/devices/notify");
+	assert_string_equal(place_for("/memory/a", mounts, HYFW_COUNT(mounts), arena), "/memory/a/notify");
+	assert_null(place_for("/served", mounts, HYFW_COUNT(mounts), arena));
+	memset(longest + 1, 'a', 99); /* with "/notify" and its end as long as an address */
+	assert_int_equal(strlen(place_for(longest, NULL, 0, arena)), 107);
+	longest[100] = 'a';
+	assert_string_equal(place_for(longest, NULL, 0, arena), runc);
 }
 
 int main(void)
@@ -272,6 +325,7 @@ int main(void)
 		cmocka_unit_test(a_group_that_gives_controllers_on_takes_no_command),
 		cmocka_unit_test(the_freezers_tell_who_stands_still),
 		cmocka_unit_test(readiness_is_handed_on_and_nothing_else),
+		cmocka_unit_test(the_socket_is_where_the_caller_has_it_unless_it_is_in_the_way),
 	};
 
 	return cmocka_run_group_tests_name("oci-parts", tests, make_place, remove_place);
