@@ -127,8 +127,10 @@ static int run(const struct hyfw_oci_hook *hook, const char *bundle, const struc
 	}
 	if (result == -ETIMEDOUT)
 		return hyfw_fail(err, ETIMEDOUT, "%s did not end within %u s", hook->path, hook->timeout);
+	/* -ENOENT and -EACCES would be about the container's command. */
 	if (result < 0)
-		return hyfw_fail_errno(err, -result, "run %s", hook->path);
+		return hyfw_fail(err, result == -ENOENT ? ENXIO : result == -EACCES ? EPERM : -result, "run %s: %s",
+				 hook->path, strerror(-result));
 	if (WIFSIGNALED(status))
 		return hyfw_fail(err, EIO, "%s was ended by signal %d", hook->path, WTERMSIG(status));
 	return WEXITSTATUS(status) ? hyfw_fail(err, EIO, "%s: hook failed with exit code %d", hook->path,
@@ -153,9 +155,10 @@ int oci_run_hooks(const struct hyfw_oci_config *config, enum hyfw_oci_phase phas
 	HYFW_AUTO_FREE char *state = hooks->count ? oci_config_state(config, pid, status) : NULL;
 	size_t i;
 
+	/* Words of two generations of runc. */
 	for (i = 0; i < hooks->count; i++)
 		if (run_with(&hooks->hooks[i], config, state, err) < 0)
-			return hyfw_wrap(err, "error running %s hook #%zu", phase_name(phase), i);
+			return hyfw_wrap(err, "error running hook: error running %s hook #%zu", phase_name(phase), i);
 	return 0;
 }
 

@@ -25,7 +25,7 @@ int hyfw_oci_id_check(const char *id, struct hyfw_error **err)
 	if (!*id)
 		return hyfw_fail(err, EINVAL, "container id cannot be empty");
 	if (*id == '.' || id[strspn(id, allowed)])
-		return hyfw_fail(err, EINVAL, "invalid id format: invalid character `%c` in the container ID '%s': "
+		return hyfw_fail(err, EINVAL, "invalid id format: invalid character `%c` in the ID '%s': "
 				 "letters, digits and _+-. only, and no dot first",
 				 *id == '.' ? '.' : id[strspn(id, allowed)], id);
 	if (strlen(id) > NAME_MAX)

@@ -52,7 +52,7 @@ static int join(struct hyfw_cgroup *group, const char *path, struct hyfw_arena *
 	group->path = hyfw_arena_format(arena, "%s/%s", group->path, path);
 	if (access(group->path, F_OK) == 0)
 		return 0;
-	return hyfw_fail(err, errno, "error adding pid of the command to cgroups: %s: %s", group->path,
+	return hyfw_fail(err, errno, "error adding pid of the command to cgroups: %s/cgroup.procs: %s", group->path,
 			 errno == ENOENT ? "no such file or directory" : strerror(errno));
 }
 
@@ -66,7 +66,7 @@ static int join_wanted(const char *wanted, struct hyfw_cgroup *groups, size_t co
 	size_t i;
 
 	if (!path_ok(path))
-		return hyfw_fail(err, EINVAL, "bad sub cgroup path: %s is not a sub cgroup path", wanted);
+		return hyfw_fail(err, EINVAL, "bad sub cgroup path: %s is not a sub cgroup path", path);
 	for (i = 0; result == 0 && i < count; i++) {
 		if (colon && !has_controllers(&groups[i], wanted, length))
 			continue;
@@ -119,7 +119,7 @@ int oci_join_subgroups(const char *const *wanted, const char *top, struct hyfw_a
 		result = join_wanted(*wanted, groups, count, arena, err);
 	for (i = 0; result == 0 && i < count; i++)
 		if (takes_none(&groups[i]))
-			result = hyfw_fail(err, EBUSY, "error adding pid of the command to cgroups: %s: "
+			result = hyfw_fail(err, EBUSY, "error adding pid of the command to cgroups: %s/cgroup.procs: "
 					   "device or resource busy", groups[i].path);
 	confinement->cgroups = groups;
 	return result;

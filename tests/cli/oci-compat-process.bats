@@ -92,15 +92,16 @@ NO_USER='del(.linux.uidMappings, .linux.gidMappings) | .linux.namespaces |= map(
 		syscalls: [{names: ["mkdir", "mkdirat"], action: "SCMP_ACT_KILL_PROCESS"}]} |
 		.hooks = {startContainer: [{path: "/bin/mkdir", args: ["mkdir", "/dev/shm/foo"]}]}'
 	[ "$status" -ne 0 ]
-	[[ $output == *"error running startContainer hook"*"bad system call"* ]]
+	[[ $output == *"error running hook: error running startContainer hook #0: /bin/mkdir: signal: bad system call" ]]
 }
 
-@test "createContainer hooks begin in the bundle, when all is mounted" {
+@test "createContainer hooks begin in the root, when all is mounted" {
 	mkdir -p "$BUNDLE"
 	rm -rf --one-file-system "$BUNDLE/rootfs"
 	cp -a "$ROOTFS" "$BUNDLE/rootfs"
-	run box true "$NO_USER"' | .root.path = "rootfs" |
-		.hooks = {createContainer: [{path: "/bin/sh", args: ["sh", "-c", "test -e rootfs/proc/self"]}]}'
+	run box 'cat /mnt/on/hostname' "$NO_USER"' | .root.path = "rootfs" |
+		.hooks = {createContainer: [{path: "/bin/sh", args: ["sh", "-c", "test -e proc/self && mkdir -p mnt/on && mount --bind /etc mnt/on"]}]}'
 	rm -rf --one-file-system "$BUNDLE/rootfs"
 	[ "$status" -eq 0 ]
+	[ "$output" = "$(cat /etc/hostname)" ]
 }

@@ -128,9 +128,9 @@ listener() {
 	grep -qx "$(cat "$WORK/pid")" "$group/below/cgroup.procs"
 	run oci exec --cgroup .. more true
 	[ "$status" -eq 255 ]
-	[[ $output == *"bad sub cgroup path"* ]]
+	[[ $output == *" .. is not a sub cgroup path"* ]]
 	run oci exec --cgroup nothing more true
-	[[ $output == *" adding pid "*"no such file or directory"* ]]
+	[[ $output == *" adding pid "*"/cgroup.procs: no such file or directory"* ]]
 	oci delete --force more
 	[ ! -e "$group" ]
 }
@@ -296,19 +296,36 @@ s.sendto(b"STATUS=up\nREADY=1", os.environ["NOTIFY_SOCKET"])
 '
 	# The root file system of the tests has no program that can send it: a child of ours in
 	# the container's mount namespace does.
-	listener "$WORK/notify" dgram "$WORK/told"
+	local place
+	place=$(mktemp -d /run/hyfw-notify.XXXXXX)
+	listener "$place/socket" dgram "$WORK/told"
 	bundle '.process.args = ["sh", "-c", "echo $NOTIFY_SOCKET >/dev/shm/where; exec sleep 1000"] |
 		.mounts += [{destination: "/run", type: "tmpfs", source: "tmpfs"}]'
-	NOTIFY_SOCKET=$WORK/notify oci create --bundle "$BUNDLE" ready
-	NOTIFY_SOCKET=$WORK/notify oci start ready 3>&- &
+	NOTIFY_SOCKET=$place/socket oci create --bundle "$BUNDLE" ready
+	NOTIFY_SOCKET=$place/socket oci start ready 3>&- &
 	local started=$! pid
 	pid=$(oci state ready | jq .pid)
 	wait_until 10 test -s "/proc/$pid/root/dev/shm/where"
-	[ "$(cat "/proc/$pid/root/dev/shm/where")" = /run/notify/notify.sock ]
+	[ "$(cat "/proc/$pid/root/dev/shm/where")" = "$place/socket/notify" ]
 	kill -0 "$started"
-	NOTIFY_SOCKET=/proc/$pid/root/run/notify/notify.sock python3 -c "$script"
+	NOTIFY_SOCKET=/proc/$pid/root$place/socket/notify python3 -c "$script"
 	wait "$started"
+	wait_until 10 test -s "$WORK/told"
+	rm -r "$place"
 	[ "$(cat "$WORK/told")" = "MAINPID=$pid"$'\n'"READY=1" ]
+}
+
+@test "a socket that cannot be at the caller's path is at runc's" {
+	local memory='.mounts += [{destination: "/run", type: "tmpfs", source: "tmpfs"}]'
+	for NOTIFY_SOCKET in @somewhere /dev/log /run/../run/socket; do
+		export NOTIFY_SOCKET
+		run -0 box 'echo $NOTIFY_SOCKET; test -S $NOTIFY_SOCKET && echo there' "$memory"
+		[ "${lines[*]}" = "/run/notify/notify.sock there" ]
+	done
+	export NOTIFY_SOCKET=/run/served
+	run -0 box 'echo $NOTIFY_SOCKET.; ls /run/served' "$memory"' + [{destination: "/run/served", type: "tmpfs", source: "tmpfs"}]'
+	[ "$output" = . ]
+	unset NOTIFY_SOCKET
 }
 
 @test "descriptors that nobody gave are not preserved, more than there are do no harm" {

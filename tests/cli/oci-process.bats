@@ -83,12 +83,16 @@ NO_USER='del(.linux.uidMappings, .linux.gidMappings) | .linux.namespaces |= map(
 	[ "$(grep -v '[{}]\|"\|^$' "$WORK/hooks" | tr '\n' ' ')" = "prestart createRuntime createContainer poststart poststop " ]
 	run box true '.hooks = {createContainer: [{path: "/bin/false"}]}'
 	[ "$status" -ne 0 ]
-	[[ $output == *"error running createContainer hook #0: /bin/false"* ]]
+	[[ $output == *"error running hook: error running createContainer hook #0: /bin/false: exit status 1" ]]
 	run box true '.hooks = {createContainer: [{path: "/bin/sleep", args: ["sleep", "100"], timeout: 1}]}'
 	[ "$status" -ne 0 ]
-	[[ $output == *"error running createContainer hook #0: /bin/sleep"* ]]
+	[[ $output == *"error running createContainer hook #0: /bin/sleep did not end within 1 s" ]]
 	run box true '.hooks = {startContainer: [{path: "/no/such"}]}'
 	[ "$status" -ne 0 ]
+	[[ $output == *"error running startContainer hook #0: /no/such: No such file or directory" ]]
+	run box true '.hooks = {createRuntime: [{path: "/no/such"}]}'
+	[ "$status" -ne 0 ]
+	[[ $output == *"error running createRuntime hook #0: run /no/such: No such file or directory" ]]
 }
 
 @test "AppArmor is refused where the kernel has none" {

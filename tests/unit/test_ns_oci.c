@@ -352,12 +352,13 @@ static void settings_of_the_host_are_refused(void **state)
 
 static void hooks_are_given_the_state(void **state)
 {
-	static const char *const create_argv[] = { "sh", "-c", "cat > $OUT; test -e root/bin/busybox && mountpoint -q root || echo bad >> $OUT", NULL };
+	static const char *const create_argv[] = { "sh", "-c", "cat > $OUT; test -e bin/busybox && mountpoint -q . || echo bad >> $OUT", NULL };
 	static const char *const start_argv[] = { "sh", "-c", "cat >> /tmp/state; test -e /tmp -a ! -e /usr >> /tmp/state", NULL };
 	static const char *const bad_argv[] = { "sh", "-c", "exit 3", NULL };
 	static const char *const slow_argv[] = { "sleep", "100", NULL };
 	static const struct hyfw_oci_hook bad = { "/bin/sh", bad_argv, NULL, 0 }, slow = { "/bin/sleep", slow_argv, NULL, 1 };
-	AUTO_BUNDLE bundle = { 0 }, failing = { 0 }, late = { 0 };
+	static const struct hyfw_oci_hook absent = { "/no/such", NULL, NULL, 0 };
+	AUTO_BUNDLE bundle = { 0 }, failing = { 0 }, late = { 0 }, missing = { 0 };
 	char *out = fixture_path("hook"), *expected;
 	char *variable = hyfw_format("OUT=%s", out), *text;
 	const char *const envp[] = { variable, "PATH=/bin", NULL };
@@ -379,10 +380,13 @@ static void hooks_are_given_the_state(void **state)
 	assert_string_equal(text, expected);
 	bundle_init(&failing, "");
 	failing.config.hooks[HYFW_OCI_CREATE_CONTAINER] = (struct hyfw_oci_hooks){ &bad, 1 };
-	refused(&failing, ECANCELED, "hook #0: /bin/sh");
+	refused(&failing, ECANCELED, "error running hook: error running createContainer hook #0: /bin/sh: exit status 3");
 	bundle_init(&late, "");
 	late.config.hooks[HYFW_OCI_CREATE_CONTAINER] = (struct hyfw_oci_hooks){ &slow, 1 };
-	refused(&late, ETIMEDOUT, "hook #0: /bin/sleep");
+	refused(&late, ETIMEDOUT, "hook #0: /bin/sleep did not end within 1 s");
+	bundle_init(&missing, "");
+	missing.config.hooks[HYFW_OCI_CREATE_CONTAINER] = (struct hyfw_oci_hooks){ &absent, 1 };
+	refused(&missing, ENXIO, "hook #0: /no/such: No such file or directory");
 	assert_int_equal(chdir("/"), 0);
 	free(text);
 	free(expected);

@@ -37,7 +37,7 @@ static const char *const steps[] = {
 	[NS_STEP_READ_ONLY] = "make read-only",
 	[NS_STEP_PROPAGATION] = "set the mount propagation of",
 	[NS_STEP_COPY] = "copy to the tmpfs what it covers:",
-	[NS_STEP_HOOK] = "error running",
+	[NS_STEP_HOOK] = "error running hook: error running", /* words of two generations of runc */
 	[NS_STEP_PROFILE] = "set the AppArmor profile",
 	[NS_STEP_TIME] = "set the offset of the clock",
 	[NS_STEP_LIMIT] = "set the limit",
@@ -101,6 +101,9 @@ static int step_error(const struct hyfw_host *host, enum ns_step step, const cha
 				  "line, or its loader, is not in the root file system", object);
 	if (step == NS_STEP_EXEC)
 		return command_error(host, object, errnum, err);
+	/* It ran, and 'object' tells its end. */
+	if (step == NS_STEP_HOOK && (errnum == ECANCELED || errnum == ETIMEDOUT))
+		return host->fail(err, errnum, "%s %s", steps[step], object);
 	if ((size_t)step >= NS_COUNT(steps))
 		return host->fail(err, EPROTO, "the new process reported nonsense");
 	return ns_fail(host, err, errnum, steps[step], object);

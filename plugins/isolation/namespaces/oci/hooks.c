@@ -68,7 +68,7 @@ int oci_hooks_describe(struct oci_room *room, pid_t pid, struct hyfw_error **err
 struct turn {
 	const struct hyfw_oci_hook *hook;
 	size_t kind, number; /* in 'phases' and in its list */
-	const char *bundle;
+	int root; /* the container's, which is not pivoted to yet */
 	int state;
 	int errors; /* what a hook inside says, so that it can be told why it failed; -1 for the others */
 };
@@ -87,14 +87,21 @@ static size_t append(char *text, size_t used, size_t room, const char *more)
 /* The beginning of what it said, in one line. */
 static void append_errors(const struct turn *turn, char *text, size_t room)
 {
-	size_t used = strlen(text), at;
+	size_t used = strlen(text), at, end;
 	ssize_t got;
+	char first;
 
 	if (turn->errors < 0 || room - used < 16)
 		return;
+	got = pread(turn->errors, &first, 1, 0);
+	if (got <= 0)
+		return;
 	used = append(text, used, room, ", stderr: ");
 	got = pread(turn->errors, text + used, room - used - 1, 0);
-	text[used + (size_t)(got > 0 ? got : 0)] = '\0';
+	end = used + (size_t)(got > 0 ? got : 0);
+	while (end > used && (unsigned char)text[end - 1] <= ' ')
+		end--;
+	text[end] = '\0';
 	for (at = used; text[at]; at++)
 		if ((unsigned char)text[at] < ' ')
 			text[at] = ' ';
@@ -114,27 +121,44 @@ static void pass_errors(const struct turn *turn)
 	}
 }
 
-/* "createContainer hook #1: /bin/false: exit status 1", in words that clients look for. */
+static size_t append_number(char *text, size_t used, size_t room, const char *words, uint64_t number)
+{
+	char digits[24];
+
+	used = append(text, used, room, words);
+	return append(text, used, room, oci_digits(number, 10, digits));
+}
+
+/* "createContainer hook #1: /bin/false: exit status 1", in words that clients look for; why it
+ * could not be run says 'errnum'. */
 __attribute__((noreturn))
 static void fail(const struct ns_job *job, const struct turn *turn, int status, int errnum)
 {
 	const size_t room = sizeof(job->board->text);
-	char number[24], *text = job->board->text;
+	char *text = job->board->text;
 	size_t used = append(text, 0, room, phases[turn->kind].name);
 
-	used = append(text, used, room, " hook #");
-	used = append(text, used, room, oci_digits(turn->number, 10, number));
+	used = append_number(text, used, room, " hook #", turn->number);
 	used = append(text, used, room, ": ");
 	used = append(text, used, room, turn->hook->path);
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+	if (errnum == ETIMEDOUT) {
+		used = append_number(text, used, room, " did not end within ", turn->hook->timeout);
+		append(text, used, room, " s");
+	} else if (errnum == ECANCELED && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) {
 		append(text, used, room, ": signal: bad system call");
-	else if (WIFSIGNALED(status) || WEXITSTATUS(status)) {
-		used = append(text, used, room, WIFSIGNALED(status) ? ": signal " : ": exit status ");
-		append(text, used, room, oci_digits((uint64_t)(WIFSIGNALED(status) ? WTERMSIG(status) :
-							       WEXITSTATUS(status)), 10, number));
+	} else if (errnum == ECANCELED) {
+		append_number(text, used, room, WIFSIGNALED(status) ? ": signal " : ": exit status ",
+			      (uint64_t)(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)));
 	}
 	append_errors(turn, text, room);
 	ns_die(job, NS_STEP_HOOK, text, errnum);
+}
+
+__attribute__((noreturn))
+static void cannot_run(const struct ns_job *job)
+{
+	job->board->errnum = errno; /* for fail(), which puts it there again */
+	_exit(127);
 }
 
 __attribute__((noreturn))
@@ -148,21 +172,21 @@ static void be_hook(const struct ns_job *job, const struct turn *turn)
 	const char *const *envp = hook->envp ? hook->envp : inside ? job->envp : none;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	/* As those that the runtime runs; it may be closed to a user namespace. */
-	if (!inside)
-		(void)!chdir(turn->bundle);
+	/* As runc has it: they find what they mount on by relative paths. */
+	if (!inside && fchdir(turn->root) < 0)
+		cannot_run(job);
 	/* Its place is at the end after the one before; the file is shared, and so is the place. */
 	if (lseek(turn->state, 0, SEEK_SET) < 0 || dup2(turn->state, 0) < 0)
-		_exit(127);
+		cannot_run(job);
 	if (turn->errors >= 0 && dup2(turn->errors, 2) < 0)
-		_exit(127);
+		cannot_run(job);
 	/* Not left to exec: see close_others() in ../child.c. */
 	if (syscall(SYS_close_range, 3, ~0u, 0) < 0)
-		_exit(127);
+		cannot_run(job);
 	if (inside)
 		ns_confine_hook(job);
 	execve(hook->path, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)envp);
-	_exit(127);
+	cannot_run(job);
 }
 
 static void run(const struct ns_job *job, const struct turn *turn)
@@ -171,8 +195,10 @@ static void run(const struct ns_job *job, const struct turn *turn)
 	NS_AUTO_CLOSE int pidfd = -1;
 	struct pollfd end = { .events = POLLIN };
 	int status = -1, r;
-	pid_t pid = ns_clone(0, -1, &pidfd);
+	pid_t pid;
 
+	job->board->errnum = 0;
+	pid = ns_clone(0, -1, &pidfd);
 	if (pid == 0)
 		be_hook(job, turn);
 	if (pid < 0)
@@ -189,13 +215,13 @@ static void run(const struct ns_job *job, const struct turn *turn)
 	if (r <= 0)
 		fail(job, turn, 0, ETIMEDOUT);
 	if (status != 0)
-		fail(job, turn, status, WIFEXITED(status) && WEXITSTATUS(status) == 127 ? ENOEXEC : ECANCELED);
+		fail(job, turn, status, job->board->errnum ? job->board->errnum : ECANCELED);
 }
 
 void oci_hooks_run(const struct ns_job *job, const struct oci_room *room, enum hyfw_oci_phase phase)
 {
 	const struct hyfw_oci_hooks *hooks = &room->config->hooks[phase];
-	struct turn turn = { .kind = phase == HYFW_OCI_START_CONTAINER, .bundle = room->config->bundle };
+	struct turn turn = { .kind = phase == HYFW_OCI_START_CONTAINER, .root = room->root };
 
 	turn.state = room->states[turn.kind];
 	for (; turn.number < hooks->count; turn.number++) {
