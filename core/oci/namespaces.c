@@ -3,6 +3,7 @@
 #include <linux/sched.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "oci/parts.h"
@@ -109,11 +110,21 @@ static bool new_user_namespace(const struct hyfw_oci_config *config)
 	return false;
 }
 
-static void check_ids(const struct oci_node *linux_node, const struct hyfw_oci_config *config)
+/* As crun without subordinate ids: root inside is the caller, and there is nobody else. */
+static void map_the_caller(const struct oci_node *linux_node, struct hyfw_oci_idmap *idmap)
+{
+	struct hyfw_oci_ids *ids = oci_array(linux_node, 2, sizeof(*ids));
+
+	ids[0] = (struct hyfw_oci_ids){ 0, geteuid(), 1 };
+	ids[1] = (struct hyfw_oci_ids){ 0, getegid(), 1 };
+	*idmap = (struct hyfw_oci_idmap){ &ids[0], &ids[1], 1, 1 };
+}
+
+static void check_ids(const struct oci_node *linux_node, struct hyfw_oci_config *config)
 {
 	if (new_user_namespace(config)) {
 		if (!config->idmap.uid_count)
-			oci_fail_member(linux_node, "uidMappings", "missing, there is a user namespace");
+			map_the_caller(linux_node, &config->idmap);
 	} else if (config->idmap.uid_count && !hyfw_oci_has_namespace(config, CLONE_NEWUSER)) {
 		oci_fail_member(linux_node, "uidMappings", "there is no user namespace for it");
 	}

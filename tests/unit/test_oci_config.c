@@ -13,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "oci/config.h"
@@ -93,7 +94,8 @@ static const struct {
 	  "linux.namespaces[1]: the pid namespace was given before" },
 	{ LINUX("\"namespaces\":[{\"type\":\"pid\",\"path\":\"x\"}]"),
 	  "linux.namespaces[0].path: x is not an absolute path" },
-	{ LINUX("\"namespaces\":[{\"type\":\"user\"}]"), "linux.uidMappings: missing, there is a user namespace" },
+	{ LINUX("\"namespaces\":[{\"type\":\"user\"}],\"gidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}]"),
+	  "linux.uidMappings: missing" },
 	{ LINUX("\"uidMappings\":[{\"size\":0}]"), "linux.uidMappings[0].size: not above 0" },
 	{ LINUX("\"uidMappings\":[{\"hostID\":4294967295,\"size\":2}]"), "linux.uidMappings[0]: beyond the last id" },
 	{ LINUX("\"uidMappings\":[{\"size\":1}],\"gidMappings\":[{\"size\":1}]"),
@@ -229,6 +231,21 @@ static struct hyfw_oci_spec read_good(const char *members, struct hyfw_arena *ar
 	if (read_case(members, arena, &spec, &err) < 0)
 		fail_msg("%s", err->message);
 	return spec;
+}
+
+static void a_user_namespace_without_mappings_has_the_caller_alone(void **state)
+{
+	HYFW_AUTO_ARENA struct hyfw_arena *arena = hyfw_arena_new();
+	struct hyfw_oci_spec spec = read_good(LINUX("\"namespaces\":[{\"type\":\"user\"}]"), arena);
+	const struct hyfw_oci_idmap *idmap = &spec.config.idmap;
+
+	(void)state;
+	assert_int_equal(idmap->uid_count, 1);
+	assert_int_equal(idmap->gid_count, 1);
+	assert_true(idmap->uids[0].inside == 0 && idmap->uids[0].outside == geteuid() && idmap->uids[0].count == 1);
+	assert_true(idmap->gids[0].inside == 0 && idmap->gids[0].outside == getegid() && idmap->gids[0].count == 1);
+	spec = read_good(LINUX("\"namespaces\":[{\"type\":\"user\",\"path\":\"/proc/1/ns/user\"}]"), arena);
+	assert_int_equal(spec.config.idmap.uid_count, 0);
 }
 
 static void absent_is_not_zero(void **state)
@@ -444,6 +461,7 @@ int main(void)
 		cmocka_unit_test(refuses_each_with_its_sentence),
 		cmocka_unit_test(refuses_what_is_no_document),
 		cmocka_unit_test(refuses_what_is_too_deep_or_too_large),
+		cmocka_unit_test(a_user_namespace_without_mappings_has_the_caller_alone),
 		cmocka_unit_test(absent_is_not_zero),
 		cmocka_unit_test(no_capabilities_are_none),
 		cmocka_unit_test(capabilities_become_masks),
