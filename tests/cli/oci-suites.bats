@@ -24,3 +24,18 @@ load oci-helpers
 	run -1 box 'echo began' '.linux.resources.unified = {"NOT-A-KEY": "1"}'
 	[[ $output == *'the specified key has not the form CONTROLLER.VALUE `NOT-A-KEY`'* ]]
 }
+
+@test "a user namespace without mappings has the caller's id alone" {
+	run -0 box 'read -r inside outside count </proc/self/uid_map; echo $inside $outside $count' \
+		'.linux.namespaces |= (map(select(.type != "user")) + [{"type": "user"}]) |
+		del(.linux.uidMappings, .linux.gidMappings)'
+	[ "$output" = "0 0 1" ]
+}
+
+@test "an ID that is none and what was built in are told in the words of crun" {
+	bundle '.process.args = ["/bin/true"]'
+	run -1 oci run --bundle "$BUNDLE" this/is/none
+	[[ $output == *'invalid character `/` in the ID'* ]]
+	oci --version | grep -q '^+.*+SECCOMP'
+	[ "$(oci --version | grep -c '^+SYSTEMD ')" -eq "$(oci features | jq '.linux.cgroup.systemd | if . then 1 else 0 end')" ]
+}
