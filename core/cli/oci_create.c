@@ -190,6 +190,8 @@ static int run_created(struct making *making, struct hyfw_oci_container **contai
 	struct oci_notify notify;
 	int result = listen_for_notices(*container, &notify, err);
 
+	if (result == 0 && !making->request.detached && !making->request.console_socket)
+		oci_terminal_plain(running);
 	if (result == 0)
 		result = hyfw_oci_start(*container, running, err);
 	hyfw_oci_close(HYFW_STEAL(*container));

@@ -218,7 +218,7 @@ took() { # NAME
 	[[ $output == *"in all "*" ms" ]]
 }
 
-@test "a terminal is handed to the console socket" {
+@test "a terminal is handed to the console socket, or copied with the line ends of a file" {
 	cat >"$WORK/receive" <<-'END'
 		import array, os, socket, sys
 		listener = socket.socket(socket.AF_UNIX)
@@ -245,6 +245,9 @@ took() { # NAME
 	oci start term
 	wait_until 10 grep -q "done" "$WORK/heard"
 	grep -q /dev/ "$WORK/heard"
+	bundle '.process.terminal = true | .process.args = ["sh", "-c", "echo one; echo two"]'
+	oci run --bundle "$BUNDLE" plain >"$WORK/plain"
+	printf 'one\ntwo\n' | cmp - "$WORK/plain"
 }
 
 @test "--preserve-fds gives on just those descriptors" {
