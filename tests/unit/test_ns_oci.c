@@ -262,6 +262,38 @@ static void binds_have_their_flags_and_ids(void **state)
 	free(file);
 }
 
+static void mounts_are_listed_in_their_order(void **state)
+{
+	static const uint64_t propagation[] = { MS_SLAVE, MS_SHARED, MS_PRIVATE, MS_UNBINDABLE, 0 };
+	struct hyfw_oci_mount mounts[USUAL + 2 * HYFW_COUNT(propagation)];
+	char *data = fixture_path("shared"), *expected = hyfw_dup(""), *longer;
+	AUTO_BUNDLE bundle = { 0 };
+	size_t i;
+
+	(void)state;
+	mkdir(data, 0755);
+	bundle_init(&bundle, "while read a b c d e f; do echo $e; done </proc/self/mountinfo | grep ^/m");
+	memcpy(mounts, usual, sizeof(usual));
+	for (i = 0; i < HYFW_COUNT(propagation); i++) {
+		mounts[USUAL + 2 * i] = (struct hyfw_oci_mount){
+			.target = hyfw_arena_format(bundle.container.arena, "/m%zu", i), .type = "tmpfs", .source = "tmpfs",
+		};
+		mounts[USUAL + 2 * i + 1] = (struct hyfw_oci_mount){
+			.target = hyfw_arena_format(bundle.container.arena, "/m%zu/data", i), .source = "shared",
+			.bind = true, .propagation = propagation[i],
+		};
+		longer = hyfw_format("%s/m%zu\n/m%zu/data\n", expected, i, i);
+		free(expected);
+		expected = longer;
+	}
+	bundle.config.mounts = mounts;
+	bundle.config.mount_count = HYFW_COUNT(mounts);
+	assert_string_equal(run(&bundle), expected);
+	rmdir(data);
+	free(data);
+	free(expected);
+}
+
 static void a_target_that_leads_nowhere_is_made_below_the_root(void **state)
 {
 	AUTO_BUNDLE bundle = { 0 };
@@ -449,6 +481,7 @@ int main(void)
 		cmocka_unit_test(namespaces_are_joined),
 		cmocka_unit_test(clocks_are_set_off),
 		cmocka_unit_test(binds_have_their_flags_and_ids),
+		cmocka_unit_test(mounts_are_listed_in_their_order),
 		cmocka_unit_test(a_target_that_leads_nowhere_is_made_below_the_root),
 		cmocka_unit_test(paths_are_masked),
 		cmocka_unit_test(a_tmpfs_begins_with_what_it_covers),

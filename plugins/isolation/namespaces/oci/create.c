@@ -242,6 +242,22 @@ static int complete(struct making *making, struct hyfw_error **err)
 	return r < 0 ? ns_fail(room->host, err, -r, "let go of", "the new process") : 0;
 }
 
+/* The child says which source, not for what. */
+static void name_mount(const struct making *making, struct hyfw_error **err)
+{
+	const struct oci_room *room = &making->room;
+	const struct ns_board *board = making->job.board;
+	size_t i;
+
+	if (!board || !board->failed || board->step != NS_STEP_SOURCE)
+		return;
+	for (i = 0; i < room->config->mount_count; i++)
+		if (room->mounts[i].source == board->object) {
+			room->host->wrap(err, "mount at %s", room->config->mounts[i].target);
+			return;
+		}
+}
+
 static int make(struct making *making, struct hyfw_error **err)
 {
 	int r = check(&making->room, err);
@@ -257,7 +273,11 @@ static int make(struct making *making, struct hyfw_error **err)
 	oci_namespaces_close(&making->room.namespaces);
 	if (r == 0)
 		r = feed(making, err);
-	return r < 0 ? r : complete(making, err);
+	if (r == 0)
+		r = complete(making, err);
+	if (r < 0)
+		name_mount(making, err);
+	return r;
 }
 
 static void finish(struct making *making)

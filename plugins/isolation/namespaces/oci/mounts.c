@@ -141,6 +141,7 @@ static void attach(const struct ns_job *job, struct oci_room *room, size_t index
 	}
 	if (made->inner)
 		oci_inner_take(job, room, index);
+	oci_source_copy(job, room, index);
 	target = open_target(job, room, index);
 	if (!made->bind && mount->type && strcmp(mount->type, "cgroup") == 0) {
 		oci_cgroups_attach(job, room, mount, target);

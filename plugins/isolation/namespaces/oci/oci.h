@@ -39,6 +39,7 @@ struct oci_namespaces {
 struct oci_mount {
 	int fd;               /* detached tree of a bind, -1 for what the child makes; when it has
 			       * been attached, what is to become read-only at the end */
+	int opened;           /* in the child, source of a bind that is copied in its turn; -1 for others */
 	bool bind, directory;
 	bool covers_nothing;  /* its mount point had to be made */
 	const char *target;   /* below the root, also where it was given with the path of the root */
@@ -178,6 +179,7 @@ void oci_namespaces_finish(const struct ns_job *job, const struct oci_room *room
 
 /* sources.c */
 void oci_sources_take(const struct ns_job *job, struct oci_room *room);
+void oci_source_copy(const struct ns_job *job, struct oci_room *room, size_t index);
 /* Flags and propagation of a bind's tree; 0 or a negative errno. */
 int oci_bind_change(const struct oci_room *room, const struct hyfw_oci_mount *mount, int fd, bool recursive);
 

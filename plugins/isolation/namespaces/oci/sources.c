@@ -2,7 +2,12 @@
  * The root and the sources of binds as detached trees, opened with the privileges of
  * the host and its view of paths; an ordinary user has none, and leaves it to the child
  * in its user namespace.  They are copies: what happens to them does not reach the host,
- * unless a propagation is asked for that does. */
+ * unless a propagation is asked for that does.
+ *
+ * Since Linux 6.8 mounts are listed in the order in which they were made, not attached.  So
+ * that they are listed as the bundle has them, the child copies each source in its turn,
+ * where that is no less than the parent's copy: it opens all of them before anything of the
+ * container is attached. */
 #include "oci.h"
 
 #include <sched.h>
@@ -72,29 +77,65 @@ int oci_bind_change(const struct oci_room *room, const struct hyfw_oci_mount *mo
 	return r;
 }
 
-static int take_bind(struct oci_room *room, size_t index)
+static unsigned nofollow(const struct oci_mount *made)
+{
+	return made->source_link ? AT_SYMLINK_NOFOLLOW : 0;
+}
+
+/* A tree of its own for a bind. */
+static int copy(const struct oci_room *room, size_t index, int from, const char *path, unsigned flags)
 {
 	const struct hyfw_oci_mount *mount = &room->config->mounts[index];
 	struct oci_mount *made = &room->mounts[index];
-	const unsigned nofollow = made->source_link ? AT_SYMLINK_NOFOLLOW : 0;
 	bool recursive = mount->recursive;
 	struct stat status;
 
-	if (made->link || made->inner)
-		return 0;
-	made->fd = open_tree(AT_FDCWD, made->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | nofollow |
-			     (recursive ? AT_RECURSIVE : 0u));
+	flags |= OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0u);
+	made->fd = open_tree(from, path, flags);
 	/* In a user namespace (ours, or the one we were called in) mounts of the host's cannot be
 	 * taken off what they cover. */
 	if (made->fd < 0 && errno == EINVAL && !recursive) {
 		recursive = true;
-		made->fd = open_tree(AT_FDCWD, made->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | nofollow |
-				     AT_RECURSIVE);
+		made->fd = open_tree(from, path, flags | AT_RECURSIVE);
 	}
 	if (made->fd < 0 || fstat(made->fd, &status) < 0)
 		return -errno;
 	made->directory = S_ISDIR(status.st_mode);
 	return oci_bind_change(room, mount, made->fd, recursive);
+}
+
+/* Mounts in it, or in its source, reach the other one. */
+static bool is_peer(const struct oci_room *room, size_t index)
+{
+	uint64_t wanted = room->config->mounts[index].propagation;
+
+	return (wanted ? wanted : room->config->root_propagation) & MS_SHARED;
+}
+
+/* Not where the child has another view than the parent: in a user namespace some directories are
+ * closed to it, and mounts locked; who maps ids needs the parent's privileges; and of what is
+ * unbindable below a peer there is no second copy. */
+static bool waits_its_turn(const struct oci_room *room, size_t index)
+{
+	const struct oci_mount *made = &room->mounts[index];
+
+	if (!made->bind || made->link || made->inner || room->config->mounts[index].map != HYFW_OCI_UNMAPPED)
+		return false;
+	if (is_peer(room, index) && room->config->root_propagation & MS_UNBINDABLE)
+		return room->late;
+	return room->late || (oci_fresh(room, CLONE_NEWNS) &&
+			      !((room->namespaces.fresh | room->namespaces.taken) & CLONE_NEWUSER));
+}
+
+/* The child's view of the host is no peer of the host any more, so that it copies the parent's
+ * copy again. */
+static int take_bind(struct oci_room *room, size_t index)
+{
+	const struct oci_mount *made = &room->mounts[index];
+
+	if (!made->bind || made->link || made->inner || (waits_its_turn(room, index) && !is_peer(room, index)))
+		return 0;
+	return copy(room, index, AT_FDCWD, made->source, nofollow(made));
 }
 
 static const char *source_of(const struct oci_room *room, const struct hyfw_oci_mount *mount)
@@ -126,7 +167,7 @@ static void prepare(struct oci_room *room)
 	for (i = 0; i < config->mount_count; i++) {
 		const struct hyfw_oci_mount *mount = &config->mounts[i];
 
-		room->mounts[i].fd = room->mounts[i].userns = -1;
+		room->mounts[i].fd = room->mounts[i].opened = room->mounts[i].userns = -1;
 		room->mounts[i].target = target_of(room, mount->target);
 		room->mounts[i].bind = mount->bind || (mount->type && strcmp(mount->type, "bind") == 0);
 		if (!room->mounts[i].bind) {
@@ -157,7 +198,7 @@ int oci_sources_open(struct oci_room *room, struct hyfw_error **err)
 			if (r < 0)
 				return r;
 		}
-		r = room->mounts[i].bind ? take_bind(room, i) : 0;
+		r = take_bind(room, i);
 		if (r < 0) {
 			ns_fail(room->host, err, -r, "bind", room->mounts[i].source);
 			return room->host->wrap(err, "mount at %s", room->config->mounts[i].target);
@@ -169,18 +210,46 @@ int oci_sources_open(struct oci_room *room, struct hyfw_error **err)
 void oci_sources_take(const struct ns_job *job, struct oci_room *room)
 {
 	size_t i;
-	int r;
+	int r = room->late ? take_root(room) : 0;
 
-	if (!room->late)
-		return;
-	r = take_root(room);
 	if (r < 0)
 		ns_die(job, NS_STEP_ROOT, room->config->root, -r);
 	for (i = 0; i < room->config->mount_count; i++) {
-		r = room->mounts[i].bind ? take_bind(room, i) : 0;
-		if (r < 0)
-			ns_die(job, NS_STEP_MOUNT, room->mounts[i].source, -r);
+		struct oci_mount *made = &room->mounts[i];
+
+		if (!waits_its_turn(room, i))
+			continue;
+		made->opened = open_tree(AT_FDCWD, made->source, OPEN_TREE_CLOEXEC | nofollow(made));
+		if (made->opened < 0)
+			ns_die(job, NS_STEP_SOURCE, made->source, errno);
 	}
+}
+
+/* Only what is attached can be copied before Linux 6.15: on its source, in our view of the host.
+ * Then it must not be a peer any more, or what is mounted in it would be taken off the host too
+ * when that view goes (MNT_DETACH, mount_namespaces(7)). */
+static int copy_again(struct oci_mount *made, int place)
+{
+	NS_AUTO_CLOSE int first = made->fd;
+
+	made->fd = -1;
+	if (move_mount(first, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return -errno;
+	made->fd = open_tree(first, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	return made->fd < 0 ? -errno : oci_mount_change(first, 0, 0, MS_PRIVATE, true);
+}
+
+void oci_source_copy(const struct ns_job *job, struct oci_room *room, size_t index)
+{
+	struct oci_mount *made = &room->mounts[index];
+	NS_AUTO_CLOSE int opened = ns_steal_fd(&made->opened);
+	int r;
+
+	if (opened < 0)
+		return;
+	r = made->fd >= 0 ? copy_again(made, opened) : copy(room, index, opened, "", AT_EMPTY_PATH);
+	if (r < 0)
+		ns_die(job, NS_STEP_SOURCE, made->source, -r);
 }
 
 void oci_sources_close(struct oci_room *room)
