@@ -122,6 +122,8 @@ void oci_read_memory_policy(const struct oci_node *linux_node, struct hyfw_oci_m
 		return;
 	mode = oci_text(&node, "mode");
 	nodes = oci_text(&node, "nodes");
+	if (json_object_object_length(node.json) == 0) /* as runc has it, none is asked for */
+		return;
 	policy->set = true;
 	if (!mode || !value_of(modes, HYFW_COUNT(modes), mode, &policy->mode))
 		oci_fail_member(&node, "mode", "invalid memory policy mode '%s'", mode ? mode : "");

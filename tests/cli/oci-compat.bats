@@ -198,6 +198,10 @@ listener() {
 	[[ $output == *" bind:0 "* ]]
 	sleeper placed '.linux.memoryPolicy = {mode: "MPOL_INTERLEAVE", nodes: "0"}'
 	[[ "$(oci exec placed head -n 1 /proc/self/numa_maps)" == *" interleave:0 "* ]]
+	run -0 box 'head -n 1 /proc/self/numa_maps' '.linux.memoryPolicy = {}'
+	[[ $output == *" default "* ]]
+	run -1 box true '.linux.memoryPolicy = {nodes: "0"}'
+	[[ $output == *"invalid memory policy mode"* ]]
 	run box true '.linux.memoryPolicy = {mode: "MPOL_DEFAULT", nodes: "0"}'
 	[ "$status" -eq 1 ]
 	[[ $output == *set_mempolicy*"invalid argument"* ]]
@@ -336,6 +340,13 @@ s.sendto(b"STATUS=up\nREADY=1", os.environ["NOTIFY_SOCKET"])
 	[[ $output == *"preserved-fd 0"* ]]
 	bash -c 'exec 3</dev/null; exec "$@"' -- "${HYFW_COMMAND[@]}" oci --root "$OCI_ROOT" run --bundle "$BUNDLE" \
 		--preserve-fds 100 some
+	# Podman's --preserve-fd=9,40 asks for as many as there are up to the last.
+	bundle '.process.args = ["/bin/ls", "/proc/self/fd"]'
+	run -0 bash -c 'exec 3>&- 9</dev/null 40</dev/null; exec "$@"' -- "${HYFW_COMMAND[@]}" oci --root "$OCI_ROOT" run \
+		--bundle "$BUNDLE" --preserve-fds 38 holes
+	[[ $output == *$'\n40\n9'* ]]
+	run -1 oci run --bundle "$BUNDLE" --preserve-fd=9,40 list
+	[[ $output == *"9,40: not a number"* ]]
 }
 
 @test "run --keep leaves a stopped container and its name taken" {

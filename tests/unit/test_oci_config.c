@@ -114,7 +114,7 @@ static const struct {
 	  "linux.sysctl: sysctl \"kernel.panic\" is not in a separate kernel namespace" },
 	{ LINUX("\"namespaces\":[{\"type\":\"uts\"}],\"sysctl\":{\"kernel.hostname\":\"a\"}"),
 	  "linux.sysctl: sysctl \"kernel.hostname\" is not allowed: there is the member hostname for it" },
-	{ LINUX("\"memoryPolicy\":{}"), "linux.memoryPolicy.mode: invalid memory policy mode ''" },
+	{ LINUX("\"memoryPolicy\":{\"nodes\":\"0\"}"), "linux.memoryPolicy.mode: invalid memory policy mode ''" },
 	{ LINUX("\"memoryPolicy\":{\"mode\":\"INTERLEAVE\"}"),
 	  "linux.memoryPolicy.mode: invalid memory policy mode 'INTERLEAVE'" },
 	{ LINUX("\"memoryPolicy\":{\"mode\":\"MPOL_BIND\",\"flags\":[\"bad\"]}"),
@@ -437,6 +437,8 @@ static void a_memory_policy_is_a_mode_and_nodes(void **state)
 	assert_int_equal(spec.memory_policy.nodes[0], 7);
 	assert_int_equal(spec.memory_policy.nodes[1], 1 << 6);
 	spec = read_good("", arena);
+	assert_false(spec.memory_policy.set);
+	spec = read_good(LINUX("\"memoryPolicy\":{}"), arena);
 	assert_false(spec.memory_policy.set);
 }
 
