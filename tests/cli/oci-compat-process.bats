@@ -61,13 +61,16 @@ NO_USER='del(.linux.uidMappings, .linux.gidMappings) | .linux.namespaces |= map(
 	[ "$output" = 0 ]
 }
 
-@test "a terminal there is without a devpts in the container too" {
-	run box 'test -t 0 && test -t 1 && echo yes; test -c /dev/console && echo console' "$NO_USER"' | .process.terminal = true |
-		.mounts |= map(select(.type != "devpts"))'
-	[ "$status" -eq 0 ]
-	[[ $output == *yes*console* ]]
-	run box 'test -t 0 && echo yes' '.process.terminal = true | .mounts |= map(select(.type != "devpts"))'
-	[[ $output == *yes* ]]
+@test "there is no terminal without a devpts in the container, neither at first nor later" {
+	local without='.mounts |= map(select(.type != "devpts"))'
+	run -1 box true "$NO_USER | .process.terminal = true | $without"
+	[[ $output == *"make the terminal: /dev/pts/ptmx: No such file"* ]]
+	run -1 box true ".process.terminal = true | $without"
+	[[ $output == *"make the terminal: /dev/pts/ptmx: No such file"* ]]
+	sleeper bare "$without"
+	run -255 oci exec --tty bare true
+	[[ $output == *"make the terminal: /dev/pts/ptmx: No such file"* ]]
+	run -0 oci exec bare echo still
 }
 
 @test "a missing interpreter is told in one line, as runc does" {

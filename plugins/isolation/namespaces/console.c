@@ -69,7 +69,8 @@ static bool is_same(int fd, int other)
 	return fstat(fd, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-int ns_console_tree(const struct ns_job *job, const struct ns_console *console, int dev_fd)
+/* A tree of it by its number below 'dev_fd'. */
+static int open_slave(const struct ns_job *job, const struct ns_console *console, int dev_fd)
 {
 	char path[] = "pts/0000000000";
 	unsigned number = 0, divisor = 1;
@@ -91,16 +92,12 @@ int ns_console_tree(const struct ns_job *job, const struct ns_console *console, 
 	return fd;
 }
 
-void ns_console_attach(const struct ns_job *job, int tree, int dev_fd)
-{
-	if (move_mount(tree, "", dev_fd, "console", MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		ns_die(job, NS_STEP_TERMINAL, "/dev/console", errno);
-	close(tree);
-}
-
 void ns_console_bind(const struct ns_job *job, const struct ns_console *console, int dev_fd)
 {
-	ns_console_attach(job, ns_console_tree(job, console, dev_fd), dev_fd);
+	NS_AUTO_CLOSE int tree = open_slave(job, console, dev_fd);
+
+	if (move_mount(tree, "", dev_fd, "console", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		ns_die(job, NS_STEP_TERMINAL, "/dev/console", errno);
 }
 
 void ns_console_take(const struct ns_job *job, int slave)

@@ -359,9 +359,7 @@ struct ns_console {
 };
 /* By the devpts at /dev/pts, of whatever is the root now. */
 void ns_console_open(const struct ns_job *job, struct ns_console *console);
-/* A tree of it by its number below 'dev_fd', and that on the console of a /dev. */
-int ns_console_tree(const struct ns_job *job, const struct ns_console *console, int dev_fd);
-void ns_console_attach(const struct ns_job *job, int tree, int dev_fd);
+/* On the console of a /dev. */
 void ns_console_bind(const struct ns_job *job, const struct ns_console *console, int dev_fd);
 void ns_console_take(const struct ns_job *job, int slave);
 

@@ -51,25 +51,6 @@ static void stop_for_hooks(const struct ns_job *job, const struct oci_room *room
 		ns_phase(job, "hooks: createContainer");
 }
 
-/* Whether the bundle mounts terminals of its own, or somebody's. */
-static bool has_terminals(const struct oci_room *room)
-{
-	size_t i;
-
-	if (!((room->namespaces.fresh | room->namespaces.taken) & CLONE_NEWNS))
-		return false;
-	for (i = 0; i < room->config->mount_count; i++) {
-		const struct hyfw_oci_mount *mount = &room->config->mounts[i];
-		const struct oci_mount *made = &room->mounts[i];
-
-		if (!made->bind && mount->type && strcmp(mount->type, "devpts") == 0)
-			return true;
-		if (made->bind && (oci_is_at(made, "/dev") || oci_is_at(made, "/dev/pts")))
-			return true;
-	}
-	return false;
-}
-
 static int open_dev(const struct ns_job *job)
 {
 	int dev = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -79,29 +60,14 @@ static int open_dev(const struct ns_job *job)
 	return dev;
 }
 
-/* Before the root changes: a terminal of the host for a container that has none.  The tree
- * for its /dev/console comes back; -1 without a mount namespace of its own. */
-static int open_console_of_host(struct ns_job *job, const struct oci_room *room, struct ns_console *console)
-{
-	NS_AUTO_CLOSE int dev = -1;
-
-	ns_console_open(job, console);
-	if (!oci_fresh(room, CLONE_NEWNS))
-		return -1;
-	dev = open_dev(job);
-	return ns_console_tree(job, console, dev);
-}
-
-static void take_console(struct ns_job *job, const struct oci_room *room, struct ns_console *console, int tree)
+/* In the container's own devpts: without one there is no terminal, as for the other runtimes. */
+static void take_console(struct ns_job *job, const struct oci_room *room, struct ns_console *console)
 {
 	NS_AUTO_CLOSE int dev = oci_fresh(room, CLONE_NEWNS) ? open_dev(job) : -1;
 
-	if (console->master < 0)
-		ns_console_open(job, console);
+	ns_console_open(job, console);
 	oci_window_size(job, console->master);
-	if (tree >= 0)
-		ns_console_attach(job, tree, dev);
-	else if (dev >= 0)
+	if (dev >= 0)
 		ns_console_bind(job, console, dev);
 	ns_console_take(job, console->slave);
 	job->stdio[0] = job->stdio[1] = job->stdio[2] = console->slave;
@@ -112,7 +78,6 @@ void oci_child_create(struct ns_job *job)
 	struct oci_room *room = job->oci;
 	bool mounts = (room->namespaces.fresh | room->namespaces.taken) & CLONE_NEWNS;
 	struct ns_console console = { -1, -1 };
-	int tree = -1;
 
 	close(job->peer);
 	ns_die_with_creator(job);
@@ -140,11 +105,9 @@ void oci_child_create(struct ns_job *job)
 	stop_for_hooks(job, room);
 	if (mounts)
 		oci_mounts_seal(job, room);
-	if (job->terminal && !has_terminals(room))
-		tree = open_console_of_host(job, room, &console);
 	oci_root_enter(job, room);
 	ns_phase(job, "pivot_root");
 	if (job->terminal)
-		take_console(job, room, &console, tree);
+		take_console(job, room, &console);
 	ns_child_become(job, console.master);
 }
