@@ -45,12 +45,22 @@ static bool may_cover_proc(const char *target)
 	return false;
 }
 
+/* move_mount(2) has EINVAL for much; clients know the word that mount(2) has for this. */
+static int attach_error(int fd, int target, int errnum)
+{
+	struct stat source, place;
+
+	if (errnum != EINVAL || fstat(fd, &source) < 0 || fstat(target, &place) < 0)
+		return errnum;
+	return S_ISDIR(source.st_mode) != S_ISDIR(place.st_mode) ? ENOTDIR : errnum;
+}
+
 void oci_attach(const struct ns_job *job, int fd, int target, const char *name)
 {
 	if (is_proc(target) && !is_proc(fd) && !may_cover_proc(name))
 		ns_die(job, NS_STEP_PROC, name, EPERM);
 	if (move_mount(fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-		ns_die(job, NS_STEP_MOUNT, name, errno);
+		ns_die(job, NS_STEP_MOUNT, name, attach_error(fd, target, errno));
 }
 
 /* proc and sysfs go to the very directory: by a link of the image they would be somewhere
