@@ -70,7 +70,8 @@ static void read_hugepages(const struct oci_node *resources, struct hyfw_oci_res
 	size_t i;
 
 	for (i = 0; i < count && oci_element(&list, i, json_type_object, &node); i++) {
-		limits[i].page_size = oci_text_needed(&node, "pageSize");
+		/* Go's runtimes do not mind the letters' case, and their clients have written it small. */
+		limits[i].page_size = oci_text_needed(&node, oci_has(&node, "pagesize") ? "pagesize" : "pageSize");
 		limits[i].limit = oci_u64(&node, "limit");
 		if (strpbrk(limits[i].page_size, "/.")) /* part of a file's name */
 			oci_fail_member(&node, "pageSize", "%s is not a size", limits[i].page_size);

@@ -154,6 +154,8 @@ static const struct {
 	{ RESOURCES("\"devices\":[{\"allow\":true,\"access\":\"rx\"}]"),
 	  "linux.resources.devices[0].access: rx is not of r, w and m" },
 	{ RESOURCES("\"unified\":{\"../a\":\"1\"}"), "linux.resources.unified: the specified key has not the form CONTROLLER.VALUE `../a`" },
+	{ RESOURCES("\"hugepageLimits\":[{\"pagesize\":\"2.MB\"}]"),
+	  "linux.resources.hugepageLimits[0].pageSize: 2.MB is not a size" },
 	{ RESOURCES("\"hugepageLimits\":[{\"pageSize\":\"../2MB\"}]"),
 	  "linux.resources.hugepageLimits[0].pageSize: ../2MB is not a size" },
 	{ RESOURCES("\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":-1,\"rate\":1}]}"),
