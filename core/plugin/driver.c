@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Life of a driver and the operations that all kinds have; those of one kind are
- * in driver_kinds.c. */
-#include "plugin/driver.h"
+ * in driver_KIND.c. */
+#include "plugin/driver_call.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "plugin/host.h"
-#include "plugin/module.h"
 
 const struct hyfw_plugin *hyfw_driver_plugin(const struct hyfw_driver *driver)
 {
@@ -68,6 +67,24 @@ int hyfw_driver_lacks(const struct hyfw_driver *driver, const char *what, struct
 {
 	return hyfw_fail(err, EOPNOTSUPP, "%s %s: cannot %s", hyfw_kind_name(driver->plugin.kind),
 			 driver->plugin.name, what);
+}
+
+int hyfw_driver_incomplete(const struct hyfw_driver *driver, const char *op, const char *what,
+			   struct hyfw_error **err)
+{
+	return hyfw_fail(err, EPROTO, "%s %s: %s() did not give %s", hyfw_kind_name(driver->plugin.kind),
+			 driver->plugin.name, op, what);
+}
+
+int hyfw_driver_operated(const struct hyfw_driver *driver, int result, const struct hyfw_map *map,
+			 struct hyfw_map *ret_result, struct hyfw_error **err)
+{
+	if (result < 0)
+		return result;
+	if (map->count && !map->items)
+		return hyfw_driver_incomplete(driver, "operate", "its result", err);
+	*ret_result = *map;
+	return 0;
 }
 
 int hyfw_driver_open(struct hyfw_driver *driver, struct hyfw_error **err)
