@@ -1,5 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
-#include "cli/run_flags.h"
+/* SPDX-License-Identifier: BSD-3-Clause
+ * The flags: their table, their help, and taking them one by one. */
+#include "cli/run_parts.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -7,14 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
-#include "config/config.h"
 #include "config/load.h"
 #include "config/normalize.h"
-#include "engine/store.h"
 
 enum {
 	KEYED = 256, /* KEYED + N is keyed_flags[N] */
@@ -27,11 +25,7 @@ enum {
 };
 
 /* Flags with a value that only set a key. */
-static const struct keyed_flag {
-	const char *flag, *key;
-	char letter;
-	const char *value, *help;
-} keyed_flags[] = {
+static const struct hyfw_run_keyed keyed_flags[] = {
 	{ "entrypoint", "entrypoint", 0, "COMMAND", "run this instead of the image's entry point" },
 	{ "env", "env", 'e', "KEY=VALUE", "set a variable; KEY alone takes it from here" },
 	{ "volume", "volume", 'v', "SOURCE:PATH[:ro,z,Z]", "a named volume or a path of the host" },
@@ -143,133 +137,27 @@ static int keyed_index(int flag)
 
 /* ---- one flag ---- */
 
-struct parse {
-	struct hyfw_run_request *request;
-	struct hyfw_config *config;
-	char *name;
-	bool rootfs;
-	bool machine; /* a flag was given that a workload without an image may have */
-};
-
-static int set_key(struct parse *parse, const char *key, const char *text, const char *flag,
-		   struct hyfw_error **err)
-{
-	return hyfw_config_set(parse->config, "workload", parse->name, key, text, flag, err);
-}
-
-/* "disable", or "type:container_t" as Podman and Docker write it. */
-static int label_opt(struct parse *parse, const char *text, struct hyfw_error **err)
-{
-	static const struct {
-		const char *word, *key;
-	} parts[] = {
-		{ "user:", "selinux_user" }, { "role:", "selinux_role" }, { "type:", "selinux_type" },
-		{ "level:", "selinux_level" }, { "filetype:", "selinux_filetype" },
-	};
-	size_t i;
-
-	if (strcmp(text, "disable") == 0 && access("/sys/fs/selinux/enforce", F_OK) < 0)
-		return 0; /* there is none to leave out, and nobody who knows the key */
-	if (strcmp(text, "disable") == 0)
-		return set_key(parse, "selinux", "no", "--security-opt", err);
-	for (i = 0; i < HYFW_COUNT(parts); i++) {
-		const size_t length = strlen(parts[i].word);
-
-		if (strncmp(text, parts[i].word, length) == 0)
-			return set_key(parse, parts[i].key, text + length, "--security-opt", err);
-	}
-	return hyfw_fail(err, EINVAL, "--security-opt label=%s: is neither disable nor user:, role:, type:, level: or "
-			 "filetype: with a word behind", text);
-}
-
-static int security_opt(struct parse *parse, const char *text, struct hyfw_error **err)
-{
-	if (strncmp(text, "seccomp=", 8) == 0)
-		return set_key(parse, "seccomp", text + 8, "--security-opt", err);
-	if (strncmp(text, "label=", 6) == 0)
-		return label_opt(parse, text + 6, err);
-	return hyfw_fail(err, EINVAL, "--security-opt %s: only seccomp=FILE and label=WORD are known", text);
-}
-
-/* --set KEY=VALUE */
-static int set_any(struct parse *parse, const char *text, struct hyfw_error **err)
-{
-	const size_t length = strcspn(text, "=");
-	HYFW_AUTO_FREE char *key = hyfw_dup_n(text, length);
-
-	if (length == 0 || !text[length])
-		return hyfw_fail(err, EINVAL, "--set %s: must be KEY=VALUE", text);
-	parse->machine = true;
-	return set_key(parse, key, text + length + 1, "--set", err);
-}
-
-/* "./DIRECTORY:PATH" and "../DIRECTORY:PATH": seen from here. */
-static int set_path(struct parse *parse, const char *key, const char *text, const char *flag,
-		    struct hyfw_error **err)
-{
-	const size_t length = strcspn(text, ":");
-	HYFW_AUTO_FREE char *source = hyfw_dup_n(text, length);
-	HYFW_AUTO_FREE char *path = realpath(source, NULL);
-	HYFW_AUTO_FREE char *absolute = NULL;
-
-	if (!path)
-		return hyfw_fail_errno(err, errno, "%s %s", flag, text);
-	absolute = hyfw_format("%s%s", path, text + length);
-	return set_key(parse, key, absolute, flag, err);
-}
-
-/* --device-read-bps DEVICE:RATE and the like, as Podman and Docker have them. */
-static int set_rate(struct parse *parse, const struct keyed_flag *keyed, const char *text, const char *flag,
-		    struct hyfw_error **err)
-{
-	const char *colon = strrchr(text, ':');
-	HYFW_AUTO_FREE char *limits = NULL;
-
-	if (!colon)
-		return hyfw_fail(err, EINVAL, "%s %s: must be %s", flag, text, keyed->value);
-	limits = hyfw_format("%.*s:%c%s=%s", (int)(colon - text), text, keyed->flag[strlen("device-")],
-			     strstr(keyed->flag, "iops") ? "iops" : "bps", colon + 1);
-	return set_key(parse, keyed->key, limits, flag, err);
-}
-
-static int take_keyed(struct parse *parse, const struct keyed_flag *keyed, const char *text, struct hyfw_error **err)
-{
-	static const char *const paths[] = { "volume", "disk", "cdrom", "kernel", "initrd" };
-	static const char *const machines[] = { "isolation", "disk", "cdrom", "kernel", "boot", "template" };
-	HYFW_AUTO_FREE char *name = hyfw_format("--%s", keyed->flag);
-	size_t i;
-
-	for (i = 0; i < HYFW_COUNT(machines); i++)
-		parse->machine = parse->machine || strcmp(keyed->key, machines[i]) == 0;
-	for (i = 0; i < HYFW_COUNT(paths); i++)
-		if (*text == '.' && strcmp(keyed->key, paths[i]) == 0)
-			return set_path(parse, keyed->key, text, name, err);
-	if (strncmp(keyed->flag, "device-", strlen("device-")) == 0)
-		return set_rate(parse, keyed, text, name, err);
-	return set_key(parse, keyed->key, text, name, err);
-}
-
-static int take_flag(struct parse *parse, int flag, struct hyfw_error **err)
+static int take_flag(struct hyfw_run_parsing *parse, int flag, struct hyfw_error **err)
 {
 	const int keyed = keyed_index(flag);
 
 	if (keyed >= 0)
-		return take_keyed(parse, &keyed_flags[keyed], optarg, err);
+		return hyfw_run_take_keyed(parse, &keyed_flags[keyed], optarg, err);
 	switch (flag) {
 	case RM: parse->request->remove = true; return 0;
 	case 'd': parse->request->detach = true; return 0;
 	case 'i':
 		parse->request->interactive = true;
-		return set_key(parse, "interactive", "yes", "--interactive", err);
+		return hyfw_run_set(parse, "interactive", "yes", "--interactive", err);
 	case 't':
 		parse->request->terminal = true;
-		return set_key(parse, "terminal", "yes", "--tty", err);
-	case 'R': return set_key(parse, "read_only", "yes", "--read-only", err);
+		return hyfw_run_set(parse, "terminal", "yes", "--tty", err);
+	case 'R': return hyfw_run_set(parse, "read_only", "yes", "--read-only", err);
 	case ROOTFS:
 		parse->rootfs = true;
-		return set_key(parse, "rootfs", optarg, "--rootfs", err);
-	case SECURITY_OPT: return security_opt(parse, optarg, err);
-	case SET: return set_any(parse, optarg, err);
+		return hyfw_run_set(parse, "rootfs", optarg, "--rootfs", err);
+	case SECURITY_OPT: return hyfw_run_security_opt(parse, optarg, err);
+	case SET: return hyfw_run_set_any(parse, optarg, err);
 	default: return 0;
 	}
 }
@@ -302,99 +190,12 @@ static char *random_name(void)
 	return hyfw_format("w%02x%02x%02x%02x", bytes[0], bytes[1], bytes[2], bytes[3]);
 }
 
-/* IMAGE [--] COMMAND..., or with --rootfs just the command.  Whether a workload can do
- * without an image is for its isolation driver to say. */
-static int take_arguments(struct parse *parse, const struct hyfw_command *command, int argc, char **argv,
-			  struct hyfw_error **err)
-{
-	int at = optind, result = 0;
-
-	if (!parse->rootfs && !(parse->machine && at == argc)) {
-		if (at == argc)
-			return hyfw_fail(err, EINVAL, "%s: an image or --rootfs DIR is needed (or what a machine boots)\nUsage: hyfw %s",
-					 command->name, command->usage);
-		result = set_key(parse, "image", argv[at++], "IMAGE", err);
-		if (at < argc && strcmp(argv[at], "--") == 0)
-			at++;
-	}
-	for (; result == 0 && at < argc; at++)
-		result = set_key(parse, "command", argv[at], "COMMAND", err);
-	return result;
-}
-
-/* One whose driver knows links. */
-static bool share_network(const struct hyfw_definition *one, const struct hyfw_definition *other)
-{
-	struct hyfw_driver *driver;
-	size_t i, j;
-
-	for (i = 0; i < one->network_count; i++)
-		for (j = 0; j < other->network_count; j++)
-			if (strcmp(one->networks[i].name, other->networks[j].name) == 0 &&
-			    hyfw_registry_get(HYFW_KIND_NETWORK, one->networks[i].driver, &driver, NULL) == 0 &&
-			    hyfw_driver_honours(driver, "workload.links"))
-				return true;
-	return false;
-}
-
-/* The workloads of --link exist and can be reached.  In a stack the configuration
- * sees that by itself. */
-static int check_links(const struct hyfw_definition *definition, struct hyfw_error **err)
-{
-	const struct hyfw_map settings = hyfw_pairs_map(&definition->settings);
-	const char *link;
-	size_t cursor = 0;
-
-	while ((link = hyfw_map_next(&settings, "links", &cursor))) {
-		HYFW_AUTO_DEFINITION struct hyfw_definition *peer = NULL;
-
-		if (hyfw_store_definition(link, &peer, err) < 0)
-			return hyfw_wrap(err, "--link %s", link);
-		if (!share_network(definition, peer))
-			return hyfw_fail(err, EINVAL, "--link %s: that workload is on none of the networks of this one whose "
-					 "driver knows links; see --network", link);
-	}
-	return 0;
-}
-
-static int make_definition(struct parse *parse, struct hyfw_error **err)
-{
-	const struct hyfw_config_section *core, *section;
-	int result = hyfw_config_load_drivers_and_validate(parse->config, err);
-
-	if (result < 0)
-		return result;
-	section = hyfw_config_find(parse->config, "workload", parse->name);
-	result = hyfw_definition_new(parse->config, section, &parse->request->definition, err);
-	if (result < 0)
-		return result;
-	result = check_links(parse->request->definition, err);
-	if (result < 0)
-		return result;
-	core = hyfw_config_find(parse->config, "hyfw", "");
-	if (core)
-		parse->request->step_timeout_ms = (unsigned)hyfw_map_int(&core->map, "step_timeout", 0);
-	if (parse->request->remove && hyfw_definition_get(parse->request->definition, "restart") &&
-	    strcmp(hyfw_definition_get(parse->request->definition, "restart"), "no") != 0)
-		return hyfw_fail(err, EINVAL, "--rm and --restart cannot go together: what is removed when it ends "
-				 "cannot be started again");
-	if (parse->request->remove && hyfw_definition_get(parse->request->definition, "autostart") &&
-	    strcmp(hyfw_definition_get(parse->request->definition, "autostart"), "true") == 0)
-		return hyfw_fail(err, EINVAL, "--rm and --autostart cannot go together: what is removed when it ends "
-				 "is not there when the host comes up");
-	if (parse->request->remove && hyfw_definition_get(parse->request->definition, "failover"))
-		return hyfw_fail(err, EINVAL, "--rm and failover cannot go together: what is removed when it ends "
-				 "is not there to be started elsewhere");
-	parse->request->definition->transient = parse->request->remove;
-	return hyfw_definition_add_image_defaults(parse->request->definition, err);
-}
-
 int hyfw_run_parse(const struct hyfw_command *command, struct hyfw_cli *cli, int argc, char **argv,
 		   struct hyfw_run_request *ret_request, bool *ret_done)
 {
 	static const char letters[] = "+dite:v:p:u:w:m:l:";
 	struct option options[PLAIN_FLAGS + HYFW_COUNT(keyed_flags) + 1] = { 0 };
-	struct parse parse = { .request = ret_request };
+	struct hyfw_run_parsing parse = { .request = ret_request };
 	struct hyfw_error *err = NULL;
 	int flag, result = 0;
 
@@ -420,9 +221,9 @@ int hyfw_run_parse(const struct hyfw_command *command, struct hyfw_cli *cli, int
 			result = take_flag(&parse, flag, &err);
 	}
 	if (result == 0 && !*ret_done)
-		result = take_arguments(&parse, command, argc, argv, &err);
+		result = hyfw_run_take_arguments(&parse, command, argc, argv, &err);
 	if (result == 0 && !*ret_done)
-		result = make_definition(&parse, &err);
+		result = hyfw_run_make_definition(&parse, &err);
 	hyfw_config_free(parse.config);
 	free(parse.name);
 	return result < 0 ? hyfw_cli_error(err) : 0;
