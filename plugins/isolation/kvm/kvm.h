@@ -3,7 +3,7 @@
  * What the files of this driver share.  It has two halves:
  *
  *     pure                                  with libvirt
- *     options.c   the keys                  run.c       create, start, wait, ...
+ *     options.c   the keys                  run.h       create, start, wait, ...
  *     check/check.c     what cannot work
  *     plan.c      the steps, as text
  *     domain*.c   the domain XML

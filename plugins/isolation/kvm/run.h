@@ -9,7 +9,8 @@
  *     libvirt/root.c       the directory of an embedded libvirt
  *     libvirt/connect.c    connections, embedded and to a libvirtd
  *     libvirt/ask.c        calls that a libvirtd answers in time or not at all
- *     create.c     create(): the domain, paused, in its control groups
+ *     run.c        this half itself
+ *     create/      create(): the domain, paused, in its control groups (create.h)
  *     life.c       start(), wait(), signal(), pause(), resume()
  *     libvirt/events.c     what libvirt tells about the domain
  *     undo.c       undo() in any process, gc()

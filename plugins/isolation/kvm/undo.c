@@ -50,34 +50,6 @@ static void let_go(struct kvm_run *run)
 	run->pidfd = run->end_fd = run->changed_fd = -1;
 }
 
-void kvm_run_free(struct kvm_run *run)
-{
-	if (!run)
-		return;
-	kvm_events_forget(run);
-	if (run->domain)
-		virDomainFree(run->domain);
-	/* An embedded connection stays with its process: closing it stops nothing. */
-	if (run->connection && run->kvm->uri)
-		virConnectClose(run->connection);
-	if (run->pidfd >= 0)
-		close(run->pidfd);
-	if (run->end_fd >= 0)
-		close(run->end_fd);
-	if (run->tpm_pidfd >= 0)
-		close(run->tpm_pidfd);
-	if (run->changed_fd >= 0)
-		close(run->changed_fd);
-	free(run->removed_alias);
-	free(run->hardware);
-	free(run->disks);
-	free(run->begins);
-	free(run->label);
-	free(run->file_label);
-	free(run->root);
-	free(run);
-}
-
 /* ---- in any process -------------------------------------------------------------------- */
 
 static int end_recorded(const struct hyfw_host *host, const struct hyfw_map *record, struct hyfw_error **err)
