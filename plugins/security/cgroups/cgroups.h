@@ -15,7 +15,9 @@
  *   why.c        what ran into a limit
  *   oci.h        the same for an OCI bundle, whose resources are more and whose groups
  *                are where it says
- *   plugin.c     the driver's operations
+ *   operations.h the driver's operations, of which those for a plan are in steps.c and those
+ *                for what runs in running.c
+ *   plugin.c     its descriptor, instance and keys
  *
  * A workload has one directory for each v1 hierarchy that a limit or a figure
  * needs, and at most one in the unified hierarchy: MOUNT/OWNER/WORKLOAD.  Each
@@ -115,6 +117,8 @@ void limits_read(const struct hyfw_map *settings, struct limits *ret_limits);
 void limits_restrict_devices(struct limits *limits);
 /* Limits of memory are that much higher. */
 void limits_add_overhead(struct limits *limits, int64_t bytes);
+/* Those of a workload, with what follows from more than its settings. */
+void limits_of_subject(const struct hyfw_subject *subject, struct limits *ret_limits);
 int limits_check(const struct hyfw_host *host, const struct limits *limits, struct hyfw_error **err);
 
 /* ---- v1.c, v2.c: what is written where ---- */

@@ -64,6 +64,36 @@ void limits_add_overhead(struct limits *limits, int64_t bytes)
 		limits->memory_swap += bytes;
 }
 
+/* Who may change mounts takes "nodev" away from them, and so could open a device
+ * file in a directory that was handed in, also from within a user namespace. */
+static bool may_change_mounts(const struct hyfw_subject *subject)
+{
+	const char *name;
+	size_t cursor = 0;
+
+	while ((name = hyfw_map_next(&subject->settings, "cap_add", &cursor))) {
+		if (strncasecmp(name, "CAP_", 4) == 0)
+			name += 4;
+		if (strcasecmp(name, "SYS_ADMIN") == 0 || strcasecmp(name, "ALL") == 0)
+			return true;
+	}
+	return false;
+}
+
+void limits_of_subject(const struct hyfw_subject *subject, struct limits *ret_limits)
+{
+	const char *figures = hyfw_map_get(&subject->settings, "statistics");
+
+	limits_read(&subject->settings, ret_limits);
+	limits_add_overhead(ret_limits, (int64_t)subject->memory_overhead);
+	if (subject->idmap.count == 0 || may_change_mounts(subject))
+		limits_restrict_devices(ret_limits);
+	if (!figures || strcmp(figures, "auto") == 0)
+		ret_limits->figures = !subject->transient;
+	else
+		ret_limits->figures = strcmp(figures, "yes") == 0;
+}
+
 /* A list such as "0-1,3" (cpuset(7)) into flags.  -EINVAL for anything else. */
 static int parse_list(const char *text, uint8_t flags[CPU_NUMBER_MOST + 1])
 {
