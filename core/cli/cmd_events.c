@@ -13,7 +13,8 @@
 #include "engine/journal_format.h"
 
 struct watch {
-	bool json;
+	bool json, stream;
+	int64_t since, until;              /* milliseconds since the epoch; -1: not said */
 	struct hyfw_strings names, events; /* only these; empty: all */
 };
 
@@ -99,59 +100,67 @@ static const char help[] =
 	"  -f, --filter FILTER  name=WORKLOAD or event=WORD; several of a kind are alternatives\n"
 	"  --format json        an object in each line\n";
 
-static int run(const struct watch *watch, int64_t since, int64_t until, bool stream)
+enum { SINCE = 256, UNTIL, NO_STREAM, FORMAT };
+
+static const struct option flags[] = { { "since", required_argument, NULL, SINCE },
+				       { "until", required_argument, NULL, UNTIL },
+				       { "no-stream", no_argument, NULL, NO_STREAM },
+				       { "filter", required_argument, NULL, 'f' },
+				       { "format", required_argument, NULL, FORMAT },
+				       { "help", no_argument, NULL, 'h' },
+				       { 0 } };
+
+static int take_flag(struct hyfw_cli *cli, struct watch *watch, int flag, const char *text)
+{
+	switch (flag) {
+	case SINCE:
+	case UNTIL:
+		if (!parse_time(text, flag == SINCE ? &watch->since : &watch->until))
+			return hyfw_cli_usage(&hyfw_command_events, "%s %s: not a time such as 10m or "
+					      "2026-01-31T12:00:00Z", flag == SINCE ? "--since" : "--until", text);
+		return 0;
+	case NO_STREAM: watch->stream = false; return 0;
+	case 'f':
+		if (!take_filter(watch, text))
+			return hyfw_cli_usage(&hyfw_command_events, "--filter %s: must be name=WORKLOAD or event=WORD",
+					      text);
+		return 0;
+	case FORMAT: return hyfw_cli_format(cli, text) < 0 ? HYFW_EXIT_FAILED : 0;
+	default: return HYFW_EXIT_FAILED;
+	}
+}
+
+static int run(struct watch *watch)
 {
 	struct hyfw_error *err = NULL;
-	int result = hyfw_events_read(since, until, stream && until > hyfw_now_ms(), see, (void *)watch, &err);
+	int result;
 
+	if (watch->since < 0)
+		watch->since = !watch->stream || watch->until != INT64_MAX ? 0 : hyfw_now_ms();
+	result = hyfw_events_read(watch->since, watch->until, watch->stream && watch->until > hyfw_now_ms(), see, watch,
+				  &err);
 	return result < 0 ? hyfw_cli_error(err) : 0;
 }
 
 static int events_main(struct hyfw_cli *cli, int argc, char **argv)
 {
-	enum { SINCE = 256, UNTIL, NO_STREAM, FORMAT };
-	static const struct option flags[] = { { "since", required_argument, NULL, SINCE },
-					       { "until", required_argument, NULL, UNTIL },
-					       { "no-stream", no_argument, NULL, NO_STREAM },
-					       { "filter", required_argument, NULL, 'f' },
-					       { "format", required_argument, NULL, FORMAT },
-					       { "help", no_argument, NULL, 'h' },
-					       { 0 } };
-	struct watch watch = { 0 };
-	int64_t since = -1, until = INT64_MAX;
-	bool stream = true;
-	int flag, status;
+	struct watch watch = { .stream = true, .since = -1, .until = INT64_MAX };
+	int flag, status = 0;
 
-	while ((flag = getopt_long(argc, argv, "f:h", flags, NULL)) != -1) {
-		switch (flag) {
-		case SINCE:
-		case UNTIL:
-			if (!parse_time(optarg, flag == SINCE ? &since : &until))
-				return hyfw_cli_usage(&hyfw_command_events, "%s %s: not a time such as 10m or "
-						      "2026-01-31T12:00:00Z", flag == SINCE ? "--since" : "--until",
-						      optarg);
-			break;
-		case NO_STREAM: stream = false; break;
-		case 'f':
-			if (!take_filter(&watch, optarg))
-				return hyfw_cli_usage(&hyfw_command_events,
-						      "--filter %s: must be name=WORKLOAD or event=WORD", optarg);
-			break;
-		case FORMAT:
-			if (hyfw_cli_format(cli, optarg) < 0)
-				return HYFW_EXIT_FAILED;
-			break;
-		case 'h': hyfw_session_help(&hyfw_command_events, help); return 0;
-		default: return HYFW_EXIT_FAILED;
+	while (status == 0 && (flag = getopt_long(argc, argv, "f:h", flags, NULL)) != -1) {
+		if (flag == 'h') {
+			hyfw_session_help(&hyfw_command_events, help);
+			return 0;
 		}
+		status = take_flag(cli, &watch, flag, optarg);
 	}
-	if (optind < argc)
-		return hyfw_cli_usage(&hyfw_command_events, "there is nothing to do with %s", argv[optind]);
-	if (since < 0)
-		since = !stream || until != INT64_MAX ? 0 : hyfw_now_ms();
+	if (status == 0 && optind < argc)
+		status = hyfw_cli_usage(&hyfw_command_events, "there is nothing to do with %s", argv[optind]);
 	watch.json = cli->json;
-	hyfw_session_begin(cli);
-	status = run(&watch, since, until, stream);
+	if (status == 0) {
+		hyfw_session_begin(cli);
+		status = run(&watch);
+	}
 	hyfw_strings_finish(&watch.names);
 	hyfw_strings_finish(&watch.events);
 	return status;

@@ -15,8 +15,6 @@
 #include "engine/adopt.h"
 #include "engine/store.h"
 
-/* ---- migrate ---- */
-
 static const char migrate_help[] =
 	"  --check            only say what would be in the way\n"
 	"  --offline          of a machine that is stopped (also --cold)\n"
@@ -97,56 +95,66 @@ static int migrate(struct hyfw_cli *cli, struct hyfw_pairs *args, const char *wo
 	return status;
 }
 
+/* Flags of truths are TRUTH and the place of their key. */
+enum { TRUTH = 256, DOWNTIME = TRUTH + HYFW_COUNT(truths), BANDWIDTH, NAME, INTERFACE, ADDRESS };
+
+static const struct option flags[] = { { "live", no_argument, NULL, TRUTH },
+				       { "peer-to-peer", no_argument, NULL, TRUTH + 1 },
+				       { "tunnelled", no_argument, NULL, TRUTH + 2 },
+				       { "copy-storage", no_argument, NULL, TRUTH + 3 },
+				       { "post-copy", no_argument, NULL, TRUTH + 4 },
+				       { "unsafe", no_argument, NULL, TRUTH + 5 },
+				       { "auto-converge", no_argument, NULL, TRUTH + 6 },
+				       { "check", no_argument, NULL, TRUTH + 7 },
+				       { "offline", no_argument, NULL, TRUTH + 8 },
+				       { "cold", no_argument, NULL, TRUTH + 8 },
+				       { "interface", required_argument, NULL, INTERFACE },
+				       { "migrate-uri", required_argument, NULL, ADDRESS },
+				       { "max-downtime", required_argument, NULL, DOWNTIME },
+				       { "bandwidth", required_argument, NULL, BANDWIDTH },
+				       { "name", required_argument, NULL, NAME },
+				       { "help", no_argument, NULL, 'h' },
+				       { 0 } };
+
+/* One flag that has a value. */
+static int take_value(int flag, const char *text, struct hyfw_pairs *args)
+{
+	switch (flag) {
+	case DOWNTIME:
+		if (!is_number(text))
+			return hyfw_cli_usage(&hyfw_command_migrate, "--max-downtime %s: not a number of "
+					      "milliseconds", text);
+		hyfw_pairs_set(args, "max_downtime", text);
+		return 0;
+	case BANDWIDTH:
+		if (take_bandwidth(args, text) < 0)
+			return hyfw_cli_usage(&hyfw_command_migrate, "--bandwidth %s: not a size such as 100M", text);
+		return 0;
+	case NAME: hyfw_pairs_set(args, "name", text); return 0;
+	case INTERFACE: hyfw_pairs_add(args, "interface", text); return 0;
+	case ADDRESS: hyfw_pairs_set(args, "migrate_uri", text); return 0;
+	default: return HYFW_EXIT_FAILED;
+	}
+}
+
 static int migrate_parse(int argc, char **argv, struct hyfw_pairs *args, bool *ret_help)
 {
-	enum { TRUTH = 256, DOWNTIME = TRUTH + HYFW_COUNT(truths), BANDWIDTH, NAME, INTERFACE, ADDRESS };
-	static const struct option flags[] = { { "live", no_argument, NULL, TRUTH },
-					       { "peer-to-peer", no_argument, NULL, TRUTH + 1 },
-					       { "tunnelled", no_argument, NULL, TRUTH + 2 },
-					       { "copy-storage", no_argument, NULL, TRUTH + 3 },
-					       { "post-copy", no_argument, NULL, TRUTH + 4 },
-					       { "unsafe", no_argument, NULL, TRUTH + 5 },
-					       { "auto-converge", no_argument, NULL, TRUTH + 6 },
-					       { "check", no_argument, NULL, TRUTH + 7 },
-					       { "offline", no_argument, NULL, TRUTH + 8 },
-					       { "cold", no_argument, NULL, TRUTH + 8 },
-					       { "interface", required_argument, NULL, INTERFACE },
-					       { "migrate-uri", required_argument, NULL, ADDRESS },
-					       { "max-downtime", required_argument, NULL, DOWNTIME },
-					       { "bandwidth", required_argument, NULL, BANDWIDTH },
-					       { "name", required_argument, NULL, NAME },
-					       { "help", no_argument, NULL, 'h' },
-					       { 0 } };
-	int flag;
+	int flag, status = 0;
 
-	while ((flag = getopt_long(argc, argv, "h", flags, NULL)) != -1) {
-		if (flag >= TRUTH && flag < DOWNTIME) {
-			hyfw_pairs_set(args, truths[flag - TRUTH], "true");
-		} else if (flag == DOWNTIME && is_number(optarg)) {
-			hyfw_pairs_set(args, "max_downtime", optarg);
-		} else if (flag == NAME) {
-			hyfw_pairs_set(args, "name", optarg);
-		} else if (flag == INTERFACE) {
-			hyfw_pairs_add(args, "interface", optarg);
-		} else if (flag == ADDRESS) {
-			hyfw_pairs_set(args, "migrate_uri", optarg);
-		} else if (flag == 'h') {
+	while (status == 0 && (flag = getopt_long(argc, argv, "h", flags, NULL)) != -1) {
+		if (flag == 'h') {
 			hyfw_session_help(&hyfw_command_migrate, migrate_help);
 			*ret_help = true;
 			return 0;
-		} else if (flag == DOWNTIME) {
-			return hyfw_cli_usage(&hyfw_command_migrate, "--max-downtime %s: not a number of "
-					      "milliseconds", optarg);
-		} else if (flag != BANDWIDTH) {
-			return HYFW_EXIT_FAILED;
-		} else if (take_bandwidth(args, optarg) < 0) {
-			return hyfw_cli_usage(&hyfw_command_migrate, "--bandwidth %s: not a size such as 100M",
-					      optarg);
 		}
+		if (flag >= TRUTH && flag < DOWNTIME)
+			hyfw_pairs_set(args, truths[flag - TRUTH], "true");
+		else
+			status = take_value(flag, optarg, args);
 	}
-	if (argc - optind != 2)
-		return hyfw_cli_usage(&hyfw_command_migrate, "a workload and the URI of a host are needed");
-	return 0;
+	if (status == 0 && argc - optind != 2)
+		status = hyfw_cli_usage(&hyfw_command_migrate, "a workload and the URI of a host are needed");
+	return status;
 }
 
 static int migrate_main(struct hyfw_cli *cli, int argc, char **argv)

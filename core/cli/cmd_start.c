@@ -108,6 +108,13 @@ static int start_all_wanted(void)
 	return boot.status;
 }
 
+static const char help[] =
+	"  -a, --attach       stay in the foreground\n"
+	"  -i, --interactive  and pass standard input on\n"
+	"      --autostart    all that are to be started with the host\n"
+	"      --here         although it has moved to another host: it must not run\n"
+	"                     there any more\n";
+
 static int start_main(struct hyfw_cli *cli, int argc, char **argv)
 {
 	enum { AUTOSTART = 256, HERE };
@@ -126,14 +133,7 @@ static int start_main(struct hyfw_cli *cli, int argc, char **argv)
 		case 'i': attach = interactive = true; break;
 		case AUTOSTART: autostart = true; break;
 		case HERE: here = true; break;
-		case 'h':
-			hyfw_session_help(&hyfw_command_start,
-					  "  -a, --attach       stay in the foreground\n"
-					  "  -i, --interactive  and pass standard input on\n"
-					  "      --autostart    all that are to be started with the host\n"
-					  "      --here         although it has moved to another host: it must not run\n"
-					  "                     there any more\n");
-			return 0;
+		case 'h': hyfw_session_help(&hyfw_command_start, help); return 0;
 		default: return HYFW_EXIT_FAILED;
 		}
 	}

@@ -94,54 +94,65 @@ static int update_one(const char *name, void *data)
 	return 0;
 }
 
+/* Flags of settings are FIRST and the place of their key. */
+enum { FIRST = 256 };
+
+static const char *const keys[] = { "cpus", "cpuset", "cpu_shares", "memory",
+				    "memory_swap", "pids", "restart", "vcpus", "autostart",
+				    "io_max" };
+static const struct option flags[] = { { "cpus", required_argument, NULL, FIRST },
+				       { "cpuset-cpus", required_argument, NULL, FIRST + 1 },
+				       { "cpu-shares", required_argument, NULL, FIRST + 2 },
+				       { "memory", required_argument, NULL, FIRST + 3 },
+				       { "memory-swap", required_argument, NULL, FIRST + 4 },
+				       { "pids-limit", required_argument, NULL, FIRST + 5 },
+				       { "restart", required_argument, NULL, FIRST + 6 },
+				       { "vcpus", required_argument, NULL, FIRST + 7 },
+				       { "autostart", required_argument, NULL, FIRST + 8 },
+				       { "io-max", required_argument, NULL, FIRST + 9 },
+				       { "add-disk", required_argument, NULL, HYFW_ADD_DISK },
+				       { "remove-disk", required_argument, NULL, HYFW_REMOVE_DISK },
+				       { "add-network", required_argument, NULL, HYFW_ADD_NETWORK },
+				       { "remove-network", required_argument, NULL, HYFW_REMOVE_NETWORK },
+				       { "help", no_argument, NULL, 'h' },
+				       { 0 } };
+
+static int take_flag(struct changes *changes, int flag, const char *text)
+{
+	flag = flag == 'c' ? FIRST + 2 : flag == 'm' ? FIRST + 3 : flag;
+	if (flag == FIRST + 9) {
+		hyfw_pairs_add(&changes->settings, keys[flag - FIRST], text);
+	} else if (flag >= FIRST) {
+		hyfw_pairs_set(&changes->settings, keys[flag - FIRST], text);
+	} else if (changes->device_count < DEVICES_LIMIT) {
+		changes->devices[changes->device_count].flag = (enum hyfw_device_flag)flag;
+		changes->devices[changes->device_count++].text = text;
+	} else {
+		return hyfw_cli_usage(&hyfw_command_update, "more than %u devices at once", DEVICES_LIMIT);
+	}
+	return 0;
+}
+
 static int update_main(struct hyfw_cli *cli, int argc, char **argv)
 {
-	static const char *const keys[] = { "cpus", "cpuset", "cpu_shares", "memory",
-					    "memory_swap", "pids", "restart", "vcpus", "autostart",
-					    "io_max" };
-	enum { FIRST = 256 };
-	static const struct option flags[] = { { "cpus", required_argument, NULL, FIRST },
-					       { "cpuset-cpus", required_argument, NULL, FIRST + 1 },
-					       { "cpu-shares", required_argument, NULL, FIRST + 2 },
-					       { "memory", required_argument, NULL, FIRST + 3 },
-					       { "memory-swap", required_argument, NULL, FIRST + 4 },
-					       { "pids-limit", required_argument, NULL, FIRST + 5 },
-					       { "restart", required_argument, NULL, FIRST + 6 },
-					       { "vcpus", required_argument, NULL, FIRST + 7 },
-					       { "autostart", required_argument, NULL, FIRST + 8 },
-					       { "io-max", required_argument, NULL, FIRST + 9 },
-					       { "add-disk", required_argument, NULL, HYFW_ADD_DISK },
-					       { "remove-disk", required_argument, NULL, HYFW_REMOVE_DISK },
-					       { "add-network", required_argument, NULL, HYFW_ADD_NETWORK },
-					       { "remove-network", required_argument, NULL, HYFW_REMOVE_NETWORK },
-					       { "help", no_argument, NULL, 'h' },
-					       { 0 } };
 	struct changes changes = { .cli = cli };
-	int flag, status;
+	int flag, status = 0;
 
-	while ((flag = getopt_long(argc, argv, "c:m:h", flags, NULL)) != -1) {
+	while (status == 0 && (flag = getopt_long(argc, argv, "c:m:h", flags, NULL)) != -1) {
 		if (flag == 'h')
 			hyfw_session_help(&hyfw_command_update, help);
 		if (flag == 'h' || flag == '?')
 			return flag == 'h' ? 0 : HYFW_EXIT_FAILED;
-		flag = flag == 'c' ? FIRST + 2 : flag == 'm' ? FIRST + 3 : flag;
-		if (flag == FIRST + 9) {
-			hyfw_pairs_add(&changes.settings, keys[flag - FIRST], optarg);
-		} else if (flag >= FIRST) {
-			hyfw_pairs_set(&changes.settings, keys[flag - FIRST], optarg);
-		} else if (changes.device_count < DEVICES_LIMIT) {
-			changes.devices[changes.device_count].flag = (enum hyfw_device_flag)flag;
-			changes.devices[changes.device_count++].text = optarg;
-		} else {
-			return hyfw_cli_usage(&hyfw_command_update, "more than %u devices at once", DEVICES_LIMIT);
-		}
+		status = take_flag(&changes, flag, optarg);
 	}
-	if (optind == argc)
-		return hyfw_cli_usage(&hyfw_command_update, "the name of a workload is missing");
-	if (changes.settings.count + changes.device_count == 0)
-		return hyfw_cli_usage(&hyfw_command_update, "nothing to change is given");
-	hyfw_session_begin(cli);
-	status = hyfw_session_each(false, argc, argv, update_one, &changes);
+	if (status == 0 && optind == argc)
+		status = hyfw_cli_usage(&hyfw_command_update, "the name of a workload is missing");
+	else if (status == 0 && changes.settings.count + changes.device_count == 0)
+		status = hyfw_cli_usage(&hyfw_command_update, "nothing to change is given");
+	if (status == 0) {
+		hyfw_session_begin(cli);
+		status = hyfw_session_each(false, argc, argv, update_one, &changes);
+	}
 	hyfw_pairs_finish(&changes.settings);
 	return status;
 }

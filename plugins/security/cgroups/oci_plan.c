@@ -60,53 +60,75 @@ static const char *owner_of(const struct hyfw_host *host, struct hyfw_arena *are
 	return map->uid_count == 0 && uid != 0 ? host->format(arena, "%" PRIu32, uid) : NULL;
 }
 
+/* What plan() has decided, for the arguments of its step. */
+struct decided {
+	struct scope scope;
+	struct scope_properties properties;
+	struct group groups[GROUPS_MAX];
+	size_t group_count;
+	struct oci_writes writes;
+	const struct device_rule *rules;
+	size_t rule_count;
+	const char *owner; /* NULL: nobody */
+	bool own;          /* the path is our choice */
+};
+
+static void put(struct hyfw_map *args, struct hyfw_pair *pairs, const char *key, const char *value)
+{
+	pairs[args->count++] = (struct hyfw_pair){ key, value };
+}
+
+static void put_arguments(const struct hyfw_host *host, struct hyfw_arena *arena, const struct decided *decided,
+			  struct hyfw_map *args)
+{
+	const size_t most = decided->group_count + decided->writes.count + decided->rule_count + decided->properties.count + 3;
+	struct hyfw_pair *pairs = host->alloc(arena, most * sizeof(*pairs));
+	size_t i;
+
+	if (decided->scope.unit)
+		put(args, pairs, OCI_NOTE_SCOPE, decided->scope.unit);
+	else if (decided->own)
+		put(args, pairs, OCI_KEY_OWN, "true");
+	if (decided->owner)
+		put(args, pairs, OCI_KEY_OWNER, decided->owner);
+	for (i = 0; i < decided->properties.count; i++)
+		put(args, pairs, "property", decided->properties.items[i]);
+	for (i = 0; i < decided->group_count; i++)
+		put(args, pairs, "group", host->format(arena, "%s %s", oci_controllers_of(&decided->groups[i]),
+						       decided->groups[i].path));
+	for (i = 0; i < decided->writes.count; i++)
+		put(args, pairs, "write", write_text(host, arena, &decided->writes.items[i]));
+	for (i = 0; i < decided->rule_count; i++) {
+		char *text = host->alloc(arena, DEVICE_RULE_TEXT);
+
+		device_rule_text(&decided->rules[i], text);
+		put(args, pairs, "device", text);
+	}
+	args->items = pairs;
+}
+
 int oci_plan(const struct hyfw_host *host, const struct hierarchy *hierarchy, const struct hyfw_subject *subject,
 	     struct hyfw_plan *plan, struct hyfw_arena *arena, struct hyfw_error **err)
 {
-	const struct hyfw_oci_resources *resources = &subject->oci->resources;
+	const struct hyfw_oci_config *oci = subject->oci;
 	struct hyfw_step step = { sizeof(step), .verb = OCI_VERB, .lifetime = HYFW_LIFETIME_RUN };
-	const struct device_rule *rules;
-	struct scope_properties properties = { 0 };
-	struct group groups[GROUPS_MAX];
-	struct oci_writes writes = { 0 };
-	struct scope scope = { 0 };
-	size_t count = 0, rule_count = oci_devices(host, arena, resources, &rules), i;
-	const char *owner = owner_of(host, arena, hierarchy, subject->oci);
-	struct hyfw_pair *pairs;
+	struct decided decided = { .own = !oci->cgroups_path || !*oci->cgroups_path };
 	int result = 0;
 
-	if (subject->oci->systemd_cgroup)
-		result = plan_scope(host, hierarchy, arena, subject->oci, &scope, &properties, err);
+	if (oci->systemd_cgroup)
+		result = plan_scope(host, hierarchy, arena, oci, &decided.scope, &decided.properties, err);
 	if (result == 0)
-		result = oci_place(host, arena, hierarchy, scope.path ? scope.path : subject->oci->cgroups_path,
-				   subject->oci->id, groups, &count, err);
+		result = oci_place(host, arena, hierarchy, decided.scope.path ? decided.scope.path : oci->cgroups_path,
+				   oci->id, decided.groups, &decided.group_count, err);
 	if (result == 0)
-		result = oci_values(host, arena, hierarchy, resources, -1, &writes, err);
+		result = oci_values(host, arena, hierarchy, &oci->resources, -1, &decided.writes, err);
 	if (result == 0)
-		result = oci_devices_check(host, arena, hierarchy, resources, err);
+		result = oci_devices_check(host, arena, hierarchy, &oci->resources, err);
 	if (result < 0)
 		return result;
-	pairs = host->alloc(arena, (count + writes.count + rule_count + properties.count + 3) * sizeof(*pairs));
-	if (scope.unit)
-		pairs[step.args.count++] = (struct hyfw_pair){ OCI_NOTE_SCOPE, scope.unit };
-	else if (!subject->oci->cgroups_path || !*subject->oci->cgroups_path)
-		pairs[step.args.count++] = (struct hyfw_pair){ OCI_KEY_OWN, "true" };
-	if (owner)
-		pairs[step.args.count++] = (struct hyfw_pair){ OCI_KEY_OWNER, owner };
-	for (i = 0; i < properties.count; i++)
-		pairs[step.args.count++] = (struct hyfw_pair){ "property", properties.items[i] };
-	for (i = 0; i < count; i++)
-		pairs[step.args.count++] = (struct hyfw_pair){
-			"group", host->format(arena, "%s %s", oci_controllers_of(&groups[i]), groups[i].path) };
-	for (i = 0; i < writes.count; i++)
-		pairs[step.args.count++] = (struct hyfw_pair){ "write", write_text(host, arena, &writes.items[i]) };
-	for (i = 0; i < rule_count; i++) {
-		char *text = host->alloc(arena, DEVICE_RULE_TEXT);
-
-		device_rule_text(&rules[i], text);
-		pairs[step.args.count++] = (struct hyfw_pair){ "device", text };
-	}
-	step.args.items = pairs;
+	decided.rule_count = oci_devices(host, arena, &oci->resources, &decided.rules);
+	decided.owner = owner_of(host, arena, hierarchy, oci);
+	put_arguments(host, arena, &decided, &step.args);
 	step.object = host->format(arena, "control groups of %s", subject->name);
 	step.summary = host->format(arena, "make the control groups of %s", subject->name);
 	return host->plan_step(plan, &step, err);
