@@ -44,8 +44,8 @@ struct bridge {
 
 char *bridge_name_network(const struct bridge *bridge, struct hyfw_arena *arena, const char *network);
 void bridge_name_copy(const struct bridge *bridge, const char *network, char ret_name[IFNAMSIZ]);
-char *bridge_name_endpoint(const struct bridge *bridge, struct hyfw_arena *arena, const char *network,
-			   const char *workload);
+const char *bridge_name_endpoint(const struct bridge *bridge, struct hyfw_arena *arena, const char *network,
+				 const char *workload);
 
 /* Interface aliases: "OWNER:network:NETWORK" and
  * "OWNER:endpoint:NETWORK:WORKLOAD:ADDRESS" ('address' "" for the part that

@@ -3,21 +3,7 @@
 #include <stdio.h>
 
 #include "bridge.h"
-
-/* FNV-1a over several strings, each with its NUL so that borders count. */
-static uint64_t names_hash(const char *const *parts)
-{
-	uint64_t hash = 0xcbf29ce484222325u;
-
-	for (; *parts; parts++) {
-		const char *c = *parts;
-
-		do {
-			hash = (hash ^ (uint8_t)*c) * 0x100000001b3u;
-		} while (*c++);
-	}
-	return hash;
-}
+#include "../common/names.h"
 
 /* Readable where it fits into IFNAMSIZ and cannot meet that of another hyfw
  * instance, else a hash: an alias tells what it is. */
@@ -29,7 +15,7 @@ void bridge_name_copy(const struct bridge *bridge, const char *network, char ret
 	if (strcmp(owner, "hyfw") == 0 && strlen(network) + strlen("hy-") < IFNAMSIZ)
 		snprintf(ret_name, IFNAMSIZ, "hy-%s", network);
 	else
-		snprintf(ret_name, IFNAMSIZ, "hyb%011llx", (unsigned long long)(names_hash(parts) >> 20));
+		snprintf(ret_name, IFNAMSIZ, "hyb%011llx", (unsigned long long)(net_digest(parts) >> 20));
 }
 
 char *bridge_name_network(const struct bridge *bridge, struct hyfw_arena *arena, const char *network)
@@ -40,12 +26,12 @@ char *bridge_name_network(const struct bridge *bridge, struct hyfw_arena *arena,
 	return bridge->host->format(arena, "%s", name);
 }
 
-char *bridge_name_endpoint(const struct bridge *bridge, struct hyfw_arena *arena, const char *network,
-			   const char *workload)
+const char *bridge_name_endpoint(const struct bridge *bridge, struct hyfw_arena *arena, const char *network,
+				 const char *workload)
 {
 	const char *const parts[] = { bridge->host->owner, network, workload, NULL };
 
-	return bridge->host->format(arena, "hyv%011llx", (unsigned long long)(names_hash(parts) >> 20));
+	return net_digest_name(bridge->host, arena, "hyv", parts);
 }
 
 char *bridge_mark_network(const struct bridge *bridge, struct hyfw_arena *arena, const char *network)

@@ -1,23 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Names of bridges and ports and the marks of ownership on interfaces. */
-#include <stdio.h>
-
 #include "ovs.h"
-
-/* FNV-1a over several strings, each with its NUL so that borders count. */
-static uint64_t names_hash(const char *const *parts)
-{
-	uint64_t hash = 0xcbf29ce484222325u;
-
-	for (; *parts; parts++) {
-		const char *c = *parts;
-
-		do {
-			hash = (hash ^ (uint8_t)*c) * 0x100000001b3u;
-		} while (*c++);
-	}
-	return hash;
-}
+#include "../common/names.h"
 
 const char *ovs_name_network(const struct ovs *ovs, struct hyfw_arena *arena, const char *network)
 {
@@ -26,7 +10,7 @@ const char *ovs_name_network(const struct ovs *ovs, struct hyfw_arena *arena, co
 
 	if (strcmp(owner, "hyfw") == 0 && strlen(network) + strlen("ho-") < IFNAMSIZ)
 		return ovs->host->format(arena, "ho-%s", network);
-	return ovs->host->format(arena, "hyo%011llx", (unsigned long long)(names_hash(parts) >> 20));
+	return net_digest_name(ovs->host, arena, "hyo", parts);
 }
 
 const char *ovs_name_endpoint(const struct ovs *ovs, struct hyfw_arena *arena, const char *network,
@@ -34,20 +18,20 @@ const char *ovs_name_endpoint(const struct ovs *ovs, struct hyfw_arena *arena, c
 {
 	const char *const parts[] = { ovs->host->owner, network, workload, NULL };
 
-	return ovs->host->format(arena, "hyp%011llx", (unsigned long long)(names_hash(parts) >> 20));
+	return net_digest_name(ovs->host, arena, "hyp", parts);
 }
 
 const char *ovs_name_bond(const struct ovs *ovs, struct hyfw_arena *arena, const char *network)
 {
 	const char *const parts[] = { ovs->host->owner, network, "bond", NULL };
 
-	return ovs->host->format(arena, "hyl%011llx", (unsigned long long)(names_hash(parts) >> 20));
+	return net_digest_name(ovs->host, arena, "hyl", parts);
 }
 
 uint32_t ovs_name_number(const char *name)
 {
 	const char *const parts[] = { name, NULL };
-	uint64_t hash = names_hash(parts);
+	uint64_t hash = net_digest(parts);
 
 	hash = (hash ^ hash >> 32) & 0xffffffffu;
 	return hash ? (uint32_t)hash : 1;
