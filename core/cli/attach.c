@@ -48,21 +48,31 @@ int hyfw_terminal_size(void)
 
 /* ---- foreground ---- */
 
-static void passed_signals(sigset_t *set)
+static const int passed[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGUSR1, SIGUSR2 };
+#define OF_TERMINALS 5 /* the first of them */
+
+static void passed_signals(sigset_t *set, size_t count)
 {
-	static const int passed[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH };
 	size_t i;
 
 	sigemptyset(set);
-	for (i = 0; i < HYFW_COUNT(passed); i++)
+	for (i = 0; i < count; i++)
 		sigaddset(set, passed[i]);
+}
+
+int hyfw_terminal_signals(void)
+{
+	sigset_t set;
+
+	passed_signals(&set, OF_TERMINALS);
+	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
 void hyfw_attach_prepare(void)
 {
 	sigset_t set;
 
-	passed_signals(&set);
+	passed_signals(&set, HYFW_COUNT(passed));
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
@@ -119,7 +129,7 @@ int hyfw_attach(struct hyfw_launched *launched, const char *name, bool terminal)
 	sigset_t set;
 	int status;
 
-	passed_signals(&set);
+	passed_signals(&set, HYFW_COUNT(passed));
 	signals = signalfd(-1, &set, SFD_CLOEXEC);
 	if (terminal) {
 		send_size(launched->socket);

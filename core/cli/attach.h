@@ -11,6 +11,9 @@
 /* Blocks the signals that are passed on; before the workload is launched. */
 void hyfw_attach_prepare(void);
 
+/* A descriptor of those among them that come from a terminal or end us. */
+int hyfw_terminal_signals(void);
+
 /* Waits for the end; the workload's exit status, or 125 with the reason said. */
 int hyfw_attach(struct hyfw_launched *launched, const char *name, bool terminal);
 

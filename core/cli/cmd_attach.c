@@ -256,16 +256,9 @@ static void print_rest(struct attachment *attachment)
 static int attend(struct attachment *attachment, struct hyfw_error **err)
 {
 	const bool raw = attachment->terminal && attachment->input && isatty(STDIN_FILENO);
-	sigset_t set;
 	int result;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGWINCH);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGQUIT);
-	attachment->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+	attachment->signal_fd = hyfw_terminal_signals();
 	send_size(attachment);
 	if (raw)
 		hyfw_terminal_raw();

@@ -180,16 +180,9 @@ static int attend(struct exec *exec, struct hyfw_driver *driver, struct hyfw_run
 		  struct hyfw_exit *ret_exit, struct hyfw_error **err)
 {
 	struct relay relay = { .exec = exec, .running = running, .driver = driver };
-	sigset_t set;
-	HYFW_AUTO_CLOSE int signals = -1;
+	HYFW_AUTO_CLOSE int signals = hyfw_terminal_signals();
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGWINCH);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGQUIT);
-	signals = relay.signals = signalfd(-1, &set, SFD_CLOEXEC);
+	relay.signals = signals;
 	relay.input = exec->interactive && (exec->terminal || exec->outside[0] >= 0);
 	if (exec->terminal) {
 		set_size(&relay);

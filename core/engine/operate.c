@@ -22,17 +22,6 @@
 #define LOOK_MS 100 /* how often a caller's wish to cancel is looked for */
 #define RESULT_LIMIT (4u << 20)
 
-static bool is_cancelled(const struct hyfw_operation *operation)
-{
-	return operation->cancelled && operation->cancelled(operation);
-}
-
-static void show(const struct hyfw_operation *operation, uint64_t done, uint64_t total)
-{
-	if (operation->progress)
-		operation->progress(operation, done, total);
-}
-
 static int take_rows(struct json_object *object, struct hyfw_arena *arena, struct hyfw_map *ret_result,
 		     struct hyfw_error **err)
 {
@@ -75,13 +64,13 @@ static int await_monitor(int socket, const struct hyfw_operation *operation, str
 		if (result < 0 && result != -EAGAIN && result != -EINTR)
 			return result;
 		if (result == 0 && heard.kind == HYFW_ANSWER_PROGRESS)
-			show(operation, heard.done, heard.total);
+			hyfw_operation_tell(operation, heard.done, heard.total);
 		if (result == 0 && heard.kind == HYFW_ANSWER_RESULT) {
 			result = take_rows(heard.result, operation->arena, ret_result, err);
 			json_object_put(heard.result);
 			return result;
 		}
-		if (!told && is_cancelled(operation)) {
+		if (!told && hyfw_operation_is_cancelled(operation)) {
 			told = true;
 			result = hyfw_ask_send(socket, "cancel", NULL, NULL, 0, err);
 			if (result < 0)
@@ -227,8 +216,8 @@ static int await_child(struct hyfw_guard *guard, const struct here *here, struct
 
 	while (poll(&wait, 1, LOOK_MS) <= 0) {
 		if (here->shared->done || here->shared->total)
-			show(here->operation, here->shared->done, here->shared->total);
-		if (is_cancelled(here->operation))
+			hyfw_operation_tell(here->operation, here->shared->done, here->shared->total);
+		if (hyfw_operation_is_cancelled(here->operation))
 			here->shared->cancelled = true;
 	}
 	return hyfw_guard_finish(guard, 0, err);

@@ -224,20 +224,27 @@ int hyfw_shared_acquire(const struct hyfw_definition *definition, const char *wh
 	return 0;
 }
 
-int hyfw_shared_release(const char *what, const char *name, const char *workload, struct hyfw_error **err)
+/* 'workload' is no user any more; whether the thing is there and has none now. */
+static bool was_last_user(const char *what, const char *name, const char *workload)
 {
 	HYFW_AUTO_FREE char *file = hyfw_format("users/%s", workload);
 	HYFW_AUTO_FREE char *directory = hyfw_path_shared(what, name, NULL);
 	HYFW_AUTO_FREE char *user = hyfw_path_shared(what, name, file);
+
+	if (access(directory, F_OK) < 0)
+		return false;
+	unlink(user);
+	return count_users(what, name) == 0;
+}
+
+int hyfw_shared_release(const char *what, const char *name, const char *workload, struct hyfw_error **err)
+{
 	HYFW_AUTO_CLOSE int lock = hyfw_store_lock(what, name, err);
 	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = NULL;
 
 	if (lock < 0)
 		return -(*err)->errnum;
-	if (access(directory, F_OK) < 0)
-		return 0;
-	unlink(user);
-	if (count_users(what, name) > 0)
+	if (!was_last_user(what, name, workload))
 		return 0;
 	if (open_journal(what, name, &journal, err) < 0 || destroy(journal, what, name, err) < 0)
 		return hyfw_wrap(err, "%s %s", what, name);
@@ -247,19 +254,14 @@ int hyfw_shared_release(const char *what, const char *name, const char *workload
 int hyfw_shared_abandon(const char *what, const char *name, const char *workload, char **ret_kept,
 			struct hyfw_error **err)
 {
-	HYFW_AUTO_FREE char *file = hyfw_format("users/%s", workload);
 	HYFW_AUTO_FREE char *directory = hyfw_path_shared(what, name, NULL);
-	HYFW_AUTO_FREE char *user = hyfw_path_shared(what, name, file);
 	HYFW_AUTO_CLOSE int lock = hyfw_store_lock(what, name, err);
 	HYFW_AUTO_JOURNAL struct hyfw_journal *journal = NULL;
 	int result;
 
 	if (lock < 0)
 		return -(*err)->errnum;
-	if (access(directory, F_OK) < 0)
-		return 0;
-	unlink(user);
-	if (count_users(what, name) > 0)
+	if (!was_last_user(what, name, workload))
 		return 0;
 	result = open_journal(what, name, &journal, err);
 	if (result == 0)

@@ -61,8 +61,8 @@ static void take_record(struct watch *watch, const struct gf_record *head, const
 	} else if (head->type == 'E' && !watch->message) {
 		watch->errnum = atoi(first);
 		watch->message = second;
-	} else if (head->type == 'G' && watch->operation->progress) {
-		watch->operation->progress(watch->operation, strtoull(first, NULL, 10), strtoull(second, NULL, 10));
+	} else if (head->type == 'G') {
+		hyfw_operation_tell(watch->operation, strtoull(first, NULL, 10), strtoull(second, NULL, 10));
 	}
 }
 
@@ -155,7 +155,7 @@ static int listen_to(struct watch *watch, uint64_t timeout_ms)
 		poll(&end, 1, LOOK_EVERY_MS);
 		if (end.revents)
 			result = read_some(watch);
-		else if (watch->operation->cancelled && watch->operation->cancelled(watch->operation))
+		else if (hyfw_operation_is_cancelled(watch->operation))
 			result = -ECANCELED;
 		else if (host->clock() > until)
 			result = -ETIMEDOUT;

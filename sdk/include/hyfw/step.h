@@ -164,6 +164,18 @@ struct hyfw_operation {
 	const struct hyfw_workload *workload;
 };
 
+/* The two, whether or not somebody has given them. */
+static inline void hyfw_operation_tell(const struct hyfw_operation *operation, uint64_t done, uint64_t total)
+{
+	if (operation->progress)
+		operation->progress(operation, done, total);
+}
+
+static inline bool hyfw_operation_is_cancelled(const struct hyfw_operation *operation)
+{
+	return operation->cancelled && operation->cancelled(operation);
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -62,19 +62,13 @@ struct sending {
 	unsigned long long done, total;
 };
 
-static bool is_cancelled(const struct kvm_move *move)
-{
-	return move->operation->cancelled && move->operation->cancelled(move->operation);
-}
-
 static int tell(struct sending *sending, unsigned long long more)
 {
 	const struct hyfw_operation *operation = sending->move->operation;
 
 	sending->done += more;
-	if (operation->progress)
-		operation->progress(operation, sending->done, sending->total);
-	return is_cancelled(sending->move) ? -1 : 0;
+	hyfw_operation_tell(operation, sending->done, sending->total);
+	return hyfw_operation_is_cancelled(operation) ? -1 : 0;
 }
 
 /* virStreamSourceFunc */
@@ -128,7 +122,7 @@ static int upload(struct sending *sending, const char *path, struct hyfw_error *
 		virStreamFree(stream);
 	if (sent)
 		return 0;
-	if (is_cancelled(sending->move))
+	if (hyfw_operation_is_cancelled(sending->move->operation))
 		return host->fail(err, ECANCELED, "the migration was cancelled; the machine stays here");
 	return kvm_fail_libvirt(host, err, host->format(sending->move->operation->arena, "storage: send %s", path));
 }

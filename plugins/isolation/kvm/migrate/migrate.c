@@ -180,11 +180,6 @@ static void tell(const struct kvm_move *move)
 	virTypedParamsFree(params, count);
 }
 
-static bool is_cancelled(const struct kvm_move *move)
-{
-	return move->operation->cancelled && move->operation->cancelled(move->operation);
-}
-
 /* Only a migration that has begun has a downtime to set, so it is tried until it
  * is taken. */
 static void look_after(struct call *call)
@@ -194,7 +189,7 @@ static void look_after(struct call *call)
 	bool limited = downtime <= 0;
 
 	do {
-		if (is_cancelled(move))
+		if (hyfw_operation_is_cancelled(move->operation))
 			virDomainAbortJob(move->domain);
 		if (!limited)
 			limited = virDomainMigrateSetMaxDowntime(move->domain, (unsigned long long)downtime, 0) == 0;
@@ -229,7 +224,7 @@ static int migrate(struct kvm_move *move, virDomainPtr *ret_there, struct hyfw_e
 	if (call.result == 0)
 		return 0;
 	go_on(move, ran && state == VIR_DOMAIN_RUNNING);
-	if (is_cancelled(move) || call.code == VIR_ERR_OPERATION_ABORTED)
+	if (hyfw_operation_is_cancelled(move->operation) || call.code == VIR_ERR_OPERATION_ABORTED)
 		result = host->fail(err, ECANCELED, "the migration was cancelled; the machine goes on here");
 	else
 		result = host->fail(err, EIO, "the migration to %s failed: %s; the machine goes on here", move->uri,

@@ -73,9 +73,8 @@ static int await_job(struct merge *merge, bool active, struct hyfw_error **err)
 	while ((r = virDomainGetBlockJobInfo(operation->domain, merge->target, &info, 0)) == 1) {
 		if (active && info.end > 0 && info.cur == info.end)
 			return 0;
-		if (asked->progress)
-			asked->progress(asked, info.cur, info.end);
-		if (asked->cancelled && asked->cancelled(asked)) {
+		hyfw_operation_tell(asked, info.cur, info.end);
+		if (hyfw_operation_is_cancelled(asked)) {
 			virDomainBlockJobAbort(operation->domain, merge->target, 0);
 			return operation->kvm->host->fail(err, ECANCELED, "cancelled");
 		}

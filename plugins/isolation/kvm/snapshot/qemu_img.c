@@ -17,18 +17,15 @@
 /* "    (12.34/100%)" */
 static void take_line(void *context, const char *line)
 {
-	const struct hyfw_operation *operation = context;
 	unsigned whole, part;
 
-	if (operation->progress && sscanf(line, " (%3u.%2u/100%%)", &whole, &part) == 2 && whole <= 100)
-		operation->progress(operation, whole * 100ull + part, 10000);
+	if (sscanf(line, " (%3u.%2u/100%%)", &whole, &part) == 2 && whole <= 100)
+		hyfw_operation_tell(context, whole * 100ull + part, 10000);
 }
 
 static bool ask_cancelled(void *context)
 {
-	const struct hyfw_operation *operation = context;
-
-	return operation->cancelled && operation->cancelled(operation);
+	return hyfw_operation_is_cancelled(context);
 }
 
 static bool has(const char *const *argv, const char *word)
