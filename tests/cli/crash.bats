@@ -2,6 +2,7 @@
 # write of a journal, of an `up` and of a `down`, in whichever process makes it
 # (the command or a monitor), then `hyfw recover`.
 load helpers
+load crash-points
 export BATS_TEST_TIMEOUT=1200
 
 # Two workloads with a network, a volume, limits and a published port.
@@ -39,32 +40,6 @@ setup() {
 	hyfw up "$STACK" >/dev/null # once, so that what only a first use makes is there
 	hyfw down "$STACK" >/dev/null
 	machine_snapshot >"$SNAPSHOT"
-}
-
-# Every process started from here on counts, and dies at the number in "at".
-arm() {
-	export HYFW_CRASH_AT=$BATS_TEST_TMPDIR/points
-	rm -rf "$HYFW_CRASH_AT"
-	mkdir "$HYFW_CRASH_AT"
-}
-passed() { stat -c %s "$HYFW_CRASH_AT/count"; }
-
-# Counts anew from here: what COMMAND and the monitors it meets pass.
-count_points() { # COMMAND...
-	: >"$HYFW_CRASH_AT/count"
-	hyfw "$@" >/dev/null
-	passed
-}
-
-# Fails when fewer points were passed this time.
-crash_at() { # N COMMAND...
-	local at=$1
-	shift
-	: >"$HYFW_CRASH_AT/count"
-	echo "$at" >"$HYFW_CRASH_AT/at"
-	hyfw "$@" >/dev/null 2>&1 || true
-	rm "$HYFW_CRASH_AT/at"
-	[ "$(passed)" -ge "$at" ]
 }
 
 # recover leaves a stack alone that is up.

@@ -9,6 +9,7 @@
 #
 # Nothing boots: the machine's disks are empty, and its BIOS finds that out.
 load helpers
+load crash-points
 export BATS_TEST_TIMEOUT=1200
 
 if [ -n "${HYFW_TEST_ALL:-}" ]; then STEP=1; else STEP=7; fi
@@ -66,31 +67,6 @@ snapshot() {
 	machine_snapshot >"$SNAPSHOT"
 	EXTRA_BEFORE=$(stat -c '%u:%g %a' "$EXTRA")
 	[ "$EXTRA_BEFORE" = "1:2 640" ]
-}
-
-# Every process started from here on counts, and dies at the number in "at".
-arm() {
-	export HYFW_CRASH_AT=$BATS_TEST_TMPDIR/points
-	rm -rf "$HYFW_CRASH_AT"
-	mkdir "$HYFW_CRASH_AT"
-}
-passed() { stat -c %s "$HYFW_CRASH_AT/count"; }
-
-count_points() { # COMMAND...
-	: >"$HYFW_CRASH_AT/count"
-	hyfw "$@" >/dev/null
-	passed
-}
-
-# Fails when fewer points were passed this time.
-crash_at() { # N COMMAND...
-	local at=$1
-	shift
-	: >"$HYFW_CRASH_AT/count"
-	echo "$at" >"$HYFW_CRASH_AT/at"
-	hyfw "$@" >/dev/null 2>&1 || true
-	rm "$HYFW_CRASH_AT/at"
-	[ "$(passed)" -ge "$at" ]
 }
 
 assert_recovered() { # WHAT
