@@ -121,94 +121,96 @@ static void keys_that_do_not_reach_another_host(void **state)
 	}
 }
 
+static const struct {
+	const char *settings, *begins, *tells;
+} contradictions[] = {
+	{ "memory=536870912", "there is nothing to boot", "give image" },
+	{ BOOTS "uuid=123", "uuid = 123:", "must look like" },
+	{ BOOTS "uuid=01234567-89ab-cdef-0123-456789abcdefa", "uuid = ", "must" },
+	{ BOOTS "metadata=nothing", "metadata = nothing:", "KEY=VALUE" },
+	{ BOOTS "machine=microvm", "machine = microvm:", "q35" },
+	{ BOOTS "initrd=/bin/sh", "initrd:", "give kernel" },
+	{ BOOTS "cmdline=quiet", "cmdline:", "give kernel" },
+	{ "kernel=/no/such/kernel", "kernel = /no/such/kernel:", "No such file" },
+	{ BOOTS "firmware=qboot", "firmware = qboot:", "use bios" },
+	{ "kernel=/bin/sh\nfirmware=qboot\nboot_menu=true", "boot_menu = yes:", "bios or efi" },
+	{ BOOTS "boot=hd\nboot=cdrom\nboot=hd", "boot: hd", "twice" },
+	{ BOOTS "boot=hd\ndisk=/a|boot=1", "disk /a:", "keep one" },
+	{ BOOTS "vcpus=4\nvcpus_max=2", "vcpus_max = 2:", "fewer" },
+	{ BOOTS "vcpus=4\ncpu_topology=cores=2", "cpu_topology = cores=2:", "the same" },
+	{ BOOTS "cpu_topology=", "cpu_topology", NULL },
+	{ BOOTS "cpu_topology=cores=1,cores=1", "cpu_topology = ", "at most once" },
+	{ BOOTS "cpu_topology=cores=0", "cpu_topology = ", "must be" },
+	{ BOOTS "cpu_topology=cores=1,", "cpu_topology = ", "must be" },
+	{ BOOTS "cpu_topology=cores=-1", "cpu_topology = ", "must be" },
+	{ BOOTS "vcpu_pin=1=0", "vcpu_pin = 1=0:", "0 to 0" },
+	{ BOOTS "vcpu_pin=0=9999", "vcpu_pin = 0=9999:", "CPUs 0 to" },
+	{ BOOTS "vcpu_pin=0=", "vcpu_pin = 0=:", "must be" },
+	{ BOOTS "vcpu_pin=0=0,", "vcpu_pin = 0=0,:", "must be" },
+	{ BOOTS "vcpu_pin=0=1-0", "vcpu_pin = 0=1-0:", "must be" },
+	{ BOOTS "vcpu_pin=0=0\nvcpu_pin=0=0", "vcpu_pin: 0=0", "join" },
+	{ BOOTS "cpu_feature=svm", "cpu_feature = svm:", "+NAME" },
+	{ BOOTS "cpu_feature=+a'b", "cpu_feature = ", "+NAME" },
+	{ BOOTS "cpu_model=a,b", "cpu_model = a,b:", "cpu-models" },
+	{ BOOTS "cpu_model=host-passthrough", "cpu_model = host-passthrough:", "maximum" },
+	{ BOOTS "hide_kvm=true", "hide_kvm = yes:", "leave it out" },
+	{ BOOTS "memory=16777216", "memory = 16M:", "32M" },
+	{ BOOTS "memory_max=33554432", "memory_max = 32M:", "512M" },
+	{ BOOTS "memory_slots=2", "memory_slots:", "memory_max" },
+	{ BOOTS "memory_current=1073741824", "memory_current = 1024M:", "512M" },
+	{ BOOTS "memory_current=268435456\nballoon=false", "memory_current:", "balloon" },
+	{ BOOTS "disk_bus=ide", "disk_bus = ide:", "machine = pc" },
+	{ BOOTS "disk=/a|bus=ide", "disk /a:", "machine = pc" },
+	{ BOOTS "disk=/a|device=cdrom|bus=virtio", "disk /a:", "sata" },
+	{ BOOTS "disk=/a|device=floppy|bus=sata", "disk /a:", "leave out bus" },
+	{ BOOTS "disk=/a|bus=sata|read_only=true", "disk /a:", "virtio or scsi" },
+	{ BOOTS "disk_bus=sata\ndisk=v|read_only=true", "disk v:", "virtio or scsi" },
+	{ BOOTS "disk_bus=sata\nread_only=true", "read_only = yes:", "virtio or scsi" },
+	{ BOOTS "vnc_port=5901", "vnc_port:", "display = vnc" },
+	{ BOOTS "display=vnc\nspice_listen=::1", "spice_listen:", "display = spice" },
+	{ BOOTS "display=vnc\nvnc_listen=0.0.0.0", "vnc_listen = 0.0.0.0:", "vnc_password_file" },
+	{ BOOTS "display=vnc\nvnc_listen=::", "vnc_listen = :::", "vnc_insecure" },
+	{ BOOTS "display=vnc\nvnc_listen=::ffff:127.0.0.1", "vnc_listen = ", "vnc_insecure" },
+	{ BOOTS "display=spice\nspice_listen=10.1.1.1", "spice_listen = 10.1.1.1:", "spice_password_file" },
+	{ BOOTS "display=vnc\nvnc_listen=example.org", "vnc_listen = example.org:", "address" },
+	{ BOOTS "display=vnc\nvnc_listen=socket\nvnc_port=5901", "vnc_port:", "vnc_listen" },
+	{ BOOTS "display=vnc\nvnc_websocket=0", "vnc_websocket = 0:", "auto" },
+	{ BOOTS "display=vnc\nvnc_websocket=65536", "vnc_websocket = ", "auto" },
+	{ BOOTS "display=vnc\nvnc_password=123456789", "vnc_password:", "8 characters" },
+	{ BOOTS "display=vnc\nvnc_password=a\nvnc_password_file=/b", "vnc_password and", "keep the file" },
+	{ BOOTS "display=vnc\nvnc_password_file=/no/such", "vnc_password_file: /no/such:", "No such" },
+	{ BOOTS "timer=hpet=catchup", "timer = hpet=catchup:", "must be" },
+	{ BOOTS "timer=sun=on", "timer = sun=on:", "must be" },
+	{ BOOTS "on_poweroff=restart\non_reboot=destroy", "on_poweroff = restart:", "change one" },
+	{ BOOTS "watchdog=none\nwatchdog_action=pause", "watchdog_action:", "i6300esb" },
+	{ "kernel=/dev/null\ntpm=true\ndisplay=vnc", "tpm = yes:", "firmware = efi" },
+	{ "kernel=/dev/null\ntpm=true\nfirmware=bios", "tpm = yes:", "firmware = efi" },
+	{ BOOTS "tpm=true\nacpi=false", "tpm = yes:", "ACPI" },
+	{ BOOTS "tpm=true\nfailover=beta", "tpm = yes:", "has failover" },
+	{ BOOTS "libvirt_network=default", "libvirt_network:", "uri" },
+	{ BOOTS "libvirt_disk=/a", "libvirt_disk:", "disk" },
+	{ BOOTS "persistent=true", "persistent = yes:", "uri" },
+	{ BOOTS "description=a\001b", "m:", "control characters" },
+	{ BOOTS "metadata=a=\xff", "m:", "UTF-8" },
+};
+
 static void contradictions_are_refused_by_name(void **state)
 {
-	static const struct {
-		const char *settings, *begins, *tells;
-	} bad[] = {
-		{ "memory=536870912", "there is nothing to boot", "give image" },
-		{ BOOTS "uuid=123", "uuid = 123:", "must look like" },
-		{ BOOTS "uuid=01234567-89ab-cdef-0123-456789abcdefa", "uuid = ", "must" },
-		{ BOOTS "metadata=nothing", "metadata = nothing:", "KEY=VALUE" },
-		{ BOOTS "machine=microvm", "machine = microvm:", "q35" },
-		{ BOOTS "initrd=/bin/sh", "initrd:", "give kernel" },
-		{ BOOTS "cmdline=quiet", "cmdline:", "give kernel" },
-		{ "kernel=/no/such/kernel", "kernel = /no/such/kernel:", "No such file" },
-		{ BOOTS "firmware=qboot", "firmware = qboot:", "use bios" },
-		{ "kernel=/bin/sh\nfirmware=qboot\nboot_menu=true", "boot_menu = yes:", "bios or efi" },
-		{ BOOTS "boot=hd\nboot=cdrom\nboot=hd", "boot: hd", "twice" },
-		{ BOOTS "boot=hd\ndisk=/a|boot=1", "disk /a:", "keep one" },
-		{ BOOTS "vcpus=4\nvcpus_max=2", "vcpus_max = 2:", "fewer" },
-		{ BOOTS "vcpus=4\ncpu_topology=cores=2", "cpu_topology = cores=2:", "the same" },
-		{ BOOTS "cpu_topology=", "cpu_topology", NULL },
-		{ BOOTS "cpu_topology=cores=1,cores=1", "cpu_topology = ", "at most once" },
-		{ BOOTS "cpu_topology=cores=0", "cpu_topology = ", "must be" },
-		{ BOOTS "cpu_topology=cores=1,", "cpu_topology = ", "must be" },
-		{ BOOTS "cpu_topology=cores=-1", "cpu_topology = ", "must be" },
-		{ BOOTS "vcpu_pin=1=0", "vcpu_pin = 1=0:", "0 to 0" },
-		{ BOOTS "vcpu_pin=0=9999", "vcpu_pin = 0=9999:", "CPUs 0 to" },
-		{ BOOTS "vcpu_pin=0=", "vcpu_pin = 0=:", "must be" },
-		{ BOOTS "vcpu_pin=0=0,", "vcpu_pin = 0=0,:", "must be" },
-		{ BOOTS "vcpu_pin=0=1-0", "vcpu_pin = 0=1-0:", "must be" },
-		{ BOOTS "vcpu_pin=0=0\nvcpu_pin=0=0", "vcpu_pin: 0=0", "join" },
-		{ BOOTS "cpu_feature=svm", "cpu_feature = svm:", "+NAME" },
-		{ BOOTS "cpu_feature=+a'b", "cpu_feature = ", "+NAME" },
-		{ BOOTS "cpu_model=a,b", "cpu_model = a,b:", "cpu-models" },
-		{ BOOTS "cpu_model=host-passthrough", "cpu_model = host-passthrough:", "maximum" },
-		{ BOOTS "hide_kvm=true", "hide_kvm = yes:", "leave it out" },
-		{ BOOTS "memory=16777216", "memory = 16M:", "32M" },
-		{ BOOTS "memory_max=33554432", "memory_max = 32M:", "512M" },
-		{ BOOTS "memory_slots=2", "memory_slots:", "memory_max" },
-		{ BOOTS "memory_current=1073741824", "memory_current = 1024M:", "512M" },
-		{ BOOTS "memory_current=268435456\nballoon=false", "memory_current:", "balloon" },
-		{ BOOTS "disk_bus=ide", "disk_bus = ide:", "machine = pc" },
-		{ BOOTS "disk=/a|bus=ide", "disk /a:", "machine = pc" },
-		{ BOOTS "disk=/a|device=cdrom|bus=virtio", "disk /a:", "sata" },
-		{ BOOTS "disk=/a|device=floppy|bus=sata", "disk /a:", "leave out bus" },
-		{ BOOTS "disk=/a|bus=sata|read_only=true", "disk /a:", "virtio or scsi" },
-		{ BOOTS "disk_bus=sata\ndisk=v|read_only=true", "disk v:", "virtio or scsi" },
-		{ BOOTS "disk_bus=sata\nread_only=true", "read_only = yes:", "virtio or scsi" },
-		{ BOOTS "vnc_port=5901", "vnc_port:", "display = vnc" },
-		{ BOOTS "display=vnc\nspice_listen=::1", "spice_listen:", "display = spice" },
-		{ BOOTS "display=vnc\nvnc_listen=0.0.0.0", "vnc_listen = 0.0.0.0:", "vnc_password_file" },
-		{ BOOTS "display=vnc\nvnc_listen=::", "vnc_listen = :::", "vnc_insecure" },
-		{ BOOTS "display=vnc\nvnc_listen=::ffff:127.0.0.1", "vnc_listen = ", "vnc_insecure" },
-		{ BOOTS "display=spice\nspice_listen=10.1.1.1", "spice_listen = 10.1.1.1:", "spice_password_file" },
-		{ BOOTS "display=vnc\nvnc_listen=example.org", "vnc_listen = example.org:", "address" },
-		{ BOOTS "display=vnc\nvnc_listen=socket\nvnc_port=5901", "vnc_port:", "vnc_listen" },
-		{ BOOTS "display=vnc\nvnc_websocket=0", "vnc_websocket = 0:", "auto" },
-		{ BOOTS "display=vnc\nvnc_websocket=65536", "vnc_websocket = ", "auto" },
-		{ BOOTS "display=vnc\nvnc_password=123456789", "vnc_password:", "8 characters" },
-		{ BOOTS "display=vnc\nvnc_password=a\nvnc_password_file=/b", "vnc_password and", "keep the file" },
-		{ BOOTS "display=vnc\nvnc_password_file=/no/such", "vnc_password_file: /no/such:", "No such" },
-		{ BOOTS "timer=hpet=catchup", "timer = hpet=catchup:", "must be" },
-		{ BOOTS "timer=sun=on", "timer = sun=on:", "must be" },
-		{ BOOTS "on_poweroff=restart\non_reboot=destroy", "on_poweroff = restart:", "change one" },
-		{ BOOTS "watchdog=none\nwatchdog_action=pause", "watchdog_action:", "i6300esb" },
-		{ "kernel=/dev/null\ntpm=true\ndisplay=vnc", "tpm = yes:", "firmware = efi" },
-		{ "kernel=/dev/null\ntpm=true\nfirmware=bios", "tpm = yes:", "firmware = efi" },
-		{ BOOTS "tpm=true\nacpi=false", "tpm = yes:", "ACPI" },
-		{ BOOTS "tpm=true\nfailover=beta", "tpm = yes:", "has failover" },
-		{ BOOTS "libvirt_network=default", "libvirt_network:", "uri" },
-		{ BOOTS "libvirt_disk=/a", "libvirt_disk:", "disk" },
-		{ BOOTS "persistent=true", "persistent = yes:", "uri" },
-		{ BOOTS "description=a\001b", "m:", "control characters" },
-		{ BOOTS "metadata=a=\xff", "m:", "UTF-8" },
-	};
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < KVM_COUNT(bad); i++) {
+	for (i = 0; i < KVM_COUNT(contradictions); i++) {
 		HYFW_AUTO_ERROR struct hyfw_error *err = NULL;
 
-		if (!bad[i].tells) { /* an empty value is none */
-			assert_int_equal(check(bad[i].settings, &err), 0);
+		if (!contradictions[i].tells) { /* an empty value is none */
+			assert_int_equal(check(contradictions[i].settings, &err), 0);
 			continue;
 		}
-		if (check(bad[i].settings, &err) == 0)
-			fail_msg("passed: %s", bad[i].settings);
-		if (strncmp(err->message, bad[i].begins, strlen(bad[i].begins)) != 0 || !strstr(err->message, bad[i].tells))
-			fail_msg("%s: %s", bad[i].settings, err->message);
+		if (check(contradictions[i].settings, &err) == 0)
+			fail_msg("passed: %s", contradictions[i].settings);
+		if (strncmp(err->message, contradictions[i].begins, strlen(contradictions[i].begins)) != 0 ||
+		    !strstr(err->message, contradictions[i].tells))
+			fail_msg("%s: %s", contradictions[i].settings, err->message);
 	}
 }
 

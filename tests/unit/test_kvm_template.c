@@ -1,50 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Templates of driver kvm, without machines: what those that start from one may say,
  * the store, and the saved machine under another name. */
-#include "kvm_fixture.h"
-
-#include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "isolation/kvm/template/template.h"
+#include "kvm_template_fixture.h"
 
 #define FIXED "accel=tcg\nmemory=268435456\nvcpus=2\nmachine=q35\ncpu_feature=+a\ncpu_feature=-b\nkernel=/k"
-
-static char directory[] = "/tmp/hyfw-template.XXXXXX";
-static const struct hyfw_host *host;
-static struct hyfw_host own_host;
-
-static const char *data_directory(const char *driver, enum hyfw_directory which)
-{
-	(void)driver;
-	(void)which;
-	return directory;
-}
-
-static int no_lock(const char *name, struct hyfw_error **err)
-{
-	(void)name;
-	(void)err;
-	return open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
-static int begin(void **state)
-{
-	fake_host_begin(state);
-	own_host = *kvm_test_host();
-	own_host.directory = data_directory;
-	own_host.lock = no_lock;
-	host = &own_host;
-	strcpy(directory + strlen(directory) - 6, "XXXXXX");
-	return mkdtemp(directory) ? 0 : -1;
-}
-
-static int end(void **state)
-{
-	hyfw_remove_tree(AT_FDCWD, directory, NULL);
-	return fake_host_end(state);
-}
 
 /* ---- settings ---- */
 
@@ -130,24 +89,7 @@ static void a_template_fixes_what_the_machine_really_had(void **state)
 
 /* ---- the store ---- */
 
-static void write_file(const char *name, const void *data, size_t size)
-{
-	HYFW_AUTO_FREE char *path = hyfw_format("%s/%s", directory, name);
-	FILE *file = fopen(path, "w");
-
-	assert_non_null(file);
-	assert_int_equal(fwrite(data, 1, size, file), size);
-	assert_int_equal(fclose(file), 0);
-}
-
-static void make_directory(const char *name)
-{
-	HYFW_AUTO_FREE char *path = hyfw_format("%s/%s", directory, name);
-
-	assert_int_equal(mkdir(path, 0700), 0);
-}
-
-static void write_template(const char *name, const void *memory, size_t size)
+static void write_memory(const char *name, const void *memory, size_t size)
 {
 	HYFW_AUTO_FREE char *below = hyfw_format("templates/%s", name);
 	HYFW_AUTO_FREE char *header = hyfw_format("{\"version\":1,\"bytes\":%zu,\"settings\":["
@@ -173,7 +115,7 @@ static const char *open_error(const char *name)
 static void what_is_not_whole_is_no_template(void **state)
 {
 	(void)state;
-	write_template("t", "0123456789", 10);
+	write_memory("t", "0123456789", 10);
 	assert_string_equal(open_error("t"), "");
 	assert_non_null(strstr(open_error("s"), "there is no template s"));
 	assert_non_null(strstr(open_error("../t"), "template = ../t: a name is"));
@@ -204,7 +146,7 @@ static void one_in_use_is_not_removed(void **state)
 	HYFW_AUTO_FREE char *use = hyfw_format("%s/machines/web.one.template.json", directory);
 
 	(void)state;
-	write_template("t", "0123456789", 10);
+	write_memory("t", "0123456789", 10);
 	assert_int_equal(kvm_template_open(host, fake.arena, "t", &template, NULL), 0);
 	assert_int_equal(kvm_template_use(host, fake.arena, "web.one", &template, NULL), 0);
 	kvm_template_close(&template);
@@ -229,7 +171,7 @@ static void what_a_dead_process_was_making_goes(void **state)
 	HYFW_AUTO_FREE char *dead_path = hyfw_format("%s/templates/.dead.2147483646", directory);
 
 	(void)state;
-	write_template("t", "0123456789", 10);
+	write_memory("t", "0123456789", 10);
 	make_directory(mine);
 	make_directory("templates/.dead.2147483646");
 	write_file("templates/.dead.2147483646/memory", "x", 1);
@@ -290,7 +232,7 @@ static void a_saved_machine_gets_another_name(void **state)
 	size_t size;
 
 	(void)state;
-	write_template("t", "", 0);
+	write_memory("t", "", 0);
 	size = make_saved(&before, "<domain><name>old</name><uuid>0</uuid></domain>", "<cookie/>", "STREAM");
 	assert_null(renamed(&before, size, &after));
 	assert_memory_equal(after.magic, "LibvirtQemudSave", 16);
@@ -311,7 +253,7 @@ static void a_saved_machine_gets_another_generation(void **state)
 	size_t size;
 
 	(void)state;
-	write_template("t", "", 0);
+	write_memory("t", "", 0);
 	size = make_saved(&before, "<domain><name>old</name><uuid>0</uuid><genid>1</genid></domain>", NULL, "S");
 	assert_null(renamed_as(&before, size, "2-3", &after));
 	assert_non_null(strstr(after.data, "<genid>2-3</genid>"));
@@ -325,7 +267,7 @@ static void a_damaged_head_is_told(void **state)
 	size_t size;
 
 	(void)state;
-	write_template("t", "", 0);
+	write_memory("t", "", 0);
 	size = make_saved(&good, "<domain><name>old</name><uuid>0</uuid></domain>", "<cookie/>", "STREAM");
 	assert_non_null(strstr(renamed(&good, 20, &after), "template t is damaged"));
 	bad = good;
