@@ -36,24 +36,8 @@
 #include <hyfw/isolation.h>
 
 #include "../common/process.h"
-
-static inline void ns_cleanup_close(const int *fd)
-{
-	int saved = errno;
-
-	if (*fd >= 0)
-		close(*fd);
-	errno = saved;
-}
-#define NS_AUTO_CLOSE __attribute__((cleanup(ns_cleanup_close)))
-
-static inline int ns_steal_fd(int *fd)
-{
-	int stolen = *fd;
-
-	*fd = -1;
-	return stolen;
-}
+#include "cleanup.h"
+#include "view.h"
 
 #define NS_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -318,12 +302,6 @@ void ns_mounts_attach(const struct ns_job *job, int root_fd, const int *fds, siz
 int ns_filesystem(const char *type, const char *const *options, uint64_t attributes);
 int ns_attributes(int fd, uint64_t set, bool recursive);
 
-/* devices.c: trees of the host's devices, taken before the root changes. */
-#define NS_DEVICES 6
-void ns_devices_take(const struct ns_job *job, int fds[NS_DEVICES]);
-/* Makes /dev; returns its descriptor. */
-int ns_devices_make(const struct ns_job *job, int root_fd, int fds[NS_DEVICES]);
-
 /* Whether its first process is systemd, which divides its control group itself. */
 static inline bool ns_has_systemd(const struct hyfw_map *settings)
 {
@@ -331,15 +309,6 @@ static inline bool ns_has_systemd(const struct hyfw_map *settings)
 
 	return word && (strcmp(word, "always") == 0 || strcmp(word, "detected") == 0);
 }
-
-/* kernelfs.c: proc and sysfs. */
-struct ns_kernelfs {
-	int proc, sys;
-};
-void ns_kernelfs_take_proc(const struct ns_job *job, struct ns_kernelfs *kernelfs);
-void ns_kernelfs_take_sys(const struct ns_job *job, struct ns_kernelfs *kernelfs);
-void ns_kernelfs_attach(const struct ns_job *job, const struct ns_kernelfs *kernelfs, int root_fd);
-void ns_kernelfs_mask(const struct ns_job *job, const struct ns_kernelfs *kernelfs, int null_fd);
 
 /* guide.c: a process that is made by another one (the "guide"), which joins namespaces
  * first: its child is in them from birth, and is a child of the caller all the same. */
@@ -352,16 +321,6 @@ struct ns_guide {
 };
 /* 0; -ECHILD when the board says why not; or another negative errno. */
 int ns_guide_run(struct ns_job *job, const struct ns_guide *guide, pid_t *ret_pid, int *ret_pidfd);
-
-/* console.c */
-struct ns_console {
-	int master, slave;
-};
-/* By the devpts at /dev/pts, of whatever is the root now. */
-void ns_console_open(const struct ns_job *job, struct ns_console *console);
-/* On the console of a /dev. */
-void ns_console_bind(const struct ns_job *job, const struct ns_console *console, int dev_fd);
-void ns_console_take(const struct ns_job *job, int slave);
 
 /* confine.c */
 void ns_confine_before(const struct ns_job *job); /* ids, capabilities, no_new_privs */
