@@ -54,16 +54,6 @@ static int dir_plan(void *instance, const struct hyfw_subject *subject, struct h
 	return 0; /* a root file system is used as it is */
 }
 
-static int dir_apply(void *instance, struct hyfw_call *call, struct hyfw_error **err)
-{
-	return dir_volume_apply(instance, call, err);
-}
-
-static int dir_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
-{
-	return dir_volume_undo(instance, call, err);
-}
-
 static int dir_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **err)
 {
 	(void)alive; /* volumes are data: they stay until somebody removes them */
@@ -104,18 +94,13 @@ static int dir_attachment(void *instance, const struct hyfw_subject *subject, co
 	return 0;
 }
 
-static int dir_remove(void *instance, const char *name, struct hyfw_error **err)
-{
-	return dir_volume_remove(instance, name, err);
-}
-
 static const struct hyfw_common_ops common_ops = {
 	.size = sizeof(common_ops),
 	.open = dir_open,
 	.check = dir_check,
 	.plan = dir_plan,
-	.apply = dir_apply,
-	.undo = dir_undo,
+	.apply = dir_volume_apply,
+	.undo = dir_volume_undo,
 	.gc = dir_gc,
 	.close = dir_close,
 };
@@ -123,7 +108,7 @@ static const struct hyfw_common_ops common_ops = {
 static const struct hyfw_storage_ops storage_ops = {
 	.size = sizeof(storage_ops),
 	.attachment = dir_attachment,
-	.volume_remove = dir_remove,
+	.volume_remove = dir_volume_remove,
 };
 
 static const char *const capabilities[] = { HYFW_GIVES_MOUNT, HYFW_KEEPS_VOLUMES, NULL };

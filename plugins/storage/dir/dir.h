@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Storage driver `dir`: a directory of the host as root file system or volume.
  *
- *     dir.c     the descriptor; which operation goes where
+ *     dir.c     the descriptor; which operation goes where; what takes a
+ *               void *instance is one itself
  *     source.c  root file systems and host paths: opening what somebody named
  *     volume.c  volumes: where they are, making and removing them
  *
@@ -41,12 +42,12 @@ int dir_source_open_volume(struct dir *dir, const char *path, struct hyfw_error 
 int dir_volume_check(struct dir *dir, const struct hyfw_subject *subject, struct hyfw_error **err);
 int dir_volume_plan(struct dir *dir, const struct hyfw_subject *subject, struct hyfw_plan *plan,
 		    struct hyfw_arena *arena, struct hyfw_error **err);
-int dir_volume_apply(struct dir *dir, struct hyfw_call *call, struct hyfw_error **err);
-int dir_volume_undo(struct dir *dir, struct hyfw_call *call, struct hyfw_error **err);
+int dir_volume_apply(void *instance, struct hyfw_call *call, struct hyfw_error **err);
+int dir_volume_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err);
 int dir_volume_open(struct dir *dir, const struct hyfw_subject *subject,
 		    const struct hyfw_map *record, struct hyfw_arena *arena, const char **ret_path,
 		    struct hyfw_error **err);
-int dir_volume_remove(struct dir *dir, const char *name, struct hyfw_error **err);
+int dir_volume_remove(void *instance, const char *name, struct hyfw_error **err);
 int dir_volume_gc(struct dir *dir, struct hyfw_error **err);
 
 #endif

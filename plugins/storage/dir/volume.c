@@ -127,8 +127,9 @@ static int make_noted(struct dir *dir, struct hyfw_call *call, int dirfd, const 
 	return dir->host->note(call, NOTE_MADE, "false", err);
 }
 
-int dir_volume_apply(struct dir *dir, struct hyfw_call *call, struct hyfw_error **err)
+int dir_volume_apply(void *instance, struct hyfw_call *call, struct hyfw_error **err)
 {
+	struct dir *dir = instance;
 	const char *name = hyfw_map_get(&call->step->args, "volume");
 	const char *placed = hyfw_map_get(&call->step->args, "path");
 	int fd, result;
@@ -146,8 +147,9 @@ int dir_volume_apply(struct dir *dir, struct hyfw_call *call, struct hyfw_error 
 }
 
 /* Only a directory that we made and that is empty: data is never undone. */
-int dir_volume_undo(struct dir *dir, struct hyfw_call *call, struct hyfw_error **err)
+int dir_volume_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
 {
+	struct dir *dir = instance;
 	const char *name = hyfw_map_get(&call->step->args, "volume");
 	const char *placed = hyfw_map_get(&call->step->args, "path");
 	struct hyfw_error *missing = NULL;
@@ -204,8 +206,9 @@ int dir_volume_open(struct dir *dir, const struct hyfw_subject *subject,
 
 /* Out of the way first, so that a removal that is interrupted leaves no volume
  * with half of its data; gc() finishes it. */
-int dir_volume_remove(struct dir *dir, const char *name, struct hyfw_error **err)
+int dir_volume_remove(void *instance, const char *name, struct hyfw_error **err)
 {
+	struct dir *dir = instance;
 	struct timespec now;
 	char trash[64];
 	int fd, result;

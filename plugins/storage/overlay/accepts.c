@@ -40,8 +40,9 @@ static bool is_compressed(const unsigned char *block)
 	return false;
 }
 
-int overlay_accepts(struct overlay *overlay, const char *source, bool *ret_accepts, struct hyfw_error **err)
+int overlay_accepts(void *instance, const char *source, bool *ret_accepts, struct hyfw_error **err)
 {
+	struct overlay *overlay = instance;
 	unsigned char block[BLOCK] = { 0 };
 	struct stat st;
 	int fd;

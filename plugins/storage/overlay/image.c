@@ -45,9 +45,10 @@ int overlay_image_exists(struct overlay *overlay, const char *name, struct hyfw_
 	return 0;
 }
 
-int overlay_image_get(struct overlay *overlay, const char *name, struct hyfw_arena *arena,
+int overlay_image_get(void *instance, const char *name, struct hyfw_arena *arena,
 		      struct hyfw_image *ret_image, struct hyfw_error **err)
 {
+	struct overlay *overlay = instance;
 	struct hyfw_image image;
 	char key[STORAGE_KEY_SIZE];
 	int result = storage_image_key(overlay->host, name, key, err), fd;
@@ -72,9 +73,10 @@ static int read_image(void *data, int dirfd, struct hyfw_arena *arena, struct hy
 	return overlay_manifest_read(data, dirfd, arena, ret_image, err);
 }
 
-int overlay_image_list(struct overlay *overlay, struct hyfw_arena *arena, struct hyfw_image **ret_images,
+int overlay_image_list(void *instance, struct hyfw_arena *arena, struct hyfw_image **ret_images,
 		       size_t *ret_count, struct hyfw_error **err)
 {
+	struct overlay *overlay = instance;
 	struct hyfw_error *missing = NULL;
 	int fd = overlay_open(overlay, "images", false, &missing);
 
@@ -90,8 +92,9 @@ int overlay_image_list(struct overlay *overlay, struct hyfw_arena *arena, struct
 /* Out of the way first, so that it is there whole or not at all.  A workload
  * makes its layer, which names the image, before it looks for the image, and we
  * look for layers after the image is gone: one of both sees the other. */
-int overlay_image_remove(struct overlay *overlay, const char *name, struct hyfw_error **err)
+int overlay_image_remove(void *instance, const char *name, struct hyfw_error **err)
 {
+	struct overlay *overlay = instance;
 	char key[STORAGE_KEY_SIZE], trash[32];
 	int result = storage_image_key(overlay->host, name, key, err), images;
 

@@ -160,10 +160,11 @@ static int import_opened(struct import *import, int source, bool replace, struct
 	return result;
 }
 
-int overlay_import(struct overlay *overlay, const char *name, const char *source,
+int overlay_import(void *instance, const char *name, const char *source,
 		   const struct hyfw_map *config, bool replace, void (*progress)(uint64_t, uint64_t),
 		   struct hyfw_error **err)
 {
+	struct overlay *overlay = instance;
 	struct import import = { .overlay = overlay, .name = name, .source = source, .config = config,
 				 .progress = progress };
 	int result = storage_image_key(overlay->host, name, import.key, err), fd;

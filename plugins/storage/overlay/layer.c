@@ -148,8 +148,9 @@ static int fill(struct overlay *overlay, int layer, const char *image, const cha
 	return 0;
 }
 
-int overlay_layer_apply(struct overlay *overlay, struct hyfw_call *call, struct hyfw_error **err)
+int overlay_layer_apply(void *instance, struct hyfw_call *call, struct hyfw_error **err)
 {
+	struct overlay *overlay = instance;
 	const struct hyfw_map *args = &call->step->args;
 	const char *image = hyfw_map_get(args, "image"), *workload = hyfw_map_get(args, "workload");
 	char key[STORAGE_KEY_SIZE], name[NAME_MAX + 1];
@@ -187,8 +188,9 @@ int overlay_layer_apply(struct overlay *overlay, struct hyfw_call *call, struct 
 	return result;
 }
 
-int overlay_layer_undo(struct overlay *overlay, struct hyfw_call *call, struct hyfw_error **err)
+int overlay_layer_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
 {
+	struct overlay *overlay = instance;
 	const char *layer = hyfw_map_get(&call->record, NOTE_LAYER);
 	struct hyfw_error *missing = NULL;
 	int layers, result;
@@ -221,9 +223,10 @@ static int rename_layer(struct overlay *overlay, const char *from, const char *t
 	return result;
 }
 
-int overlay_layer_rename(struct overlay *overlay, const struct hyfw_subject *subject, const char *to,
+int overlay_layer_rename(void *instance, const struct hyfw_subject *subject, const char *to,
 			 struct hyfw_arena *arena, struct hyfw_map *ret_notes, struct hyfw_error **err)
 {
+	struct overlay *overlay = instance;
 	const char *image = hyfw_map_get(&subject->settings, "image");
 	char key[STORAGE_KEY_SIZE], from[NAME_MAX + 1], name[NAME_MAX + 1];
 	struct hyfw_pair *notes = overlay->host->alloc(arena, sizeof(*notes));
@@ -366,8 +369,9 @@ static int remove_dead(struct overlay *overlay, int layers, const char *layer, c
 	return overlay_remove(overlay, layers, layer, err);
 }
 
-int overlay_layers_gc(struct overlay *overlay, const struct hyfw_alive *alive, struct hyfw_error **err)
+int overlay_layers_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **err)
 {
+	struct overlay *overlay = instance;
 	struct hyfw_error *missing = NULL;
 	int images = overlay_open(overlay, "images", false, &missing);
 

@@ -69,21 +69,6 @@ static int plan(void *instance, const struct hyfw_subject *subject, struct hyfw_
 	return overlay_layer_plan(instance, subject, steps, arena, err);
 }
 
-static int apply(void *instance, struct hyfw_call *call, struct hyfw_error **err)
-{
-	return overlay_layer_apply(instance, call, err);
-}
-
-static int undo(void *instance, struct hyfw_call *call, struct hyfw_error **err)
-{
-	return overlay_layer_undo(instance, call, err);
-}
-
-static int gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **err)
-{
-	return overlay_layers_gc(instance, alive, err);
-}
-
 static int attachment(void *instance, const struct hyfw_subject *subject, const struct hyfw_map *record,
 		      struct hyfw_arena *arena, struct hyfw_attachment *ret_attachment,
 		      struct hyfw_error **err)
@@ -92,61 +77,27 @@ static int attachment(void *instance, const struct hyfw_subject *subject, const 
 	return overlay_layer_attachment(instance, subject, arena, ret_attachment, err);
 }
 
-static int image_import(void *instance, const char *name, const char *source, const struct hyfw_map *config,
-			bool replace, void (*progress)(uint64_t done, uint64_t total), struct hyfw_error **err)
-{
-	return overlay_import(instance, name, source, config, replace, progress, err);
-}
-
-static int image_list(void *instance, struct hyfw_arena *arena, struct hyfw_image **ret_images,
-		      size_t *ret_count, struct hyfw_error **err)
-{
-	return overlay_image_list(instance, arena, ret_images, ret_count, err);
-}
-
-static int image_get(void *instance, const char *name, struct hyfw_arena *arena, struct hyfw_image *ret_image,
-		     struct hyfw_error **err)
-{
-	return overlay_image_get(instance, name, arena, ret_image, err);
-}
-
-static int image_remove(void *instance, const char *name, struct hyfw_error **err)
-{
-	return overlay_image_remove(instance, name, err);
-}
-
-static int image_accepts(void *instance, const char *source, bool *ret_accepts, struct hyfw_error **err)
-{
-	return overlay_accepts(instance, source, ret_accepts, err);
-}
-
-static int rename_root(void *instance, const struct hyfw_subject *subject, const char *to, struct hyfw_arena *arena,
-		       struct hyfw_map *ret_notes, struct hyfw_error **err)
-{
-	return overlay_layer_rename(instance, subject, to, arena, ret_notes, err);
-}
-
 static const struct hyfw_common_ops common_ops = {
 	.size = sizeof(common_ops),
 	.probe = probe,
 	.open = open_instance,
 	.check = check,
 	.plan = plan,
-	.apply = apply,
-	.undo = undo,
-	.gc = gc,
+	.apply = overlay_layer_apply,
+	.undo = overlay_layer_undo,
+	.gc = overlay_layers_gc,
 	.close = close_instance,
 };
 
 static const struct hyfw_storage_ops storage_ops = {
 	.size = sizeof(storage_ops),
 	.attachment = attachment,
-	.image_import = image_import,
-	.image_list = image_list,
-	.image_get = image_get,
-	.image_remove = image_remove,
-	.image_accepts = image_accepts,
-	.rename = rename_root,
+	.image_import = overlay_import,
+	.image_list = overlay_image_list,
+	.image_get = overlay_image_get,
+	.image_remove = overlay_image_remove,
+	.image_accepts = overlay_accepts,
+	.rename = overlay_layer_rename,
 };
 
 static const char *const capabilities[] = { HYFW_GIVES_MOUNT, HYFW_KEEPS_IMAGES, NULL };

@@ -2,7 +2,8 @@
  * Storage driver `overlay`: images whose layers are shared read-only, and a
  * writable layer for each workload.
  *
- *     overlay.c     the descriptor; which operation goes where
+ *     overlay.c     the descriptor; which operation goes where; what takes a
+ *                   void *instance is one itself
  *     layer.c       writable layers: the step, the attachment
  *     store.c       the directories on disk: names, temporaries, removal
  *     image.c       operations on images that are there: list, get, remove
@@ -53,14 +54,14 @@ int overlay_remove(struct overlay *overlay, int dirfd, const char *name, struct 
 int overlay_layer_check(struct overlay *overlay, const struct hyfw_subject *subject, struct hyfw_error **err);
 int overlay_layer_plan(struct overlay *overlay, const struct hyfw_subject *subject, struct hyfw_plan *plan,
 		       struct hyfw_arena *arena, struct hyfw_error **err);
-int overlay_layer_apply(struct overlay *overlay, struct hyfw_call *call, struct hyfw_error **err);
-int overlay_layer_undo(struct overlay *overlay, struct hyfw_call *call, struct hyfw_error **err);
-int overlay_layer_rename(struct overlay *overlay, const struct hyfw_subject *subject, const char *to,
+int overlay_layer_apply(void *instance, struct hyfw_call *call, struct hyfw_error **err);
+int overlay_layer_undo(void *instance, struct hyfw_call *call, struct hyfw_error **err);
+int overlay_layer_rename(void *instance, const struct hyfw_subject *subject, const char *to,
 			 struct hyfw_arena *arena, struct hyfw_map *ret_notes, struct hyfw_error **err);
 int overlay_layer_attachment(struct overlay *overlay, const struct hyfw_subject *subject,
 			     struct hyfw_arena *arena, struct hyfw_attachment *ret_attachment,
 			     struct hyfw_error **err);
-int overlay_layers_gc(struct overlay *overlay, const struct hyfw_alive *alive, struct hyfw_error **err);
+int overlay_layers_gc(void *instance, const struct hyfw_alive *alive, struct hyfw_error **err);
 
 /* -EBUSY, naming the workload, when one has a layer on image 'key'. */
 int overlay_image_unused(struct overlay *overlay, const char *key, struct hyfw_error **err);
@@ -68,11 +69,11 @@ int overlay_image_unused(struct overlay *overlay, const char *key, struct hyfw_e
 /* ---- image.c ---- */
 
 int overlay_image_exists(struct overlay *overlay, const char *name, struct hyfw_error **err);
-int overlay_image_list(struct overlay *overlay, struct hyfw_arena *arena, struct hyfw_image **ret_images,
+int overlay_image_list(void *instance, struct hyfw_arena *arena, struct hyfw_image **ret_images,
 		       size_t *ret_count, struct hyfw_error **err);
-int overlay_image_get(struct overlay *overlay, const char *name, struct hyfw_arena *arena,
+int overlay_image_get(void *instance, const char *name, struct hyfw_arena *arena,
 		      struct hyfw_image *ret_image, struct hyfw_error **err);
-int overlay_image_remove(struct overlay *overlay, const char *name, struct hyfw_error **err);
+int overlay_image_remove(void *instance, const char *name, struct hyfw_error **err);
 
 /* ---- manifest.c ---- */
 
@@ -89,13 +90,13 @@ int overlay_manifest_read(struct overlay *overlay, int dirfd, struct hyfw_arena 
 
 /* ---- import.c ---- */
 
-int overlay_import(struct overlay *overlay, const char *name, const char *source,
+int overlay_import(void *instance, const char *name, const char *source,
 		   const struct hyfw_map *config, bool replace, void (*progress)(uint64_t, uint64_t),
 		   struct hyfw_error **err);
 
 /* ---- accepts.c ---- */
 
 /* Directories and what looks like an archive. */
-int overlay_accepts(struct overlay *overlay, const char *source, bool *ret_accepts, struct hyfw_error **err);
+int overlay_accepts(void *instance, const char *source, bool *ret_accepts, struct hyfw_error **err);
 
 #endif

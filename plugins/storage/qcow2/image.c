@@ -80,9 +80,10 @@ static int get(struct qcow2 *qcow2, const char *name, char ret_key[static STORAG
 	return result < 0 ? qcow2->host->wrap(err, "image %s", name) : 0;
 }
 
-int qcow2_image_get(struct qcow2 *qcow2, const char *name, struct hyfw_arena *arena, struct hyfw_image *ret_image,
+int qcow2_image_get(void *instance, const char *name, struct hyfw_arena *arena, struct hyfw_image *ret_image,
 		    struct hyfw_error **err)
 {
+	struct qcow2 *qcow2 = instance;
 	struct qcow2_header header;
 	char key[STORAGE_KEY_SIZE];
 	int result = get(qcow2, name, key, ret_image, &header, err);
@@ -113,9 +114,10 @@ static int read_listed(void *data, int dirfd, struct hyfw_arena *arena, struct h
 	return read_image(data, dirfd, ret_image, &header, err);
 }
 
-int qcow2_image_list(struct qcow2 *qcow2, struct hyfw_arena *arena, struct hyfw_image **ret_images,
+int qcow2_image_list(void *instance, struct hyfw_arena *arena, struct hyfw_image **ret_images,
 		     size_t *ret_count, struct hyfw_error **err)
 {
+	struct qcow2 *qcow2 = instance;
 	struct hyfw_error *missing = NULL;
 	int fd = qcow2_data_open(qcow2, "images", false, &missing);
 
@@ -149,8 +151,9 @@ static int remove_from(struct qcow2 *qcow2, int images, const char *name, const 
 	return result < 0 ? qcow2->host->fail(err, -result, "image %s: remove: %s", name, strerror(-result)) : 0;
 }
 
-int qcow2_image_remove(struct qcow2 *qcow2, const char *name, struct hyfw_error **err)
+int qcow2_image_remove(void *instance, const char *name, struct hyfw_error **err)
 {
+	struct qcow2 *qcow2 = instance;
 	char key[STORAGE_KEY_SIZE], *path;
 	int result = storage_image_key(qcow2->host, name, key, err), fd, images;
 	struct hyfw_arena *arena;

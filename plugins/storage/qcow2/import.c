@@ -33,8 +33,9 @@ static void pass_progress(const struct hyfw_operation *operation, uint64_t done,
 	import->progress(bytes / 10000 * (total ? done * 10000 / total : 0), bytes);
 }
 
-int qcow2_image_accepts(struct qcow2 *qcow2, const char *source, bool *ret_accepts, struct hyfw_error **err)
+int qcow2_image_accepts(void *instance, const char *source, bool *ret_accepts, struct hyfw_error **err)
 {
+	struct qcow2 *qcow2 = instance;
 	const char *format = NULL;
 	struct stat st;
 	int fd, result;
@@ -203,9 +204,10 @@ static int import_opened(struct import *import, bool replace, struct hyfw_error 
 	return result;
 }
 
-int qcow2_import(struct qcow2 *qcow2, const char *name, const char *source, const struct hyfw_map *config,
+int qcow2_import(void *instance, const char *name, const char *source, const struct hyfw_map *config,
 		 bool replace, void (*progress)(uint64_t, uint64_t), struct hyfw_error **err)
 {
+	struct qcow2 *qcow2 = instance;
 	struct import import = { .qcow2 = qcow2, .name = name, .progress = progress };
 	int result = storage_image_key(qcow2->host, name, import.key, err);
 

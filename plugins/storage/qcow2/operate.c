@@ -59,9 +59,10 @@ static const struct {
 	{ NULL, NULL },
 };
 
-int qcow2_operate(struct qcow2 *qcow2, const struct hyfw_operation *operation, struct hyfw_map *ret_result,
+int qcow2_operate(void *instance, const struct hyfw_operation *operation, struct hyfw_map *ret_result,
 		  struct hyfw_error **err)
 {
+	struct qcow2 *qcow2 = instance;
 	size_t i;
 
 	for (i = 0; verbs[i].verb; i++)

@@ -158,45 +158,6 @@ static int attachment(void *instance, const struct hyfw_subject *subject, const 
 	return qcow2_disk_attachment(instance, subject, record, arena, ret_attachment, err);
 }
 
-static int image_import(void *instance, const char *name, const char *source, const struct hyfw_map *config,
-			bool replace, void (*progress)(uint64_t done, uint64_t total), struct hyfw_error **err)
-{
-	return qcow2_import(instance, name, source, config, replace, progress, err);
-}
-
-static int image_list(void *instance, struct hyfw_arena *arena, struct hyfw_image **ret_images,
-		      size_t *ret_count, struct hyfw_error **err)
-{
-	return qcow2_image_list(instance, arena, ret_images, ret_count, err);
-}
-
-static int image_get(void *instance, const char *name, struct hyfw_arena *arena, struct hyfw_image *ret_image,
-		     struct hyfw_error **err)
-{
-	return qcow2_image_get(instance, name, arena, ret_image, err);
-}
-
-static int image_remove(void *instance, const char *name, struct hyfw_error **err)
-{
-	return qcow2_image_remove(instance, name, err);
-}
-
-static int image_accepts(void *instance, const char *source, bool *ret_accepts, struct hyfw_error **err)
-{
-	return qcow2_image_accepts(instance, source, ret_accepts, err);
-}
-
-static int volume_remove(void *instance, const char *name, struct hyfw_error **err)
-{
-	return qcow2_volume_remove(instance, name, err);
-}
-
-static int operate(void *instance, const struct hyfw_operation *operation, struct hyfw_map *ret_result,
-		   struct hyfw_error **err)
-{
-	return qcow2_operate(instance, operation, ret_result, err);
-}
-
 static const struct hyfw_common_ops common_ops = {
 	.size = sizeof(common_ops),
 	.probe = probe,
@@ -209,23 +170,17 @@ static const struct hyfw_common_ops common_ops = {
 	.close = close_instance,
 };
 
-static int rename_root(void *instance, const struct hyfw_subject *subject, const char *to, struct hyfw_arena *arena,
-		       struct hyfw_map *ret_notes, struct hyfw_error **err)
-{
-	return qcow2_root_rename(instance, subject, to, arena, ret_notes, err);
-}
-
 static const struct hyfw_storage_ops storage_ops = {
 	.size = sizeof(storage_ops),
 	.attachment = attachment,
-	.image_import = image_import,
-	.image_list = image_list,
-	.image_get = image_get,
-	.image_remove = image_remove,
-	.volume_remove = volume_remove,
-	.operate = operate,
-	.image_accepts = image_accepts,
-	.rename = rename_root,
+	.image_import = qcow2_import,
+	.image_list = qcow2_image_list,
+	.image_get = qcow2_image_get,
+	.image_remove = qcow2_image_remove,
+	.volume_remove = qcow2_volume_remove,
+	.operate = qcow2_operate,
+	.image_accepts = qcow2_image_accepts,
+	.rename = qcow2_root_rename,
 };
 
 static const char *const capabilities[] = { HYFW_GIVES_BLOCK, HYFW_KEEPS_IMAGES, HYFW_KEEPS_VOLUMES, NULL };

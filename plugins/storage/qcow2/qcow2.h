@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Storage driver `qcow2`: disks of machines.
  *
- *     qcow2.c       the descriptor; which operation goes where
+ *     qcow2.c       the descriptor; which operation goes where; what takes a
+ *                   void *instance is one itself
  *     header.c, foreign.c   what an image file says of itself
  *     chain.c       which files an image may be based on
  *     use.c         who uses a disk just now
@@ -187,13 +188,13 @@ int qcow2_pool_promise(struct qcow2 *qcow2, int staging, uint64_t bytes, struct 
 /* Path of the image's disk and its header; -ENOENT. */
 int qcow2_image_disk(struct qcow2 *qcow2, const char *name, struct hyfw_arena *arena, const char **ret_path,
 		     struct qcow2_header *ret_header, struct hyfw_error **err);
-int qcow2_image_list(struct qcow2 *qcow2, struct hyfw_arena *arena, struct hyfw_image **ret_images,
+int qcow2_image_list(void *instance, struct hyfw_arena *arena, struct hyfw_image **ret_images,
 		     size_t *ret_count, struct hyfw_error **err);
-int qcow2_image_get(struct qcow2 *qcow2, const char *name, struct hyfw_arena *arena, struct hyfw_image *ret_image,
+int qcow2_image_get(void *instance, const char *name, struct hyfw_arena *arena, struct hyfw_image *ret_image,
 		    struct hyfw_error **err);
-int qcow2_image_remove(struct qcow2 *qcow2, const char *name, struct hyfw_error **err);
-int qcow2_image_accepts(struct qcow2 *qcow2, const char *source, bool *ret_accepts, struct hyfw_error **err);
-int qcow2_import(struct qcow2 *qcow2, const char *name, const char *source, const struct hyfw_map *config,
+int qcow2_image_remove(void *instance, const char *name, struct hyfw_error **err);
+int qcow2_image_accepts(void *instance, const char *source, bool *ret_accepts, struct hyfw_error **err);
+int qcow2_import(void *instance, const char *name, const char *source, const struct hyfw_map *config,
 		 bool replace, void (*progress)(uint64_t, uint64_t), struct hyfw_error **err);
 int qcow2_config_write(struct qcow2 *qcow2, int dirfd, const struct hyfw_image *image, struct hyfw_error **err);
 int qcow2_config_read(struct qcow2 *qcow2, int dirfd, struct hyfw_image *ret_image, struct hyfw_error **err);
@@ -205,7 +206,7 @@ int qcow2_root_plan(struct qcow2 *qcow2, const struct hyfw_subject *subject, str
 		    struct hyfw_arena *arena, struct hyfw_error **err);
 int qcow2_root_apply(struct qcow2 *qcow2, struct hyfw_call *call, struct hyfw_error **err);
 int qcow2_root_undo(struct qcow2 *qcow2, struct hyfw_call *call, struct hyfw_error **err);
-int qcow2_root_rename(struct qcow2 *qcow2, const struct hyfw_subject *subject, const char *to,
+int qcow2_root_rename(void *instance, const struct hyfw_subject *subject, const char *to,
 		      struct hyfw_arena *arena, struct hyfw_map *ret_notes, struct hyfw_error **err);
 int qcow2_root_attachment(struct qcow2 *qcow2, const struct hyfw_subject *subject, struct hyfw_arena *arena,
 			  struct hyfw_attachment *ret_attachment, struct hyfw_error **err);
@@ -233,7 +234,7 @@ int qcow2_volume_plan(struct qcow2 *qcow2, const struct hyfw_subject *subject, s
 		      struct hyfw_arena *arena, struct hyfw_error **err);
 int qcow2_volume_apply(struct qcow2 *qcow2, struct hyfw_call *call, struct hyfw_error **err);
 int qcow2_volume_undo(struct qcow2 *qcow2, struct hyfw_call *call, struct hyfw_error **err);
-int qcow2_volume_remove(struct qcow2 *qcow2, const char *name, struct hyfw_error **err);
+int qcow2_volume_remove(void *instance, const char *name, struct hyfw_error **err);
 
 /* The file of volume 'name', in 'pool' or (NULL) the one pool that has it. */
 int qcow2_volume_find(struct qcow2 *qcow2, const char *name, const char *pool, struct hyfw_arena *arena,
@@ -278,7 +279,7 @@ void qcow2_result_flag(struct qcow2 *qcow2, struct hyfw_arena *arena, struct qco
 typedef int (*qcow2_verb_fn)(struct qcow2 *qcow2, const struct hyfw_operation *operation,
 			     struct hyfw_map *ret_result, struct hyfw_error **err);
 
-int qcow2_operate(struct qcow2 *qcow2, const struct hyfw_operation *operation, struct hyfw_map *ret_result,
+int qcow2_operate(void *instance, const struct hyfw_operation *operation, struct hyfw_map *ret_result,
 		  struct hyfw_error **err);
 
 int qcow2_verb_create(struct qcow2 *, const struct hyfw_operation *, struct hyfw_map *, struct hyfw_error **);

@@ -324,9 +324,10 @@ static int rename_root(struct qcow2 *qcow2, const char *from, const char *to, st
 	return result;
 }
 
-int qcow2_root_rename(struct qcow2 *qcow2, const struct hyfw_subject *subject, const char *to,
+int qcow2_root_rename(void *instance, const struct hyfw_subject *subject, const char *to,
 		      struct hyfw_arena *arena, struct hyfw_map *ret_notes, struct hyfw_error **err)
 {
+	struct qcow2 *qcow2 = instance;
 	const struct hyfw_host *host = qcow2->host;
 	const char *image = hyfw_map_get(&subject->settings, "image"), *old_path, *new_path;
 	char from[NAME_MAX + 1], name[NAME_MAX + 1];

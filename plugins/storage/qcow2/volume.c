@@ -340,8 +340,9 @@ static int remove_file(struct qcow2 *qcow2, const char *name, const char *path, 
 	return result;
 }
 
-int qcow2_volume_remove(struct qcow2 *qcow2, const char *name, struct hyfw_error **err)
+int qcow2_volume_remove(void *instance, const char *name, struct hyfw_error **err)
 {
+	struct qcow2 *qcow2 = instance;
 	struct hyfw_arena *arena = qcow2->host->arena_new();
 	const char *path, *format;
 	int result = qcow2_volume_find(qcow2, name, NULL, arena, &path, &format, err);
