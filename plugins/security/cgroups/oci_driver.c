@@ -211,6 +211,7 @@ static int fill(const struct hyfw_host *host, const struct hierarchy *hierarchy,
 		if (result == 0 && *groups[i].path)
 			groups[there++] = groups[i];
 	}
+	hyfw_phase_tell(host, "groups", 0);
 	if (result == 0 && there == 0 && needed)
 		result = host->fail(err, EACCES, "linux.resources.%s: permission denied: rootless needs no limits + no "
 				    "cgrouppath when no permission is granted for cgroups", asked);
@@ -218,7 +219,11 @@ static int fill(const struct hyfw_host *host, const struct hierarchy *hierarchy,
 		result = settle(host, call, groups, made, there, &writes, err);
 	if (result == 0)
 		result = oci_write(host, call->arena, groups, there, &writes, err);
-	return result < 0 ? result : limit_devices(host, call, groups, there, err);
+	hyfw_phase_tell(host, "limits", 0);
+	if (result == 0)
+		result = limit_devices(host, call, groups, there, err);
+	hyfw_phase_tell(host, "devices", 0);
+	return result;
 }
 
 int oci_apply(const struct hyfw_host *host, const struct hierarchy *hierarchy, struct hyfw_call *call,
@@ -236,6 +241,8 @@ int oci_apply(const struct hyfw_host *host, const struct hierarchy *hierarchy, s
 			held = groups[i].path;
 	if (result == 0 && unit)
 		result = start_scope(host, call, unit, &channel, err);
+	if (unit)
+		hyfw_phase_tell(host, "systemd's scope", 0);
 	if (result == 0)
 		result = fill(host, hierarchy, call, groups, count, err);
 	if (result == 0 && channel >= 0 && held)
