@@ -14,16 +14,14 @@ docker() {
 
 box() { docker run --rm --network none "$@"; }
 
-# The program with this run's directories, as a daemon.json has a path alone.
+# The program with this run's directories; the rest of daemon.json is the example's.
 write_settings() {
 	cat >"$CLIENT/hyfw-oci" <<-END
 		#!/bin/sh
 		exec "$HYFW" --root "$DATA" --state "$STATE" oci "\$@"
 	END
 	chmod 755 "$CLIENT/hyfw-oci"
-	cat >"$CLIENT/daemon.json" <<-END
-		{ "runtimes": { "hyfw": { "path": "$CLIENT/hyfw-oci" } }, "default-runtime": "hyfw" }
-	END
+	sed "s|/usr/local/bin/hyfw-oci|$CLIENT/hyfw-oci|" "$HYFW_TOP/conf/examples/oci/daemon.json" >"$CLIENT/daemon.json"
 	printf 'nobody:%s\nnogroup:%s\n' "$RANGE" "$RANGE" >"$CLIENT/subordinate"
 	mkdir -p "$CLIENT"/{root,volume,build}
 	echo data >"$CLIENT/volume/file"
@@ -41,7 +39,8 @@ start_daemon() { # FLAG...
 		ip link set lo up
 		shift
 		exec dockerd "$@"' sh "$CLIENT" -H "unix://$SOCKET" --data-root "$CLIENT/root" --exec-root "$STATE/exec" \
-		--pidfile "$STATE/docker.pid" --config-file "$CLIENT/daemon.json" --cgroup-parent "$PARENT" "$@" \
+		--pidfile "$STATE/docker.pid" --config-file "$CLIENT/daemon.json" --cgroup-parent "$PARENT" \
+		--default-runtime hyfw "$@" \
 		>"$CLIENT/log" 2>&1 3>&- </dev/null &
 	echo $! >"$CLIENT/pid"
 	wait_until 20 docker version
@@ -119,7 +118,9 @@ setup() { command -v dockerd >/dev/null || skip "docker.io is not installed (con
 	run -126 docker exec life nonexistent
 	[[ "$(docker top life)" == *trap* ]]
 	docker update --pids-limit 60 life
-	[[ "$(docker stats --no-stream --format '{{.MemUsage}}' life)" == *"B / 64MiB" ]]
+	# `docker stats` takes two looks, a second apart.
+	run -0 curl -sf --unix-socket "$SOCKET" "http://docker/containers/life/stats?stream=false&one-shot=true"
+	[ "$(jq -r '.pids_stats.current > 0 and .memory_stats.usage > 0, .memory_stats.limit' <<<"$output" | xargs)" = "true 67108864" ]
 	[ "$(docker exec life sh -c 'cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null')" = 60 ]
 	docker pause life
 	is life '{{.State.Status}}' paused
