@@ -142,18 +142,19 @@ mount_of() { # DESTINATION TYPE SOURCE OPTION...
 	mount -t tmpfs tmpfs "$tree/before"
 	bundle "$(own_root)"' | .process.args = ["/bin/sleep", "1000"] | '"$(mount_of /m1 bind "$WORK/shared" bind) |
 		$(mount_of /m2 tmpfs tmpfs) | $(mount_of /m3 bind "$tree" rbind rshared) | $(mount_of /m4 tmpfs tmpfs) |
-		$(mount_of /m5 bind "$WORK/up" rbind rslave) | $(mount_of /m6 bind "$WORK/shared/file" bind ro)"
+		$(mount_of /m5 bind "$WORK/up" rbind rslave) | $(mount_of /m6 bind "$WORK/shared/file" bind ro) |
+		$(mount_of /m7 bind /proc/self/ns/net bind rshared)"
 	oci create --bundle "$BUNDLE" ordered || { umount -R "$tree" && false; }
 	oci start ordered
 	seen=$(oci exec ordered awk '$5 ~ "^/m[1-6]$" { printf $5 }' /proc/self/mountinfo)
 	mount -t tmpfs tmpfs "$tree/later"
 	touch "$tree/before/one" "$tree/later/two"
-	run oci exec ordered sh -c 'cat /m5/file /m6; ls /m3/*'
+	run oci exec ordered sh -c 'cat /m5/file /m6; grep -c " /m7 .* nsfs " /proc/self/mountinfo; ls /m3/*'
 	left=$(findmnt -rno TARGET | grep -c "^$tree/")
 	oci delete --force ordered
 	umount -R "$tree"
 	[ "$seen" = /m1/m2/m3/m4/m5/m6 ]
-	[ "$output" = $'text\ntext\n/m3/before:\none\n\n/m3/later:\ntwo' ]
+	[ "$output" = $'text\ntext\n1\n/m3/before:\none\n\n/m3/later:\ntwo' ]
 	[ "$left" -eq 2 ]
 }
 

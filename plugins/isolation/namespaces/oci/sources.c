@@ -226,15 +226,17 @@ void oci_sources_take(const struct ns_job *job, struct oci_room *room)
 }
 
 /* Only what is attached can be copied before Linux 6.15: on its source, in our view of the host.
- * Then it must not be a peer any more, or what is mounted in it would be taken off the host too
- * when that view goes (MNT_DETACH, mount_namespaces(7)). */
+ * Where nothing can be put there (the file of a namespace) the first copy has to do.  Else it must
+ * not be a peer any longer, or what is mounted in it would be taken off the host too when that view
+ * goes (MNT_DETACH, mount_namespaces(7)). */
 static int copy_again(struct oci_mount *made, int place)
 {
 	NS_AUTO_CLOSE int first = made->fd;
 
-	made->fd = -1;
-	if (move_mount(first, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-		return -errno;
+	if (move_mount(first, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0) {
+		first = -1;
+		return 0;
+	}
 	made->fd = open_tree(first, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	return made->fd < 0 ? -errno : oci_mount_change(first, 0, 0, MS_PRIVATE, true);
 }
