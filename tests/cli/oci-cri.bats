@@ -5,7 +5,7 @@ load helpers
 
 CLIENT=$DATA/cri
 SOCKET=$STATE/containerd/socket
-PARENT=/hyfw-test-cri # of the control groups
+PARENT=/hyfw-test-cri-${HYFW_TEST_DATA##*-} # of the control groups
 
 cri() { timeout --foreground -k 5 60 "$HYFW_TOP/tests/cli/cri-call" "$SOCKET" "$@" 3>&- </dev/null; }
 

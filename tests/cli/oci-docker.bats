@@ -5,7 +5,7 @@ load helpers
 
 CLIENT=$DATA/docker
 SOCKET=$STATE/docker.sock
-PARENT=/hyfw-test-docker # of the control groups
+PARENT=/hyfw-test-docker-${HYFW_TEST_DATA##*-} # of the control groups
 RANGE=100000:65536       # of the user namespace
 
 docker() {
