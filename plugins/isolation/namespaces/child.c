@@ -64,6 +64,8 @@ void ns_join_cgroups(const struct ns_job *job)
 	for (i = 0; i < job->cgroup_count; i++)
 		if (write(job->cgroup_fds[i], "0", 1) != 1)
 			ns_die(job, NS_STEP_CGROUP, "the workload", errno);
+	if (job->cgroup_count > 0)
+		ns_phase(job, "join groups");
 }
 
 void ns_become_root(const struct ns_job *job)
