@@ -193,7 +193,7 @@ took() { # NAME
 	echo "$output"
 	local phase
 	for phase in "read config.json" "parse config.json" "claim the ID" "load namespaces" "load seccomp" \
-		"oci: control groups of timed" "  groups" "  limits" "  devices" "create: container timed" "  clone" "  id maps" "  namespaces" "  mounts" "  pivot_root" \
+		"oci: control groups of timed" "  groups" "  limits" "  devices" "create: container timed" "  clone" "  join groups" "  id maps" "  namespaces" "  mounts" "  pivot_root" \
 		"  credentials" "  detach" "start: container timed" "  exec"; do
 		[ "$(grep -cE "  $phase\$" <<<"$output")" -ge 1 ]
 	done
