@@ -175,6 +175,7 @@ static int operate_prepared(struct here *here, struct hyfw_worker *worker, struc
 	here->workload = &workload;
 	if (result == 0)
 		result = operate(here, err);
+	here->workload = NULL;
 	if (result < 0 && hyfw_moved_by(here->operation))
 		hyfw_moved_forget(worker->definition->name);
 	if (hyfw_worker_bring_down(worker, &undo) < 0)
