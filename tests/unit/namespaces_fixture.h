@@ -77,6 +77,7 @@ int container_exec(struct container *container, const char *script, char **ret_o
 
 /* Groups of tests in the other files. */
 int namespaces_exec_tests(void);
+int namespaces_groups_tests(void);
 int namespaces_view_tests(void);
 int namespaces_overlay_tests(void);
 
