@@ -41,7 +41,7 @@ stress() { # NAME FLAG...
 	local cpu memory
 	cpu=$(cpu_used unlimited) memory=$(memory_peak unlimited 2>/dev/null || echo 0)
 	echo "cpu $cpu/1000 memory $memory"
-	[ "$cpu" -gt 500 ]
+	[ "$cpu" -gt 275 ]       # more than the limit of the next test lets through, on a busy machine too
 	[ "$memory" -eq 0 ] || [ "$memory" -gt $((100 << 20)) ]
 }
 
