@@ -72,12 +72,15 @@ static int run_start(struct starting *starting, struct hyfw_error **err)
 static int run_last_part(struct hyfw_oci_container *container, struct hyfw_error **err)
 {
 	const struct hyfw_oci_config *config = &container->spec.config;
+	HYFW_AUTO_ERROR struct hyfw_error *ignored = NULL;
 	int result = oci_run_hooks(config, HYFW_OCI_POSTSTART, hyfw_oci_pid(container), "running", err);
 
 	if (result < 0 || config->hooks[HYFW_OCI_POSTSTART].count == 0)
 		return result;
 	hyfw_ledger_phase("hooks: poststart", 0);
-	return hyfw_journal_commit(container->journal, err); /* the ledger's */
+	/* The ledger's; the container runs, whatever becomes of it. */
+	(void)hyfw_journal_commit(container->journal, &ignored);
+	return 0;
 }
 
 int hyfw_oci_start(struct hyfw_oci_container *container, struct hyfw_running *running, struct hyfw_error **err)

@@ -59,14 +59,15 @@ static bool is_taken(const struct hyfw_oci_config *config, const char *place)
 	return false;
 }
 
-/* Whether a mount at 'path' would hide files of the kernel, devices, or mounts of the bundle. */
+/* Whether a mount at 'path' would hide files of the kernel, devices, what systemd makes
+ * there as the command, or mounts of the bundle. */
 static bool is_in_the_way(const struct hyfw_oci_config *config, const char *path)
 {
-	static const char *const kernels[] = { "/proc", "/sys", "/dev" };
+	static const char *const others[] = { "/proc", "/sys", "/dev", "/run/systemd" };
 	size_t i;
 
-	for (i = 0; i < HYFW_COUNT(kernels); i++)
-		if (strcmp(path, kernels[i]) == 0 || is_below(path, kernels[i]))
+	for (i = 0; i < HYFW_COUNT(others); i++)
+		if (strcmp(path, others[i]) == 0 || is_below(path, others[i]))
 			return true;
 	for (i = 0; i < config->mount_count; i++) {
 		const char *target = config->mounts[i].target;
@@ -80,7 +81,7 @@ static bool is_in_the_way(const struct hyfw_oci_config *config, const char *path
 	return false;
 }
 
-/* Whether the root has something else there. */
+/* Whether the root has something else there, or above it. */
 static bool is_no_directory(const struct hyfw_oci_config *config, const char *path)
 {
 	const struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
@@ -88,6 +89,8 @@ static bool is_no_directory(const struct hyfw_oci_config *config, const char *pa
 	HYFW_AUTO_CLOSE int fd = root < 0 ? -1 : (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
 	struct stat status;
 
+	if (root >= 0 && fd < 0)
+		return errno != ENOENT;
 	return fd >= 0 && fstat(fd, &status) == 0 && !S_ISDIR(status.st_mode);
 }
 

@@ -118,6 +118,9 @@ inside() { # CONTAINER SCRIPT
 		'{container_id: $id, cmd: ["/bin/sh", "-c", $script], timeout: 20}')" | jq -r '.stdout // "", .exit_code // 0'
 }
 
+# Of containers, where containerd says.
+states() { nsenter -t "$(cat "$CLIENT/pid")" -m find /run/containerd -name state.json; }
+
 status_is() { [ "$(about ContainerStatus "$1" | jq -r "[.status.state, .status.exit_code, .status.reason] | join(\" \")")" = "$2" ]; }
 
 @test "a pod whose handler is hyfw: a container with limits, exec, figures, update, its end" {
@@ -130,11 +133,12 @@ status_is() { [ "$(about ContainerStatus "$1" | jq -r "[.status.state, .status.e
 		| .linux.security_context += {run_as_user: {value: 1002}, run_as_group: {value: 1003}, readonly_rootfs: 1,
 			no_new_privs: 1, seccomp: {profile_type: 0}, capabilities: {drop_capabilities: ["ALL"]}}')
 	about StartContainer "$web"
+	[ -n "$(states)" ]
 	# shellcheck disable=SC2016 # expanded inside
 	run -0 inside "$web" 'echo $(id -u):$(id -g) $(pwd) $K $(cat /v/file) $(cat /proc/1/oom_score_adj)
-		touch /v/x /x; grep -E "CapBnd|NoNewPrivs|Seccomp:" /proc/self/status; cat /etc/resolv.conf
+		touch /v/x /x 2>&1; grep -E "CapBnd|NoNewPrivs|Seccomp:" /proc/self/status; cat /etc/resolv.conf
 		cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max /proc/self/cgroup; exit 3'
-	[[ $output == "1002:1003 /tmp v data 900"*"CapBnd:	0000000000000000"*"NoNewPrivs:	1"*"Seccomp:	2"*10.0.0.10* ]]
+	[[ $output == "1002:1003 /tmp v data 900"*"/v/x: Read-only"*"/x: Read-only"*"CapBnd:	0000000000000000"*"NoNewPrivs:	1"*"Seccomp:	2"*10.0.0.10* ]]
 	[[ $output == *$'\n67108864\n'*"$PARENT/pod/$web"*$'\n3' ]]
 	side=$(create "$pod" side '.command = ["/bin/sleep", "1001"] | .tty = 1
 		| .linux.security_context.namespace_options += {pid: 3, target_id: "'"$web"'"}')
@@ -165,4 +169,5 @@ status_is() { [ "$(about ContainerStatus "$1" | jq -r "[.status.state, .status.e
 @test "pods leave nothing behind" {
 	[ -z "$(find /sys/fs/cgroup -type d -path "*$PARENT*")" ]
 	[ -z "$(ls -A "$STATE/containerd/state/io.containerd.runtime.v2.task/k8s.io")" ]
+	[ -z "$(states)" ]
 }

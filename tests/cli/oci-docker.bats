@@ -58,6 +58,9 @@ stop_daemon() {
 # In the mounts and the network that the daemon has.
 inside() { nsenter -t "$(cat "$CLIENT/pid")" -m -n "$@"; }
 
+# Of containers; the daemon says where.
+states() { inside find "$STATE" /run/containerd -name state.json; }
+
 is() { [ "$(docker inspect -f "$2" "$1")" = "$3" ]; } # CONTAINER TEMPLATE VALUE
 
 # Docker writes its events down a moment later.
@@ -152,10 +155,11 @@ setup() { command -v dockerd >/dev/null || skip "docker.io is not installed (con
 	[[ $output =~ 0\ +${RANGE%:*}\ +${RANGE#*:} ]]
 	wait_until 10 inside curl -sf http://127.0.0.1:8080
 	[ "$(inside curl -sf http://127.0.0.1:8080)" = 0 ]
+	[ -n "$(states)" ]
 	docker rm -f web
 }
 
 @test "docker leaves nothing behind" {
 	[ -z "$(find /sys/fs/cgroup -type d -path "*$PARENT*")" ]
-	[ -z "$(ls -A "$STATE/oci" 2>/dev/null)" ]
+	[ -z "$(states)" ]
 }

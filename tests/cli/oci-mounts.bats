@@ -158,6 +158,38 @@ mount_of() { # DESTINATION TYPE SOURCE OPTION...
 	[ "$left" -eq 2 ]
 }
 
+# Podman's `-v /:/host`, and what watches a whole machine.
+@test "a bind that the root lies in shows the host, without the container in it" {
+	local binds hooks
+	echo text >"$WORK/shared/of-the-host"
+	binds="$(mount_of /host bind / rbind rslave) | $(mount_of /up bind "$(dirname "$WORK")" rbind ro rslave)"
+	for hooks in . '.hooks.createRuntime = [{path: "/bin/true"}]'; do
+		run box "cat '/host$WORK/shared/of-the-host'; ls -d /host/host; grep -c ' /up/.* - proc ' /proc/self/mountinfo" \
+			"$(own_root) | $binds | $hooks"
+		[[ $output == text$'\n'*"/host/host: No such file"*$'\n'0 ]]
+	done
+}
+
+@test "a bind that holds another one has what the host has there, with flags of its own" {
+	local tree=$WORK/holder
+	mkdir -p "$tree/pods"
+	mount -t tmpfs tmpfs "$tree"
+	mount --make-shared "$tree"
+	mkdir -p "$tree/pods/later"
+	mount -t tmpfs tmpfs "$tree/pods"
+	bundle "$(own_root)"' | .process.args = ["/bin/sleep", "1000"] | '"$(mount_of /m1 bind "$tree/pods" rbind rshared ro) |
+		$(mount_of /m2 bind "$tree" rbind rslave)"
+	oci create --bundle "$BUNDLE" holder || { umount -R "$tree" && false; }
+	oci start holder
+	mkdir "$tree/pods/new"
+	mount -t tmpfs tmpfs "$tree/pods/new"
+	touch "$tree/pods/new/file"
+	run oci exec holder sh -c 'ls /m2/pods/new; touch /m2/pods/written && echo written; touch /m1/written'
+	oci delete --force holder
+	umount -R "$tree"
+	[[ $output == file$'\n'written$'\n'*"/m1/written: Read-only"* ]]
+}
+
 @test "the root has its propagation, and need not be pivoted to" {
 	run box 'grep " / / " /proc/self/mountinfo; grep -c " / .*shared:" /proc/self/mountinfo' "$(own_root)"
 	[ "${lines[-1]}" = 0 ]

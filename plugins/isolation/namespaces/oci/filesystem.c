@@ -69,7 +69,7 @@ void oci_options_prepare(const struct oci_room *room, const struct hyfw_oci_moun
 		ret_mount->joined = join_options(room, ret_mount->options);
 }
 
-static const char *fd_path(int fd, char path[48])
+const char *oci_fd_path(int fd, char path[48])
 {
 	char number[24];
 	const char *digits = oci_digits((uint64_t)fd, 10, number);
@@ -90,14 +90,14 @@ static int mount_old(const struct oci_room *room, const struct hyfw_oci_mount *w
 	char path[48];
 	int fd, errnum;
 
-	if (mount(source, fd_path(target, path), wanted->type, 0, joined) < 0)
+	if (mount(source, oci_fd_path(target, path), wanted->type, 0, joined) < 0)
 		return -errno;
 	top = ns_open_inside(room->root, place, 0);
 	if (top < 0)
 		return top;
 	fd = open_tree(top, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	errnum = errno;
-	if (umount2(fd_path(top, path), MNT_DETACH) < 0 && fd >= 0) {
+	if (umount2(oci_fd_path(top, path), MNT_DETACH) < 0 && fd >= 0) {
 		errnum = errno;
 		close(fd);
 		fd = -1;
@@ -198,7 +198,7 @@ static void label_messages(const struct ns_job *job, int fd)
 	char path[48];
 
 	if (label)
-		(void)setxattr(fd_path(fd, path), "security.selinux", label, strlen(label) + 1, 0);
+		(void)setxattr(oci_fd_path(fd, path), "security.selinux", label, strlen(label) + 1, 0);
 }
 
 int oci_filesystem(const struct ns_job *job, const struct oci_room *room, size_t index, int target)

@@ -47,6 +47,7 @@ struct oci_mount {
 	const char *inner;    /* the source is in the root, in or above what is mounted before it;
 			       * this is its path there */
 	int userns;           /* maps an inner source; -1 for none */
+	bool holds_root;      /* the source is the root or a directory above it, "/" too */
 	bool source_link;     /* crun's "src-nofollow": a source that is a link is not followed */
 	bool target_link;     /* crun's "dest-nofollow" */
 	const char *link;     /* crun's "copy-symlink": a link that leads there is made, no mount */
@@ -204,6 +205,8 @@ void oci_attach(const struct ns_job *job, int fd, int target, const char *name);
 /* filesystem.c */
 /* A new file system of the type that 'mount' names, for 'target'; dies when it cannot be. */
 int oci_filesystem(const struct ns_job *job, const struct oci_room *room, size_t index, int target);
+/* What 'fd' is open on, below the host's /proc, for calls that take paths; returns 'path'. */
+const char *oci_fd_path(int fd, char path[48]);
 
 /* copyup.c */
 int oci_copy_up(int from, int to); /* 0 or a negative errno */

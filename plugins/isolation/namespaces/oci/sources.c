@@ -7,10 +7,12 @@
  * Since Linux 6.8 mounts are listed in the order in which they were made, not attached.  So
  * that they are listed as the bundle has them, the child copies each source in its turn,
  * where that is no less than the parent's copy: it opens all of them before anything of the
- * container is attached. */
+ * container is attached.  A source that the root lies in would by then have all of the
+ * container in it, not sealed yet, and is copied before, too. */
 #include "oci.h"
 
 #include <sched.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 /* 'wanted' is what the mount itself says, else the root's.  Where the ids are mapped,
@@ -113,13 +115,14 @@ static bool is_peer(const struct oci_room *room, size_t index)
 }
 
 /* Not where the child has another view than the parent: in a user namespace some directories are
- * closed to it, and mounts locked; who maps ids needs the parent's privileges; and of what is
- * unbindable below a peer there is no second copy. */
+ * closed to it, and mounts locked; who maps ids needs the parent's privileges; of what is
+ * unbindable below a peer there is no second copy; and of what has the root in it no later one. */
 static bool waits_its_turn(const struct oci_room *room, size_t index)
 {
 	const struct oci_mount *made = &room->mounts[index];
 
-	if (!made->bind || made->link || made->inner || room->config->mounts[index].map != HYFW_OCI_UNMAPPED)
+	if (!made->bind || made->link || made->inner || made->holds_root ||
+	    room->config->mounts[index].map != HYFW_OCI_UNMAPPED)
 		return false;
 	if (is_peer(room, index) && room->config->root_propagation & MS_UNBINDABLE)
 		return room->late;
@@ -158,9 +161,22 @@ static const char *target_of(const struct oci_room *room, const char *target)
 	return target[length] ? target + length : "/";
 }
 
+/* 'root' is without links; what cannot be looked up is taken to hold it. */
+static bool holds(const char *source, const char *root)
+{
+	char *found = root ? realpath(source, NULL) : NULL;
+	const size_t length = found ? strlen(found) : 0;
+	const bool result = !found || length == 1 ||
+			    (strncmp(root, found, length) == 0 && (!root[length] || root[length] == '/'));
+
+	free(found);
+	return result;
+}
+
 static void prepare(struct oci_room *room)
 {
 	const struct hyfw_oci_config *config = room->config;
+	char *root = realpath(config->root, NULL);
 	size_t i;
 
 	room->mounts = room->host->alloc(room->arena, (config->mount_count + 1) * sizeof(*room->mounts));
@@ -175,9 +191,11 @@ static void prepare(struct oci_room *room)
 			continue;
 		}
 		room->mounts[i].source = source_of(room, mount);
+		room->mounts[i].holds_root = holds(room->mounts[i].source, root);
 		oci_words_prepare(room, i);
 		oci_inner_find(room, i);
 	}
+	free(root);
 }
 
 int oci_sources_open(struct oci_room *room, struct hyfw_error **err)
@@ -217,28 +235,36 @@ void oci_sources_take(const struct ns_job *job, struct oci_room *room)
 	for (i = 0; i < room->config->mount_count; i++) {
 		struct oci_mount *made = &room->mounts[i];
 
-		if (!waits_its_turn(room, i))
-			continue;
-		made->opened = open_tree(AT_FDCWD, made->source, OPEN_TREE_CLOEXEC | nofollow(made));
-		if (made->opened < 0)
-			ns_die(job, NS_STEP_SOURCE, made->source, errno);
+		if (waits_its_turn(room, i)) {
+			made->opened = open_tree(AT_FDCWD, made->source, OPEN_TREE_CLOEXEC | nofollow(made));
+			r = made->opened < 0 ? -errno : 0;
+		} else {
+			r = room->late ? take_bind(room, i) : 0;
+		}
+		if (r < 0)
+			ns_die(job, NS_STEP_SOURCE, made->source, -r);
 	}
 }
 
 /* Only what is attached can be copied before Linux 6.15: on its source, in our view of the host.
- * Where nothing can be put there (the file of a namespace) the first copy has to do.  Else it must
- * not be a peer any longer, or what is mounted in it would be taken off the host too when that view
- * goes (MNT_DETACH, mount_namespaces(7)). */
+ * Where nothing can be put there (the file of a namespace) the first copy has to do.  Else it is
+ * taken off again, as later sources may hold this one; before that it must not be a peer any longer,
+ * or what is mounted in it would be taken off the host too (mount_namespaces(7)). */
 static int copy_again(struct oci_mount *made, int place)
 {
 	NS_AUTO_CLOSE int first = made->fd;
+	char path[48];
+	int r;
 
 	if (move_mount(first, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0) {
 		first = -1;
 		return 0;
 	}
 	made->fd = open_tree(first, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-	return made->fd < 0 ? -errno : oci_mount_change(first, 0, 0, MS_PRIVATE, true);
+	if (made->fd < 0)
+		return -errno;
+	r = oci_mount_change(first, 0, 0, MS_PRIVATE, true);
+	return r == 0 && umount2(oci_fd_path(first, path), MNT_DETACH) < 0 ? -errno : r;
 }
 
 void oci_source_copy(const struct ns_job *job, struct oci_room *room, size_t index)
