@@ -252,14 +252,13 @@ void oci_sources_take(const struct ns_job *job, struct oci_room *room)
  * or what is mounted in it would be taken off the host too (mount_namespaces(7)). */
 static int copy_again(struct oci_mount *made, int place)
 {
-	NS_AUTO_CLOSE int first = made->fd;
+	NS_AUTO_CLOSE int first = -1;
 	char path[48];
 	int r;
 
-	if (move_mount(first, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0) {
-		first = -1;
+	if (move_mount(made->fd, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		return 0;
-	}
+	first = made->fd;
 	made->fd = open_tree(first, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	if (made->fd < 0)
 		return -errno;
