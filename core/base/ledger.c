@@ -3,23 +3,15 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 
 static __thread struct {
 	bool open;
 	uint64_t opened_us, last_us;
 	struct hyfw_phases phases;
 } ledger;
-
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
 
 /* ---- phases ---- */
 
@@ -57,7 +49,7 @@ bool hyfw_ledger_open(void)
 	if (ledger.open)
 		return false;
 	ledger.open = true;
-	ledger.opened_us = ledger.last_us = now_us();
+	ledger.opened_us = ledger.last_us = hyfw_now_us();
 	return true;
 }
 
@@ -70,7 +62,7 @@ void hyfw_ledger_close(void)
 void hyfw_ledger_mark(void)
 {
 	if (ledger.open)
-		ledger.last_us = now_us();
+		ledger.last_us = hyfw_now_us();
 }
 
 static void add(const char *name, uint64_t begin_us, uint64_t took_us)
@@ -81,7 +73,7 @@ static void add(const char *name, uint64_t begin_us, uint64_t took_us)
 
 void hyfw_ledger_phase(const char *name, uint64_t until)
 {
-	const uint64_t end_us = !ledger.open ? 0 : until ? until / 1000u : now_us();
+	const uint64_t end_us = !ledger.open ? 0 : until ? until / 1000u : hyfw_now_us();
 
 	if (!ledger.open)
 		return;

@@ -7,10 +7,10 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/session.h"
 #include "engine/events.h"
-#include "engine/journal_format.h"
 
 struct watch {
 	bool json, stream;

@@ -6,10 +6,10 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/session.h"
-#include "engine/journal_format.h"
 #include "engine/stats.h"
 #include "engine/store.h"
 

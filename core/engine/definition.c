@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "config/disks.h"
-#include "engine/journal_format.h"
 #include "engine/systemd.h"
 
 void hyfw_use_finish(struct hyfw_use *use)

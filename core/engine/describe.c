@@ -7,8 +7,9 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json.h"
-#include "engine/journal_format.h"
+#include "engine/journal.h"
 
 static void append(char **text, const char *separator, const char *more)
 {

@@ -13,8 +13,8 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json.h"
-#include "engine/journal_format.h"
 #include "plugin/places.h"
 
 #define PART "events"

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "engine/failover.h"
 #include "engine/failover_place.h"
-#include "engine/journal_format.h"
 #include "engine/limited.h"
 #include "engine/store.h"
 

@@ -10,10 +10,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/files.h"
 #include "base/json.h"
 #include "engine/failover_lease.h"
-#include "engine/journal_format.h"
+#include "engine/journal.h"
 #include "engine/store.h"
 #include "plugin/host.h"
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "engine/failover_place.h"
-#include "engine/journal_format.h"
 #include "engine/limited.h"
 
 #define AGAIN_MS 1000 /* for storage to answer when some has just not */

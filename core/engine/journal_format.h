@@ -11,9 +11,6 @@
 
 struct json_object;
 
-uint64_t hyfw_now_us(void); /* CLOCK_MONOTONIC */
-int64_t hyfw_now_ms(void);  /* CLOCK_REALTIME */
-
 /* "CRC JSON\n"; free(). */
 char *hyfw_journal_line(struct json_object *record);
 /* The way back, of a NUL-terminated line without its newline; NULL when it is damaged. */

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
-#include "engine/journal_format.h"
+#include "base/clock.h"
 
 struct hyfw_limited {
 	pthread_mutex_t lock;

@@ -15,11 +15,12 @@
 
 #include "base/caller.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "engine/autostart.h"
 #include "engine/events.h"
 #include "engine/failover_keeper.h"
 #include "engine/failover_place.h"
-#include "engine/journal_format.h"
+#include "engine/journal.h"
 #include "engine/moved.h"
 #include "engine/serve.h"
 #include "engine/signals.h"

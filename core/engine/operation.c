@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json.h"
-#include "engine/journal_format.h"
 #include "engine/moved.h"
 #include "engine/serve_parts.h"
 

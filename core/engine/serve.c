@@ -12,9 +12,10 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "engine/events.h"
 #include "engine/failover_place.h"
-#include "engine/journal_format.h"
+#include "engine/journal.h"
 #include "engine/operation.h"
 #include "engine/processes.h"
 #include "engine/serve_parts.h"

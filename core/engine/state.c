@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 #include "base/files.h"
 #include "base/json.h"
-#include "engine/journal_format.h"
+#include "engine/journal.h"
 #include "engine/processes.h"
 #include "engine/store.h"
 

@@ -8,10 +8,10 @@
 #include <sched.h>
 #include <sys/mount.h>
 
+#include "base/clock.h"
 #include "config/config.h"
 #include "engine/failover.h"
 #include "engine/failover_read.h"
-#include "engine/journal_format.h"
 #include "engine/limited.h"
 
 static int nobody = -1; /* who should answer for engine_top/dead */

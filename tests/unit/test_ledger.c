@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 #include <pthread.h>
 
+#include "base/clock.h"
 #include "base/ledger.h"
 #include "engine/apply.h"
 #include "engine/journal_format.h"
