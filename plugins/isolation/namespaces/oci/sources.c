@@ -115,8 +115,15 @@ static bool is_peer(const struct oci_room *room, size_t index)
 }
 
 /* Not where the child has another view than the parent: in a user namespace some directories are
- * closed to it, and mounts locked; who maps ids needs the parent's privileges; of what is
- * unbindable below a peer there is no second copy; and of what has the root in it no later one. */
+ * closed to it, and mounts locked. */
+static bool child_copies(const struct oci_room *room)
+{
+	return room->late || (oci_fresh(room, CLONE_NEWNS) &&
+			      !((room->namespaces.fresh | room->namespaces.taken) & CLONE_NEWUSER));
+}
+
+/* Not all of them: who maps ids needs the parent's privileges; of what is unbindable below a peer
+ * there is no second copy; and of what has the root in it no later one. */
 static bool waits_its_turn(const struct oci_room *room, size_t index)
 {
 	const struct oci_mount *made = &room->mounts[index];
@@ -126,8 +133,7 @@ static bool waits_its_turn(const struct oci_room *room, size_t index)
 		return false;
 	if (is_peer(room, index) && room->config->root_propagation & MS_UNBINDABLE)
 		return room->late;
-	return room->late || (oci_fresh(room, CLONE_NEWNS) &&
-			      !((room->namespaces.fresh | room->namespaces.taken) & CLONE_NEWUSER));
+	return child_copies(room);
 }
 
 /* The child's view of the host is no peer of the host any more, so that it copies the parent's
@@ -176,7 +182,8 @@ static bool holds(const char *source, const char *root)
 static void prepare(struct oci_room *room)
 {
 	const struct hyfw_oci_config *config = room->config;
-	char *root = realpath(config->root, NULL);
+	const bool later = child_copies(room);
+	char *root = later ? realpath(config->root, NULL) : NULL;
 	size_t i;
 
 	room->mounts = room->host->alloc(room->arena, (config->mount_count + 1) * sizeof(*room->mounts));
@@ -191,7 +198,7 @@ static void prepare(struct oci_room *room)
 			continue;
 		}
 		room->mounts[i].source = source_of(room, mount);
-		room->mounts[i].holds_root = holds(room->mounts[i].source, root);
+		room->mounts[i].holds_root = later && holds(room->mounts[i].source, root);
 		oci_words_prepare(room, i);
 		oci_inner_find(room, i);
 	}
@@ -203,8 +210,8 @@ int oci_sources_open(struct oci_room *room, struct hyfw_error **err)
 	size_t i;
 	int r;
 
-	prepare(room);
 	room->late = geteuid() != 0;
+	prepare(room);
 	if (room->late)
 		return 0;
 	r = take_root(room);
