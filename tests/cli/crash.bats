@@ -99,7 +99,7 @@ assert_recovered() { # WHAT
 @test "killed monitors take their workloads with them, recover does the rest" {
 	hyfw up "$STACK"
 	for name in back front; do
-		kill -9 "$(hyfw --format json inspect "$name" | json 0 monitor_pid)"
+		killed "$(hyfw --format json inspect "$name" | json 0 monitor_pid)"
 	done
 	hyfw recover
 	is_status back exited
@@ -112,7 +112,7 @@ assert_recovered() { # WHAT
 	arm
 	for at in 3 8 15 25; do
 		hyfw up "$STACK" >/dev/null
-		kill -9 "$(hyfw --format json inspect front | json 0 monitor_pid)"
+		killed "$(hyfw --format json inspect front | json 0 monitor_pid)"
 		crash_at "$at" recover || echo "recover has fewer points than $at"
 		hyfw recover
 		hyfw down "$STACK" >/dev/null
@@ -122,14 +122,14 @@ assert_recovered() { # WHAT
 
 @test "a torn last record is dropped, a damaged journal is set aside and said" {
 	hyfw run -d --name torn --network none --rootfs "$ROOTFS" -- sleep 1000
-	kill -9 "$(hyfw --format json inspect torn | json 0 monitor_pid)"
+	killed "$(hyfw --format json inspect torn | json 0 monitor_pid)"
 	printf 'deadbeef {"r":"no' >>"$STATE/workloads/torn/journal"
 	hyfw recover
 	is_status torn exited
 	hyfw rm torn
 
 	hyfw run -d --name broken --network none --rootfs "$ROOTFS" -- sleep 1000
-	kill -9 "$(hyfw --format json inspect broken | json 0 monitor_pid)"
+	killed "$(hyfw --format json inspect broken | json 0 monitor_pid)"
 	sed -i '3s/^......../00000000/' "$STATE/workloads/broken/journal"
 	run hyfw recover
 	[[ $output == *"damaged"* ]]

@@ -149,7 +149,7 @@ start_on_a() {
 	STOPPED=
 
 	# without its monitor the machine ends, and only then the lock is given up
-	kill -KILL "$monitor"
+	killed "$monitor"
 	wait_until 5 has_ended "$qemu"
 	[ "$(generation)" = 1 ]
 

@@ -173,10 +173,17 @@ wait_until() { # SECONDS COMMAND...
 	return 1
 }
 
-# A process that has ended, even when nobody has asked for its status yet: who
-# reaps it is not always ours, and it may happen between two looks.
+# A process that has ended with all its threads, even when nobody has asked for its
+# status yet: who reaps it is not always ours, and it may happen between two looks.
 has_ended() { # PID
-	! grep -qs '^State:.*[^ZX] (' "/proc/$1/status"
+	! grep -qs '^State:.*[^ZX] (' "/proc/$1"/task/*/status
+}
+
+# kill(2) only asks: what a process held is free when it has ended.
+killed() { # PID...
+	local pid
+	kill -KILL "$@"
+	for pid in "$@"; do wait_until 30 has_ended "$pid"; done
 }
 
 status_of() { # NAME -> "running", "exited", ...

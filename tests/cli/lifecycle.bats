@@ -211,7 +211,7 @@ box() { # NAME COMMAND...
 	local monitor pid
 	monitor=$(hyfw --format json inspect orphan | json 0 monitor_pid)
 	pid=$(hyfw --format json inspect orphan | json 0 pid)
-	kill -KILL "$monitor"
+	killed "$monitor"
 	wait_until 5 test ! -d "/proc/$pid"
 	hyfw recover
 	[ -z "$(hyfw ps -q)" ]

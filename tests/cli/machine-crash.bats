@@ -112,7 +112,7 @@ assert_recovered() { # WHAT
 @test "a killed monitor: the next command of any kind ends the machine" {
 	hyfw up "$STACK"
 	qemu=$(hyfw --format json inspect vm | json 0 pid)
-	kill -KILL "$(hyfw --format json inspect vm | json 0 monitor_pid)"
+	killed "$(hyfw --format json inspect vm | json 0 monitor_pid)"
 	hyfw ps -a >/dev/null
 	is_status vm exited
 	has_ended "$qemu"
@@ -126,7 +126,7 @@ assert_recovered() { # WHAT
 	arm
 	for at in 3 12 21; do
 		hyfw up "$STACK" >/dev/null
-		kill -KILL "$(hyfw --format json inspect vm | json 0 monitor_pid)"
+		killed "$(hyfw --format json inspect vm | json 0 monitor_pid)"
 		crash_at "$at" recover || echo "recover has fewer points than $at"
 		hyfw recover
 		hyfw down "$STACK" >/dev/null

@@ -80,8 +80,7 @@ tpm_of_guest() { # the process id of the only swtpm of this instance
 	monitor=$(hyfw --format json inspect vm | json 0 monitor_pid)
 	tpm=$(tpm_of_guest)
 	[ -n "$tpm" ]
-	kill -KILL "$monitor"
-	wait_until 10 has_ended "$monitor"
+	killed "$monitor"
 	hyfw recover
 	has_ended "$tpm"
 	hyfw rm vm

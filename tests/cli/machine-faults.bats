@@ -212,7 +212,7 @@ refused() { # TEXT COMMAND...
 	qemu-img create -q -f qcow2 "$loop" 8M
 	refused "$loop: its content is in format qcow2" bios vm -d --set disk="$loop"
 	bios vm -d --set disk="$loop:format=raw"
-	kill -KILL "$(hyfw --format json inspect vm | json 0 monitor_pid)"
+	killed "$(hyfw --format json inspect vm | json 0 monitor_pid)"
 	hyfw ps -a >/dev/null
 	[ "$(stat -c '%u:%g %a' "$loop")" = "$before" ]
 	hyfw rm -f vm
@@ -245,7 +245,7 @@ refused() { # TEXT COMMAND...
 	hyfw up "$STACK"
 	file=$STATE/drivers/bridge/dhcp-faultnet/pid
 	server=$(cat "$file")
-	kill -KILL "$server"
+	killed "$server"
 	hyfw ps -a >/dev/null
 	is_status one running
 	hyfw stop two

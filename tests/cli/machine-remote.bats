@@ -107,7 +107,7 @@ answers() { # NUMBER
 
 	# this host starts anew, without what it had in memory: the machine there goes on
 	qemu=$(pgrep -f "guest=$domain,")
-	kill -KILL "$(hyfw_at far --format json inspect vm | json 0 monitor_pid)"
+	killed "$(hyfw_at far --format json inspect vm | json 0 monitor_pid)"
 	rm -rf --one-file-system "$STATE/workloads/vm" "$STATE"/drivers/kvm/*
 	hyfw_at far start vm
 	[ "$(pgrep -f "guest=$domain,")" = "$qemu" ]
@@ -148,7 +148,7 @@ answers() { # NUMBER
 	machine_at here create --name vm --set persistent=yes
 	hyfw_at here start vm
 	defined vm
-	kill -KILL "$(hyfw_at here --format json inspect vm | json 0 monitor_pid)"
+	killed "$(hyfw_at here --format json inspect vm | json 0 monitor_pid)"
 	hyfw_at here recover
 	stop_daemon TERM
 	start_daemon

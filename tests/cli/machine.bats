@@ -81,7 +81,7 @@ known() { stat -c '%n %i %y' "$DATA"/drivers/kvm/capabilities/*.xml; }
 	run_machine -d --name doomed
 	qemu=$(hyfw --format json inspect doomed | json 0 pid)
 	monitor=$(awk '{ print $4 }' "/proc/$qemu/stat")
-	kill -KILL "$monitor"
+	killed "$monitor"
 	hyfw recover
 	has_ended "$qemu"
 	is_status doomed exited

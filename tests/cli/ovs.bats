@@ -229,7 +229,7 @@ can_ping() { hyfw exec "$1" -- ping -c 1 -W 1 "$2"; }
 
 @test "a monitor that is killed leaves no row" {
 	box web
-	kill -9 "$(own_processes | awk '$2 == "hyfw" { print $1 }')"
+	killed "$(own_processes | awk '$2 == "hyfw" { print $1 }')"
 	wait_until 5 hyfw ps
 	wait_until 5 is_status web exited
 	[ "$(ports)" = "" ]
@@ -241,7 +241,7 @@ can_ping() { hyfw exec "$1" -- ping -c 1 -W 1 "$2"; }
 	local port
 	box web --rm
 	port=$(ports)
-	kill -9 "$(own_processes | awk '$2 == "hyfw" { print $1 }')"
+	killed "$(own_processes | awk '$2 == "hyfw" { print $1 }')"
 	rm -rf --one-file-system "$STATE"
 	mkdir "$STATE"
 	[ "$(ports)" = "$port" ]
@@ -256,7 +256,7 @@ can_ping() { hyfw exec "$1" -- ping -c 1 -W 1 "$2"; }
 	box web --rm
 	[ "$(ports | wc -w)" -eq 1 ]
 	port=$(ports)
-	kill -9 "$(own_processes | awk '$2 == "hyfw" { print $1 }')"
+	killed "$(own_processes | awk '$2 == "hyfw" { print $1 }')"
 	rm -rf --one-file-system "$STATE"
 	mkdir "$STATE"
 	hyfw recover
