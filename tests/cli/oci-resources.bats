@@ -231,3 +231,27 @@ NODES='del(.linux.uidMappings, .linux.gidMappings, .linux.seccomp) | .linux.name
 	[ "$status" -eq 1 ]
 	[[ $output == *'format "slice:prefix:name"'* ]]
 }
+
+# Linux counts what cgroup.kill is written to, and kills the newborn of another count.
+@test "a group that was killed once is used again; so is a caller that came into one later" {
+	local unified=/sys/fs/cgroup name=hyfw-test-$$ group
+	[ ! -d "$unified/unified" ] || unified=$unified/unified
+	group=$unified/$name
+	mkdir "$group"
+	[ -e "$group/cgroup.kill" ] || { rmdir "$group" && skip "this kernel has no cgroup.kill"; }
+	echo 1 >"$group/cgroup.kill"
+	sleeper again '.linux.cgroupsPath = "/'"$name"'"'
+	[ "$(oci state again | jq -r .status)" = running ]
+	grep "^0::/$name\$" "/proc/$(oci state again | jq .pid)/cgroup"
+	[ "$(oci exec again cat /proc/self/cgroup | grep -c '^0::/$')" = 1 ]
+	oci delete --force again # the group was there before, and stays
+	sleeper visited '.linux.cgroupsPath = "/'"$name-own"'"'
+	(
+		echo "$BASHPID" >"$group/cgroup.procs"
+		[ "$(oci exec visited echo in it)" = "in it" ]
+		[ "$(box 'echo out of it')" = "out of it" ]
+		[ "$(hyfw run --rm --network none --rootfs "$ROOTFS" -- echo and of that)" = "and of that" ]
+	)
+	oci delete --force visited
+	rmdir "$group"
+}

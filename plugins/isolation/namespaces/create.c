@@ -12,6 +12,7 @@ struct making {
 	struct ns_job job;
 	struct ns_handle *handle;
 	int *cgroup_fds, cgroup_unified;
+	bool enters; /* the v2 group too: see ns_is_stillborn() */
 	int pidfd;
 	pid_t pid;
 	int console;
@@ -30,13 +31,13 @@ int ns_cgroups_open(const struct hyfw_host *host, const struct hyfw_confinement 
 		dir = open(cgroup->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (dir < 0)
 			return ns_fail(host, err, errno, "open control group", cgroup->path);
-		if (cgroup->unified) {
+		if (cgroup->unified && ret_unified) {
 			if (*ret_unified >= 0)
 				close(*ret_unified);
 			*ret_unified = dir;
 			continue;
 		}
-		fd = openat(dir, "tasks", O_WRONLY | O_CLOEXEC);
+		fd = openat(dir, cgroup->unified ? "cgroup.procs" : "tasks", O_WRONLY | O_CLOEXEC);
 		close(dir);
 		if (fd < 0)
 			return ns_fail(host, err, errno, "open control group", cgroup->path);
@@ -68,7 +69,7 @@ static int prepare(struct making *making, struct hyfw_error **err)
 	job->confinement = &workload->confinement;
 	job->cgroup_fds = making->cgroup_fds;
 	r = ns_cgroups_open(host, job->confinement, making->cgroup_fds, &job->cgroup_count,
-			    &making->cgroup_unified, err);
+			    making->enters ? NULL : &making->cgroup_unified, err);
 	if (r < 0)
 		return r;
 	making->handle = ns_handle_new(workload->argv[0]);
@@ -92,7 +93,7 @@ static int make_process(struct making *making, struct hyfw_error **err)
 
 	if (job->mapped)
 		flags |= CLONE_NEWUSER;
-	making->pid = ns_clone(flags, making->cgroup_unified, &making->pidfd);
+	making->pid = ns_clone_job(job, flags, making->cgroup_unified, &making->pidfd);
 	if (making->pid == 0)
 		ns_child_create(job);
 	errnum = errno;
@@ -263,18 +264,18 @@ static int make(struct making *making, int *ret_netns, struct hyfw_error **err)
 	return 0;
 }
 
-int ns_create(void *instance, struct hyfw_call *call, const struct hyfw_workload *workload,
-	      struct hyfw_running *ret_running, struct hyfw_error **err)
+/* '*enters': the v2 group; set when the same is to be tried once more so. */
+static int create(struct ns_instance *instance, struct hyfw_call *call, const struct hyfw_workload *workload,
+		  bool *enters, struct hyfw_running *ret_running, struct hyfw_error **err)
 {
 	struct making making = {
-		.host = ((struct ns_instance *)instance)->host, .call = call, .workload = workload,
+		.host = instance->host, .call = call, .workload = workload, .enters = *enters,
 		.job = { .channel = -1 }, .cgroup_unified = -1, .pidfd = -1, .console = -1, .netns = -1,
 	};
 	int netns = -1, r;
 
-	if (workload->oci)
-		return oci_create(instance, call, workload, ret_running, err);
 	r = make(&making, &netns, err);
+	*enters = r < 0 && ns_is_stillborn(&making.job, making.cgroup_unified, making.pidfd);
 	if (r == 0) {
 		ret_running->pid = making.pid;
 		ret_running->wait_fd = ns_steal_fd(&making.pidfd);
@@ -286,4 +287,19 @@ int ns_create(void *instance, struct hyfw_call *call, const struct hyfw_workload
 	}
 	finish(&making);
 	return r;
+}
+
+int ns_create(void *instance, struct hyfw_call *call, const struct hyfw_workload *workload,
+	      struct hyfw_running *ret_running, struct hyfw_error **err)
+{
+	bool enters = false;
+	int r;
+
+	if (workload->oci)
+		return oci_create(instance, call, workload, ret_running, err);
+	r = create(instance, call, workload, &enters, ret_running, err);
+	if (!enters)
+		return r;
+	((struct ns_instance *)instance)->host->forget(err);
+	return create(instance, call, workload, &enters, ret_running, err);
 }

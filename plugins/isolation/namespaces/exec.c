@@ -19,6 +19,7 @@ struct executing {
 	pid_t target_pid;
 	uint64_t namespaces;
 	int *cgroup_fds, cgroup_unified;
+	bool enters;     /* the v2 group too: see ns_is_stillborn() */
 	int pidfd, console, null_fd, root, listener;
 	pid_t pid;
 };
@@ -161,7 +162,7 @@ static int prepare(struct executing *executing, const struct hyfw_map *record, c
 	job->confinement = &exec->confinement;
 	job->cgroup_fds = executing->cgroup_fds;
 	r = ns_cgroups_open(host, job->confinement, executing->cgroup_fds, &job->cgroup_count,
-			    &executing->cgroup_unified, err);
+			    executing->enters ? NULL : &executing->cgroup_unified, err);
 	if (r < 0)
 		return r;
 	executing->handle = ns_handle_new(exec->argv[0]);
@@ -245,11 +246,13 @@ static void finish(struct executing *executing)
 	ns_handle_free(executing->handle);
 }
 
-int ns_exec(void *instance, const struct hyfw_map *record, const struct hyfw_exec *exec,
-	    struct hyfw_arena *arena, struct hyfw_running *ret_running, struct hyfw_error **err)
+/* '*enters': the v2 group; set when the same is to be tried once more so. */
+static int execute(const struct ns_instance *instance, const struct hyfw_map *record, const struct hyfw_exec *exec,
+		   struct hyfw_arena *arena, bool *enters, struct hyfw_running *ret_running,
+		   struct hyfw_error **err)
 {
 	struct executing executing = {
-		.host = ((struct ns_instance *)instance)->host, .cgroup_unified = -1, .pidfd = -1,
+		.host = instance->host, .enters = *enters, .cgroup_unified = -1, .pidfd = -1,
 		.console = -1, .null_fd = -1, .root = -1, .listener = -1,
 		.job = { .channel = -1, .proc_fd = -1, .peer = -1 },
 	};
@@ -267,6 +270,7 @@ int ns_exec(void *instance, const struct hyfw_map *record, const struct hyfw_exe
 		r = supply(&executing, err);
 	if (r == 0)
 		r = complete(&executing, err);
+	*enters = r < 0 && ns_is_stillborn(&executing.job, executing.cgroup_unified, executing.pidfd);
 	if (r == 0) {
 		ret_running->pid = executing.pid;
 		ret_running->wait_fd = ns_steal_fd(&executing.pidfd);
@@ -279,4 +283,16 @@ int ns_exec(void *instance, const struct hyfw_map *record, const struct hyfw_exe
 	}
 	finish(&executing);
 	return r;
+}
+
+int ns_exec(void *instance, const struct hyfw_map *record, const struct hyfw_exec *exec,
+	    struct hyfw_arena *arena, struct hyfw_running *ret_running, struct hyfw_error **err)
+{
+	bool enters = false;
+	int r = execute(instance, record, exec, arena, &enters, ret_running, err);
+
+	if (!enters)
+		return r;
+	((struct ns_instance *)instance)->host->forget(err);
+	return execute(instance, record, exec, arena, &enters, ret_running, err);
 }

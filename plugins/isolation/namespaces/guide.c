@@ -27,7 +27,7 @@ static void be_guide(struct ns_job *job, const struct ns_guide *guide, int resul
 		ns_die(job, NS_STEP_NONE, "", errno);
 	ns_reset_signals();
 	guide->join(job, guide->context);
-	guided.pid = ns_clone(CLONE_PARENT | guide->flags, -1, &pidfd);
+	guided.pid = ns_clone(CLONE_PARENT | guide->flags, &pidfd);
 	if (guided.pid == 0) {
 		guide->child(job, guide->context);
 		_exit(127);
@@ -52,7 +52,7 @@ int ns_guide_run(struct ns_job *job, const struct ns_guide *guide, pid_t *ret_pi
 	from = ends[0];
 	to = ends[1];
 	/* In the v2 group from here on: the child's own ids could not enter it. */
-	pid = ns_clone(CLONE_FILES, guide->cgroup_fd, &guide_fd);
+	pid = ns_clone_job(job, CLONE_FILES, guide->cgroup_fd, &guide_fd);
 	if (pid == 0)
 		be_guide(job, guide, to);
 	if (pid < 0)

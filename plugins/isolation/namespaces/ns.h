@@ -91,6 +91,7 @@ enum ns_step {
 struct ns_board {
 	/* The child's report.  'object' is an address that means the same in both. */
 	uint32_t failed;
+	uint32_t born;      /* it runs */
 	uint32_t executing; /* set right before execve() */
 	int32_t listener;   /* the seccomp listener's number in the child; 0 until there is one */
 	int32_t errnum;
@@ -152,7 +153,7 @@ struct ns_job {
 	bool ordinary;            /* made by an ordinary user: see ordinary.c */
 	int stdio[3];
 	const struct hyfw_confinement *confinement;
-	const int *cgroup_fds;    /* "tasks" of each v1 control group */
+	const int *cgroup_fds;    /* "tasks" of each v1 control group; see ns_cgroups_open() */
 	size_t cgroup_count;
 	int proc_fd;              /* for labels */
 
@@ -169,6 +170,7 @@ struct ns_job {
 	int started_by;           /* connection to another process that starts it; 0: nobody */
 
 	struct ns_board *board;
+	bool cloned;              /* ns_clone_job() made a process */
 	int channel;              /* the child's end */
 	int peer;                 /* the parent's end, to be closed in the child */
 };
@@ -205,8 +207,16 @@ int ns_namespace_open(int pidfd, pid_t pid, enum ns_kind kind);
 
 /* ---- clone.c ------------------------------------------------------------------ */
 
-/* As fork(), with clone3().  'cgroup_fd' -1 for none.  0 in the child. */
-pid_t ns_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd);
+/* As fork(), with clone3().  0 in the child. */
+pid_t ns_clone(uint64_t flags, int *ret_pidfd);
+/* The same for the child of a job, in the v2 group 'cgroup_fd', -1 for none. */
+pid_t ns_clone_job(struct ns_job *job, uint64_t flags, int cgroup_fd, int *ret_pidfd);
+/* It was killed before its first step.  Linux does that to a child made in another v2
+ * group than its parent's when cgroup.kill has been written to one of the two: it counts
+ * those writes (kill_seq in kernel/cgroup/cgroup.c, since 6.14 and in stable kernels of
+ * 2025) and compares the count of the one with that of the other.  The remedy is to enter
+ * the group by its cgroup.procs.  'pidfd' -1: it has been waited for. */
+bool ns_is_stillborn(const struct ns_job *job, int cgroup_fd, int pidfd);
 
 /* ---- idmap.c, user.c, command.c, rootfs.c, overlay.c: in the parent ------------- */
 
@@ -358,7 +368,8 @@ void ns_phases_tell(const struct hyfw_host *host, struct ns_handle *handle);
 int ns_await_ready(const struct hyfw_host *host, struct ns_handle *handle, int *ret_console,
 		   struct hyfw_error **err);
 int ns_let_go(const struct hyfw_host *host, struct ns_handle *handle, struct hyfw_error **err);
-/* Opens "tasks" of the v1 groups ('tasks', with room for all) and the v2 directory. */
+/* Opens "tasks" of the v1 groups ('tasks', with room for all) and the v2 directory.
+ * Without 'ret_unified' the child enters that one as well, after it was stillborn. */
 int ns_cgroups_open(const struct hyfw_host *host, const struct hyfw_confinement *confinement, int *tasks,
 		    size_t *ret_count, int *ret_unified, struct hyfw_error **err);
 

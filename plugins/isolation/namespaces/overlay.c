@@ -116,7 +116,7 @@ int ns_overlay_attached(const struct ns_overlay *overlay)
 		return -errno;
 	from = pipe_ends[0];
 	to = pipe_ends[1];
-	pid = ns_clone(CLONE_NEWNS | CLONE_FILES, -1, &pidfd);
+	pid = ns_clone(CLONE_NEWNS | CLONE_FILES, &pidfd);
 	if (pid < 0)
 		return -errno;
 	if (pid == 0) {

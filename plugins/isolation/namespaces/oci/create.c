@@ -10,6 +10,7 @@ struct making {
 	struct ns_job job;
 	struct ns_handle *handle;
 	int *cgroup_fds, cgroup_unified;
+	bool enters; /* the v2 group too: see ns_is_stillborn() */
 	int pidfd, console, listener;
 	pid_t pid;
 };
@@ -84,7 +85,7 @@ static int prepare_job(struct making *making, struct hyfw_error **err)
 	job->keyring = host->format(making->room.arena, "_ses.%s", config->id ? config->id : workload->name);
 	job->preserved = config->preserve_fds;
 	r = ns_cgroups_open(host, job->confinement, making->cgroup_fds, &job->cgroup_count,
-			    &making->cgroup_unified, err);
+			    making->enters ? NULL : &making->cgroup_unified, err);
 	if (r < 0)
 		return r;
 	making->handle = ns_handle_new(workload->argv[0]);
@@ -107,7 +108,8 @@ static void be_child(struct ns_job *job, void *context)
 
 static int clone_here(struct making *making)
 {
-	making->pid = ns_clone(oci_namespaces_of_clone(&making->room), making->cgroup_unified, &making->pidfd);
+	making->pid = ns_clone_job(&making->job, oci_namespaces_of_clone(&making->room), making->cgroup_unified,
+				   &making->pidfd);
 	if (making->pid == 0)
 		oci_child_create(&making->job);
 	if (making->pid < 0)
@@ -313,18 +315,20 @@ static int open_netns(const struct making *making, int *ret_fd, struct hyfw_erro
 	return 0;
 }
 
-int oci_create(struct ns_instance *instance, struct hyfw_call *call, const struct hyfw_workload *workload,
-	       struct hyfw_running *ret_running, struct hyfw_error **err)
+/* '*enters': the v2 group; set when the same is to be tried once more so. */
+static int create(struct ns_instance *instance, struct hyfw_call *call, const struct hyfw_workload *workload,
+		  bool *enters, struct hyfw_running *ret_running, struct hyfw_error **err)
 {
 	struct making making = {
 		.room = { .host = instance->host, .arena = call->arena, .workload = workload,
 			  .config = workload->oci, .root = -1, .nodes = -1, .gate = -1, .states = { -1, -1 },
 			  .stops = workload->oci->run_hooks },
-		.call = call, .job = { .channel = -1, .proc_fd = -1 }, .cgroup_unified = -1, .pidfd = -1,
+		.call = call, .enters = *enters, .job = { .channel = -1, .proc_fd = -1 }, .cgroup_unified = -1, .pidfd = -1,
 		.console = -1, .listener = -1,
 	};
 	int netns = -1, r = make(&making, err);
 
+	*enters = r < 0 && ns_is_stillborn(&making.job, making.cgroup_unified, making.pidfd);
 	if (r == 0)
 		r = open_netns(&making, &netns, err);
 	if (r == 0) {
@@ -339,4 +343,16 @@ int oci_create(struct ns_instance *instance, struct hyfw_call *call, const struc
 	}
 	finish(&making);
 	return r;
+}
+
+int oci_create(struct ns_instance *instance, struct hyfw_call *call, const struct hyfw_workload *workload,
+	       struct hyfw_running *ret_running, struct hyfw_error **err)
+{
+	bool enters = false;
+	int r = create(instance, call, workload, &enters, ret_running, err);
+
+	if (!enters)
+		return r;
+	instance->host->forget(err);
+	return create(instance, call, workload, &enters, ret_running, err);
 }

@@ -198,7 +198,7 @@ static void run(const struct ns_job *job, const struct turn *turn)
 	pid_t pid;
 
 	job->board->errnum = 0;
-	pid = ns_clone(0, -1, &pidfd);
+	pid = ns_clone(0, &pidfd);
 	if (pid == 0)
 		be_hook(job, turn);
 	if (pid < 0)

@@ -81,7 +81,7 @@ int oci_idmap_namespace(const struct hyfw_host *host, struct hyfw_arena *arena,
 			const struct hyfw_oci_idmap *idmap, int *ret_fd, struct hyfw_error **err)
 {
 	NS_AUTO_CLOSE int pidfd = -1;
-	pid_t pid = ns_clone(CLONE_NEWUSER, -1, &pidfd);
+	pid_t pid = ns_clone(CLONE_NEWUSER, &pidfd);
 	int r, fd;
 
 	if (pid == 0)
