@@ -59,9 +59,9 @@ struct oci_notify {
 int oci_serve(struct hyfw_running *running, const struct oci_notify *notify, int *ret_status,
 	      struct hyfw_error **err);
 void oci_running_close(struct hyfw_running *running);
-/* Before the start: a terminal that is copied to no terminal ends its lines as a file does, as
- * runc has it. */
-void oci_terminal_plain(const struct hyfw_running *running);
+/* What comes from the terminal is copied to a standard output that is none: lines are to end
+ * as in a file then, as runc has it. */
+bool oci_copies_to_file(bool detached, const char *console_socket);
 #define OCI_NOTHING_RUNS                                                                            \
 	{ .size = sizeof(struct hyfw_running), .wait_fd = -1, .netns_fd = -1, .console_fd = -1,    \
 	  .changed_fd = -1, .seccomp_listener_fd = -1 }

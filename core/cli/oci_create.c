@@ -90,6 +90,7 @@ static int parse(struct oci_cli *cli, const struct oci_verb *verb, int argc, cha
 	request->config_file = making->config_file;
 	request->systemd_cgroup = cli->systemd_cgroup;
 	request->no_cgroups = cli->no_cgroups;
+	request->plain_lines = oci_copies_to_file(request->detached, request->console_socket);
 	if (take_environment(making, &err) < 0) {
 		*ret_status = oci_log_error(cli, err);
 		return -1;
@@ -190,8 +191,6 @@ static int run_created(struct making *making, struct hyfw_oci_container **contai
 	struct oci_notify notify;
 	int result = listen_for_notices(*container, &notify, err);
 
-	if (result == 0 && !making->request.detached && !making->request.console_socket)
-		oci_terminal_plain(running);
 	if (result == 0)
 		result = hyfw_oci_start(*container, running, err);
 	hyfw_oci_close(HYFW_STEAL(*container));

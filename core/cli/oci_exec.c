@@ -230,6 +230,7 @@ static int run(const struct oci_cli *cli, struct further *further, int *ret_stat
 				 "--console-socket is missing");
 	exec.detached = further->detach;
 	exec.preserve_fds = further->preserve_fds;
+	exec.plain_lines = oci_copies_to_file(further->detach, further->console_socket);
 	result = hyfw_oci_exec(further->container, &further->command, &options, &exec, &running, err);
 	if (result == 0)
 		result = hand_over(further, &running, err);

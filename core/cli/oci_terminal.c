@@ -35,14 +35,9 @@ void oci_running_close(struct hyfw_running *running)
 	}
 }
 
-void oci_terminal_plain(const struct hyfw_running *running)
+bool oci_copies_to_file(bool detached, const char *console_socket)
 {
-	struct termios settings;
-
-	if (running->console_fd < 0 || isatty(STDOUT_FILENO) || tcgetattr(running->console_fd, &settings) < 0)
-		return;
-	settings.c_oflag &= ~(tcflag_t)ONLCR;
-	tcsetattr(running->console_fd, TCSANOW, &settings);
+	return !detached && !console_socket && !isatty(STDOUT_FILENO);
 }
 
 static void copy_size(const struct serving *serving)

@@ -55,6 +55,7 @@ struct hyfw_oci_request {
 	bool no_pivot, no_new_keyring;
 	bool detached;               /* the creator goes before the container does */
 	bool systemd_cgroup, no_cgroups;
+	bool plain_lines;            /* as hyfw_oci_config.plain_lines */
 };
 
 /* A file name of letters, digits and "_+-.", a dot not first; -EINVAL. */

@@ -86,6 +86,7 @@ static int take_bundle(struct hyfw_oci_container *container, const struct hyfw_o
 	config->no_pivot = request->no_pivot;
 	config->no_new_keyring = request->no_new_keyring;
 	config->preserve_fds = request->preserve_fds;
+	config->plain_lines = request->plain_lines;
 	config->systemd_cgroup = request->systemd_cgroup;
 	config->state = oci_config_state;
 	if (request->listen_fds > 0)

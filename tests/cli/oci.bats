@@ -248,6 +248,11 @@ took() { # NAME
 	bundle '.process.terminal = true | .process.args = ["sh", "-c", "echo one; echo two"]'
 	oci run --bundle "$BUNDLE" plain >"$WORK/plain"
 	printf 'one\ntwo\n' | cmp - "$WORK/plain"
+	sleeper life
+	for _ in 1 2 3 4 5; do
+		oci exec --tty life sh -c 'echo one; echo two' >"$WORK/plain"
+		printf 'one\ntwo\n' | cmp - "$WORK/plain"
+	done
 }
 
 @test "--preserve-fds gives on just those descriptors" {

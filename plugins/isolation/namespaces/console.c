@@ -42,6 +42,17 @@ static int open_master(void)
 	return fd < 0 ? -errno : ns_steal_fd(&fd);
 }
 
+static void set_plain_lines(const struct ns_job *job, int slave)
+{
+	struct termios settings;
+
+	if (tcgetattr(slave, &settings) < 0)
+		ns_die(job, NS_STEP_TERMINAL, "its settings", errno);
+	settings.c_oflag &= ~(tcflag_t)ONLCR;
+	if (tcsetattr(slave, TCSANOW, &settings) < 0)
+		ns_die(job, NS_STEP_TERMINAL, "its settings", errno);
+}
+
 void ns_console_open(const struct ns_job *job, struct ns_console *console)
 {
 	int unlock = 0;
@@ -55,6 +66,8 @@ void ns_console_open(const struct ns_job *job, struct ns_console *console)
 	if (console->slave < 0)
 		ns_die(job, NS_STEP_TERMINAL, "/dev/pts", errno);
 	copy_window_size(job, console->master);
+	if (job->plain_lines)
+		set_plain_lines(job, console->slave);
 	/* One of the host's has a group that a user namespace may not know. */
 	if (job->board->uid != 0 && fchown(console->slave, job->board->uid, (gid_t)-1) < 0 &&
 	    !(job->process && job->mapped && errno == EPERM))

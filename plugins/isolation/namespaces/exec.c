@@ -159,6 +159,7 @@ static int prepare(struct executing *executing, const struct hyfw_map *record, c
 	executing->cgroup_fds = host->alloc(arena, (exec->confinement.cgroup_count + 1) * sizeof(int));
 	job->workdir = exec->workdir ? exec->workdir : hyfw_map_get(record, NS_NOTE_WORKDIR);
 	job->terminal = exec->terminal;
+	job->plain_lines = exec->plain_lines;
 	job->confinement = &exec->confinement;
 	job->cgroup_fds = executing->cgroup_fds;
 	r = ns_cgroups_open(host, job->confinement, executing->cgroup_fds, &job->cgroup_count,

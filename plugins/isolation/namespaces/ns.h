@@ -148,6 +148,7 @@ struct ns_job {
 	const char *const *candidates; /* paths that the command may be at; NULL-terminated */
 	const char *workdir;
 	bool terminal;
+	bool plain_lines;         /* see struct hyfw_oci_config */
 	bool mapped;              /* it has a user namespace */
 	bool tty_group;           /* group 5 exists inside */
 	bool ordinary;            /* made by an ordinary user: see ordinary.c */

@@ -102,6 +102,7 @@ struct hyfw_exec {
 					     * then.  NULL for all others */
 	bool detached;        /* outlives the caller, as hyfw_oci_config.detached */
 	uint32_t preserve_fds; /* as hyfw_oci_config.preserve_fds */
+	bool plain_lines;     /* as hyfw_oci_config.plain_lines */
 };
 
 /* Something that is put into a running workload or taken out: one of the two. */

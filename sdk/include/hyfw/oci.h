@@ -240,6 +240,7 @@ struct hyfw_oci_config {
 	 * after create() where the driver has not.  NULL: nothing to run. */
 	int (*run_hooks)(const struct hyfw_oci_config *config, int32_t pid, struct hyfw_error **err);
 	void *core; /* the core's; off limits */
+	bool plain_lines; /* the terminal adds no carriage return (ONLCR of termios(3) is off) */
 };
 
 #ifdef __cplusplus

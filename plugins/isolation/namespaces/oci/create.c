@@ -72,6 +72,7 @@ static int prepare_job(struct making *making, struct hyfw_error **err)
 	job->workload = workload;
 	job->workdir = workload->workdir;
 	job->terminal = workload->terminal;
+	job->plain_lines = config->plain_lines;
 	job->mapped = (making->room.namespaces.fresh | making->room.namespaces.taken) & CLONE_NEWUSER;
 	memcpy(job->stdio, workload->stdio, sizeof(job->stdio));
 	job->confinement = &workload->confinement;
